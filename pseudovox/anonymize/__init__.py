@@ -1,0 +1,1 @@
+"""Pseudo-speakers and signal-processing anonymizers."""

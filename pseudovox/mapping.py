@@ -1,0 +1,328 @@
+"""Steps that turn utterances into arrays or audio: fan-out, resume by piece, failures listed.
+
+The utterances of all data dirs are cut into pieces (by the data alone, so the pieces do not depend on the number of
+jobs). A piece is the unit of work, of output (`<name>.<k>.ark` and `.scp`, as Kaldi leaves them, or audio files)
+and of resuming: what is there is not made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pseudovox import jobs
+from pseudovox.datadir import DataDir, bytewise, read_table, scp_path, write_atomic
+from pseudovox.errors import DataError, PseudovoxError, SomeUtterancesFailed
+
+if TYPE_CHECKING:
+    import argparse
+
+    import numpy as np
+
+log = logging.getLogger("pseudovox")
+PIECE_UTTERANCES = 100
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One utterance of a data dir, as a worker sees it."""
+
+    data: DataDir
+    id: str
+
+    @property
+    def speaker(self) -> str:
+        return self.data.utt2spk[self.id]
+
+    @property
+    def duration(self) -> float:
+        return self.data.duration(self.id)
+
+    def audio(self) -> np.ndarray:
+        """float32 (samples,), 16 kHz mono."""
+        from pseudovox.audio import load
+
+        return load(self.data, self.id)
+
+
+class Worker(Protocol):
+    """What does the work, made in the worker process by `worker(device=...)`."""
+
+    def process(self, batch: list[Utterance]) -> Iterable[tuple[Utterance, Any]]:
+        """Yield (utterance, {name: array}) or (utterance, samples) for each of the batch."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of utterances of one data dir, and where their output goes."""
+
+    data: DataDir
+    utterances: tuple[str, ...]
+    number: int
+    folder: Path  # aside
+    final: Path
+    arrays: tuple[str, ...]  # names of the arrays; empty for audio
+
+
+@dataclass(frozen=True)
+class _Job:
+    pieces: list[Piece]
+    worker: Callable[..., Worker]
+    device: str
+    batch_seconds: float
+    progress: Path
+
+
+def map_utterances(
+    args: argparse.Namespace,
+    data_dirs: Sequence[DataDir],
+    out_dir: Path,
+    *,
+    settings: Any,
+    worker: Callable[..., Worker],
+    inputs: Callable[[DataDir], Iterable[Path | str]] = lambda data: (),
+    arrays: tuple[str, ...] = (),
+    audio: bool = False,
+    out_names: Callable[[str], str] = lambda name: name,
+    finish: Callable[[DataDir, Any], None] | None = None,
+    seeded: bool = False,
+) -> None:
+    """Run a worker over every utterance of the data dirs; one output dir each, `<out_dir>/<name of the data dir>`.
+
+    Args:
+        args: the step's arguments (`nj`, `device`, `batch_seconds`, `limit`).
+        data_dirs: what to go over.
+        out_dir: the parent of the outputs.
+        settings: the configuration that decides the result.
+        worker: picklable; `worker(device=...)` makes the Worker in its process.
+        inputs: further files and folders that decide the result, for a data dir.
+        arrays: names of the arrays that the worker yields, written as `<name>.scp` and arks; or
+        audio: it yields samples, and the outputs are data dirs with wav/<utterance>.wav and all tables carried over.
+        out_names: the name of the output of a data dir.
+        finish: called with (data dir, stage.Output) when the arrays or audio are there, for further files.
+        seeded: the worker draws random numbers by the seed.
+
+    Raises:
+        SomeUtterancesFailed: after everything else was done; the utterances are in <output>.partial/failed.tsv.
+    """
+    from pseudovox import stage
+
+    with contextlib.ExitStack() as stack:
+        opened: list[tuple[DataDir, Any]] = []
+        for data in data_dirs:
+            if args.limit:
+                data = data.subset(data.utterances[: args.limit])
+            final = Path(out_dir) / out_names(data.name)
+            context = stage.output(
+                args, final, settings=settings, inputs=[data.path, *inputs(data)], seeded=seeded,
+                repair=lambda folder, data=data: _is_whole(folder, data, arrays),  # type: ignore[misc]
+            )  # fmt: skip
+            out = stack.enter_context(context)
+            if out is not None:
+                opened.append((data, out))
+        if not opened:
+            return
+        pieces = [piece for data, out in opened for piece in _pieces(data, out, arrays)]
+        waiting = [piece for piece in pieces if not _is_made(piece)]
+        failed = _run(args, waiting, worker, opened[0][1].path)
+        for data, out in opened:
+            out.audio_seconds = sum(data.duration(utterance) for utterance in data.utterances)
+        total = sum(out.audio_seconds for _, out in opened)
+        for data, out in opened:
+            out.share = out.audio_seconds / total
+            out.counts["utterances"] = len(data.utterances)
+            lost = {utterance: reason for name, utterance, reason in failed if name == data.name}
+            if lost:
+                table = "".join(f"{utterance}\t{lost[utterance]}\n" for utterance in bytewise(lost))
+                write_atomic(out.path / "failed.tsv", table)
+        if failed:
+            name, utterance, reason = failed[0]
+            where = next(out.path for data, out in opened if data.name == name)
+            raise SomeUtterancesFailed(
+                f"{len(failed)} utterances failed, e.g. {utterance}: {reason}\n  all are in {where}/failed.tsv",
+                "mend or remove them, then run the same command: what is done is kept",
+            )
+        for data, out in opened:
+            (out.path / "failed.tsv").unlink(missing_ok=True)
+            if audio:
+                _write_data_dir(data, out)
+            else:
+                _join_scps(data, out, arrays)
+            if finish:
+                finish(data, out)
+
+
+def _run(
+    args: argparse.Namespace, waiting: list[Piece], worker: Callable[..., Worker], folder: Path
+) -> list[tuple[str, str, str]]:
+    from tqdm import tqdm
+
+    if not waiting:
+        return []
+    nj = min(args.nj, len(waiting))
+    if args.device.startswith("cuda"):
+        nj = 1  # jobs would share the one GPU; its batches are what keeps it busy
+    progress = folder / "log" / "progress"
+    progress.mkdir(parents=True, exist_ok=True)
+    # Longest pieces first, dealt out in turn, so that the jobs end together.
+    weights = {id(piece): sum(piece.data.duration(utterance) for utterance in piece.utterances) for piece in waiting}
+    order = sorted(waiting, key=lambda piece: (-weights[id(piece)], piece.data.name, piece.number))
+    payloads = [
+        _Job(order[job::nj], worker, args.device, args.batch_seconds, progress / f"{job}.txt") for job in range(nj)
+    ]
+    total = sum(weights.values())
+    with tqdm(
+        total=round(total), unit="s", desc=args.step, dynamic_ncols=True, disable=None,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of speech [{elapsed}<{remaining}, {rate_fmt}]",
+    ) as bar:  # fmt: skip
+
+        def poll() -> None:
+            bar.n = round(sum(_read_progress(job.progress) for job in payloads))
+            bar.refresh()
+
+        log.info("%s: %.0f s of speech in %d pieces, %d jobs on %s", args.step, total, len(order), nj, args.device)
+        results = jobs.run(_run_job, payloads, folder / "log" / "jobs", poll=poll)
+        poll()
+    for job in payloads:
+        job.progress.unlink(missing_ok=True)
+    progress.rmdir()
+    return [failure for result in results for failure in result]
+
+
+def _run_job(job: _Job) -> list[tuple[str, str, str]]:
+    """In the worker process: every piece of the job; returns (data dir, utterance, reason) of what failed."""
+    import torch
+
+    torch.set_num_threads(1)  # sums in another order round differently: one thread, whatever --nj is
+    worker = job.worker(device=job.device)
+    failed: list[tuple[str, str, str]] = []
+    done = 0.0
+    for piece in job.pieces:
+        collected: dict[str, dict[str, np.ndarray]] = {name: {} for name in piece.arrays}
+        lost = len(failed)
+        for utterance, result in _results(worker, piece, job, failed):
+            if piece.arrays:
+                for name in piece.arrays:
+                    collected[name][utterance.id] = result[name]
+            else:
+                from pseudovox.audio import write_wav
+
+                write_wav(piece.folder / "wav" / f"{utterance.id}.wav", result)
+            done += utterance.duration
+            job.progress.write_text(f"{done:.3f}")
+        if len(failed) == lost:
+            _write_arrays(piece, collected)
+    return failed
+
+
+def _results(
+    worker: Worker, piece: Piece, job: _Job, failed: list[tuple[str, str, str]]
+) -> Iterator[tuple[Utterance, Any]]:
+    from pseudovox.batching import by_duration
+
+    utterances = [Utterance(piece.data, utterance) for utterance in piece.utterances]
+    if not piece.arrays:
+        (piece.folder / "wav").mkdir(exist_ok=True)
+        utterances = [utt for utt in utterances if not (piece.folder / "wav" / f"{utt.id}.wav").exists()]
+    # One by one on a CPU: padding costs more than it saves there, and the result cannot depend on the batch.
+    seconds = job.batch_seconds if job.device.startswith("cuda") else 0.0
+    batches = list(by_duration(utterances, [utterance.duration for utterance in utterances], seconds))
+    while batches:
+        batch = batches.pop(0)
+        try:
+            yield from list(worker.process(batch))
+        except Exception as error:  # one bad utterance must not take the others with it
+            if len(batch) > 1:
+                half = len(batch) // 2
+                batches[:0] = [batch[:half], batch[half:]]
+                log.warning("batch of %d failed (%s); trying halves", len(batch), str(error).split("\n")[0])
+                _free_memory(job.device)
+            else:
+                reason = str(error) if isinstance(error, PseudovoxError) else f"{type(error).__name__}: {error}"
+                if not isinstance(error, PseudovoxError):
+                    log.warning("%s failed", batch[0].id, exc_info=True)
+                failed.append((piece.data.name, batch[0].id, " ".join(reason.split())))
+
+
+def _read_progress(path: Path) -> float:
+    try:
+        return float(path.read_text())
+    except (OSError, ValueError):  # not there yet, or being written
+        return 0.0
+
+
+def _free_memory(device: str) -> None:
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.empty_cache()
+
+
+def _pieces(data: DataDir, out: Any, arrays: tuple[str, ...]) -> list[Piece]:
+    utterances = data.utterances
+    starts = range(0, len(utterances), PIECE_UTTERANCES)
+    return [
+        Piece(data, tuple(utterances[start : start + PIECE_UTTERANCES]), number, out.path, out.final, arrays)
+        for number, start in enumerate(starts, 1)
+    ]
+
+
+def _is_made(piece: Piece) -> bool:
+    if not piece.arrays:
+        return all((piece.folder / "wav" / f"{utterance}.wav").exists() for utterance in piece.utterances)
+    return all(
+        (piece.folder / f"{name}.{piece.number}.{kind}").exists() for name in piece.arrays for kind in ("ark", "scp")
+    )
+
+
+def _is_whole(folder: Path, data: DataDir, arrays: tuple[str, ...]) -> bool:
+    """Does a finished output still have all its files?"""
+    if not arrays:
+        found = {entry.name for entry in os.scandir(folder / "wav")} if (folder / "wav").is_dir() else set()
+        tables = all((folder / name).exists() for name in (*data.tables, *data.lists))
+        return tables and all(f"{utterance}.wav" in found for utterance in data.utterances)
+    pieces = range(1, -(-len(data.utterances) // PIECE_UTTERANCES) + 1)
+    return all(
+        (folder / f"{name}.scp").exists()
+        and all((folder / f"{name}.{number}.{kind}").exists() for number in pieces for kind in ("ark", "scp"))
+        for name in arrays
+    )
+
+
+def _write_arrays(piece: Piece, collected: dict[str, dict[str, Any]]) -> None:
+    from pseudovox.archive import write_ark, write_scp
+
+    for name in piece.arrays:
+        ark = f"{name}.{piece.number}.ark"
+        entries = write_ark(piece.folder / ark, collected[name], piece.final / ark)
+        write_scp(piece.folder / f"{name}.{piece.number}.scp", entries)
+
+
+def _join_scps(data: DataDir, out: Any, arrays: tuple[str, ...]) -> None:
+    from pseudovox.archive import write_scp
+
+    for name in arrays:
+        entries: dict[str, str] = {}
+        for piece in _pieces(data, out, arrays):
+            entries.update(read_table(out.path / f"{name}.{piece.number}.scp"))
+        if entries.keys() != set(data.utterances):
+            raise DataError(f"{out.path}: {name}.scp holds {len(entries)} of {len(data.utterances)} utterances")
+        write_scp(out.path / f"{name}.scp", entries)
+
+
+def _write_data_dir(data: DataDir, out: Any) -> None:
+    import soundfile
+
+    tables = {name: table for name, table in data.tables.items() if name not in ("segments", "utt2dur")}
+    tables["wav.scp"] = {utt: scp_path(out.final / "wav" / f"{utt}.wav") for utt in data.utterances}
+    durations = {}
+    for utterance in data.utterances:
+        info = soundfile.info(str(out.path / "wav" / f"{utterance}.wav"))
+        durations[utterance] = f"{info.frames / info.samplerate:.4f}"
+    tables["utt2dur"] = durations
+    DataDir(out.final, tables, data.lists).write(out.path)

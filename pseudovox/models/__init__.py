@@ -1,0 +1,1 @@
+"""Networks, and nothing else: a module takes tensors and gives tensors."""

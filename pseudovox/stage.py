@@ -1,0 +1,360 @@
+"""The frame of every step: arguments, exit codes, the log, and output that is whole or absent.
+
+A step's output dir is made aside, in `<name>.partial`, and renamed when it is whole; `.done.json` in it says from
+which settings and inputs it was made. Run again, a step
+
+    skips        output that was made from the same settings and inputs,
+    continues    a partial output of the same settings and inputs,
+    stops        before output of other settings, naming what differs (--force makes it anew).
+
+Two runs into one dir are kept apart by a lock that dies with its process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pseudovox import __version__
+from pseudovox import config as configuration
+from pseudovox.datadir import write_atomic
+from pseudovox.digests import MARKER, differing_keys, digest_of, digest_path, read_marker
+from pseudovox.errors import DataError, PseudovoxError, UsageError
+
+log = logging.getLogger("pseudovox")
+SETTINGS = ".settings.json"  # in a partial output: what it is being made from
+
+
+# ---------------------------------------------------------------------- arguments
+def parser(manual: str | None) -> argparse.ArgumentParser:
+    """An argument parser with the options that all steps share; `manual` is the step's docstring."""
+    made = argparse.ArgumentParser(
+        description=manual, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    shared = made.add_argument_group("options shared by all steps")
+    shared.add_argument("--config", type=Path, metavar="FILE", help="resolved configuration, as ./run.sh leaves it")
+    shared.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key (repeatable)")
+    shared.add_argument("--nj", type=int, default=0, metavar="N", help="parallel jobs (0: one per core)")
+    shared.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (auto: CUDA where it works)")
+    shared.add_argument("--seed", type=int, help="overrides the configuration's seed")
+    shared.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N utterances of a data dir")
+    shared.add_argument("--batch-seconds", type=float, default=120.0, help="audio in one batch on a GPU, at most")
+    shared.add_argument("--force", action="store_true", help="make the output anew, replacing what is there")
+    shared.add_argument("--verbose", action="store_true", help="more detail in the log; tracebacks of user errors")
+    return made
+
+
+def main(
+    made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace, Any], None]
+) -> int:
+    """Parse, resolve the configuration, run, and turn errors into messages and exit codes.
+
+    Exit codes: 0 done, 2 usage, 3 bad or conflicting data, 4 missing model or corpus, 5 some utterances failed.
+    """
+    args = made.parse_args(argv)
+    args.step = Path(made.prog).stem
+    _console(args.verbose)
+    try:
+        config = configuration.load(args.config, args.set)
+        args.seed = config.seed = config.seed if args.seed is None else args.seed
+        args.nj = args.nj or len(os.sched_getaffinity(0))
+        if args.nj < 1 or args.limit < 0:
+            raise UsageError("--nj and --limit must be positive")
+        run(args, config)
+    except PseudovoxError as error:
+        if args.verbose:
+            log.exception("traceback")
+        log.error("%s: %s", made.prog, error)
+        return error.exit_code
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # Disk full, read-only folder, no permission: the user's to mend, so no traceback.
+        log.error("%s: %s: %s", made.prog, error.strerror, error.filename or "")
+        return DataError.exit_code
+    except KeyboardInterrupt:
+        log.error("%s: interrupted; run it again to go on from here", made.prog)
+        return 130
+    return 0
+
+
+def _console(verbose: bool) -> None:
+    log.setLevel(logging.DEBUG if verbose else logging.INFO)
+    log.propagate = False
+    if not any(isinstance(handler, logging.StreamHandler) for handler in log.handlers):
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+
+
+def resolve_device(asked: str) -> str:
+    """The device that `--device` means here; UsageError if it was asked for and does not work."""
+    import torch
+
+    if asked == "auto":
+        asked = "cuda" if torch.cuda.is_available() else "cpu"
+    elif asked.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"--device {asked}: no CUDA device works here", "--device cpu")
+    try:
+        torch.device(asked)
+    except RuntimeError:
+        raise UsageError(f"--device {asked}: expected auto, cpu, cuda or cuda:<n>") from None
+    return asked
+
+
+# ---------------------------------------------------------------------- output
+@dataclass
+class Output:
+    """An output dir in the making.
+
+    Attributes:
+        path: where to write (aside).
+        final: where it will lie; paths written into files must name this one.
+        counts: what to record in the marker, e.g. {"utterances": 12}.
+        audio_seconds: speech processed, for the real-time factor.
+        share: this output's part of the time, where several are made together.
+    """
+
+    path: Path
+    final: Path
+    counts: dict[str, Any] = field(default_factory=dict)
+    audio_seconds: float = 0.0
+    share: float = 1.0
+
+
+@contextlib.contextmanager
+def output(
+    args: argparse.Namespace,
+    out_dir: Path | str,
+    *,
+    settings: Any,
+    inputs: Iterable[Path | str] = (),
+    seeded: bool = True,
+    torch_device: bool = True,
+    repair: Callable[[Path], bool] | None = None,
+) -> Iterator[Output | None]:
+    """The output dir of a step, whole or absent; yields None when it is there already.
+
+    Args:
+        args: the parsed arguments; `args.device` is resolved once work is sure to be done.
+        out_dir: the output.
+        settings: the configuration that decides the result (a dataclass, dict, or list of them).
+        inputs: files and folders that decide the result.
+        seeded: the seed decides the result too.
+        torch_device: the step uses torch, so resolve --device.
+        repair: `repair(folder)` tells whether a finished output still has all its files; if not, the step is
+            entered again with what is left.
+
+    Raises:
+        DataError: output of other settings is there and --force was not given, or another run holds the dir.
+    """
+    final = Path(out_dir)
+    made_from = {
+        "step": args.step,
+        "settings": _plain(settings),
+        "inputs": _input_digests(inputs),
+        "limit": args.limit,
+    }
+    if seeded:
+        made_from["seed"] = args.seed
+    digest = digest_of(made_from)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(final):
+        partial = final.with_name(f"{final.name}.partial")
+        _finish_rename(final, partial, digest)
+        if _is_done(args, final, digest, made_from, repair):
+            log.info("%s: done already, skipped", final)
+            yield None
+            return
+        if final.exists() and not args.force:  # finished, but files are missing: put back and complete
+            log.info("%s: files are missing, completing it", final)
+            write_atomic(final / SETTINGS, json.dumps(made_from))
+            os.replace(final, partial)
+            (partial / MARKER).unlink()
+        _prepare_partial(args, partial, made_from)
+        if torch_device:
+            args.device = resolve_device(args.device)
+        out = Output(partial, final)
+        handler = _log_file(partial, args)
+        started, when = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        try:
+            yield out
+        except PseudovoxError as error:
+            log.debug("failed: %s", error)
+            raise
+        finally:
+            log.removeHandler(handler)
+            handler.close()
+        seconds = (time.monotonic() - started) * out.share
+        marker = {
+            **made_from,
+            "digest": digest,
+            "counts": out.counts,
+            "when": when,
+            "wall_seconds": round(seconds, 3),
+            "audio_seconds": round(out.audio_seconds, 3),
+            "real_time_factor": round(seconds / out.audio_seconds, 5) if out.audio_seconds else None,
+            "device": args.device,
+            "nj": args.nj,
+            "versions": versions(),
+        }
+        write_atomic(partial / MARKER, json.dumps(marker, indent=1) + "\n")
+        _finish_rename(final, partial, digest)
+        rate = f", real-time factor {seconds / out.audio_seconds:.4f}" if out.audio_seconds else ""
+        log.info("%s: done in %.1f s%s", final, seconds, rate)
+
+
+def versions() -> dict[str, str]:
+    """What the result may depend on: the code's commit and the versions of the numeric packages."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"pseudovox": __version__, "python": platform.python_version(), "commit": commit()}
+    for package in ("torch", "numpy", "scikit-learn", "pyworld"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def commit() -> str:
+    """The checkout's commit, "-dirty" behind it if tracked files were changed; "unknown" outside git."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(configuration.ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            capture_output=True, text=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _plain(settings: Any) -> Any:
+    if isinstance(settings, (list, tuple)):
+        return [_plain(section) for section in settings]
+    if isinstance(settings, dict):
+        return {key: _plain(value) for key, value in settings.items()}
+    return configuration.section_dict(settings)
+
+
+def _input_digests(inputs: Iterable[Path | str]) -> dict[str, str]:
+    digests: dict[str, str] = {}
+    for number, path in enumerate(inputs):
+        # Named for the message of a conflict; numbered since two inputs may have the same last name.
+        digests[f"{number}:{Path(path).name}"] = digest_path(Path(path))
+    return digests
+
+
+def _is_done(
+    args: argparse.Namespace, final: Path, digest: str, made_from: dict[str, Any],
+    repair: Callable[[Path], bool] | None,
+) -> bool:  # fmt: skip
+    if not final.exists():
+        return False
+    done = read_marker(final)
+    if done is None:
+        if not any(path for path in final.iterdir()):
+            final.rmdir()
+            return False
+        raise DataError(
+            f"{final}: holds files that no finished step of pseudovox wrote, so it is left alone",
+            "give another output dir, or move this one away",
+        )
+    if done["digest"] == digest:
+        if repair and not repair(final):
+            return False
+        return not args.force
+    if args.force:
+        return False
+    raise _conflict(final, done, made_from)
+
+
+def _conflict(folder: Path, done: dict[str, Any], made_from: dict[str, Any]) -> DataError:
+    changed = differing_keys({key: done.get(key, "(absent)") for key in made_from}, made_from)
+    return DataError(
+        f"{folder}: was made with other settings or inputs:\n    " + "\n    ".join(changed[:12]),
+        "give --force to make it anew, or another output dir (./run.sh: --exp-dir, --data-dir) to keep both",
+    )
+
+
+def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[str, Any]) -> None:
+    settings = partial / SETTINGS
+    if partial.exists():
+        try:
+            old = json.loads(settings.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            old = None
+        if old == made_from and not args.force:
+            log.info("%s: going on with what an earlier run left", partial)
+            return
+        if old is not None and old != made_from and not args.force:
+            raise _conflict(partial, old, made_from)
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    write_atomic(settings, json.dumps(made_from))
+
+
+def _finish_rename(final: Path, partial: Path, digest: str) -> None:
+    """Put a whole partial dir in its place; also after a kill between its steps, each of which is atomic."""
+    replaced = final.with_name(f"{final.name}.replaced")
+    done = read_marker(partial)
+    if done and done["digest"] == digest:
+        (partial / SETTINGS).unlink(missing_ok=True)
+        if final.exists():
+            if replaced.exists():
+                shutil.rmtree(replaced)
+            os.replace(final, replaced)
+        os.replace(partial, final)
+    if replaced.exists() and final.exists():
+        shutil.rmtree(replaced)
+
+
+@contextlib.contextmanager
+def _lock(final: Path) -> Iterator[None]:
+    path = final.with_name(f".{final.name}.lock")
+    while True:
+        with open(path, "a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip()
+                raise DataError(
+                    f"{final}: another run is writing it ({holder})", "wait for it, or end that process"
+                ) from None
+            if not path.exists() or os.fstat(file.fileno()).st_ino != path.stat().st_ino:
+                continue  # its holder removed the file between our opening and locking it
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {platform.node()} since {time.strftime('%H:%M:%S')}")
+            file.flush()
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _log_file(partial: Path, args: argparse.Namespace) -> logging.Handler:
+    (partial / "log").mkdir(exist_ok=True)
+    handler = logging.FileHandler(partial / "log" / f"{args.step}.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.debug("command: %s", " ".join(sys.argv))
+    return handler
+
+
+# Steps that go over utterances are written against stage.map_utterances; its machinery is in mapping.py.
+from pseudovox.mapping import Utterance, map_utterances  # noqa: E402
+
+__all__ = ["Output", "Utterance", "main", "map_utterances", "output", "parser", "resolve_device"]
