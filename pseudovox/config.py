@@ -81,6 +81,168 @@ class Levels:
 
 
 @dataclass
+class SpeakerFeatures:
+    """What a speaker embedding sees; frames without speech (energy VAD) are left out."""
+
+    kind: str = "mfcc"  # mfcc or fbank (log-mel)
+    coefficients: int = 30  # of mfcc
+    bins: int = 30  # mel bands
+    low: float = 20.0  # Hz, edges of the filterbank
+    high: float = 7600.0
+    window: int = 300  # frames of the sliding mean that is taken off; 0 = none
+    floor_decibels: float = 0.0  # features floored so far under the utterance's maximum; 0 = no floor, as in Kaldi
+
+
+@dataclass
+class SpeakerModel:
+    """A speaker embedding: the x-vector extractor, or the attacker's (the evaluation ASV)."""
+
+    kind: str = "xvector"  # xvector (Snyder 2018) or ecapa (Desplanques 2020)
+    features: SpeakerFeatures = field(default_factory=SpeakerFeatures)
+    channels: list[int] = field(default_factory=lambda: [512, 512, 512, 512, 1500])  # of the five frame layers
+    embedding: int = 512  # dimension
+    attention: int = 128  # ecapa: width of attention and squeeze-excitation
+    loss: str = "softmax"  # softmax or aam (additive angular margin)
+    margin: float = 0.2  # of aam, radians
+    scale: float = 30.0  # of aam
+    chunk_min: float = 2.0  # seconds of speech in a training input
+    chunk_max: float = 4.0
+    augmented: float = 0.5  # share of the inputs with noise and reverberation
+    copies: int = 2  # augmented copies of each utterance to draw from; 0 = no augmentation
+    held_out_every: int = 20  # one in so many utterances of each speaker validates
+    cache_gigabytes: float = 8.0  # memory for features; beyond it they are computed again
+    training: Training = field(default_factory=lambda: Training(updates=100_000, round_updates=2000, batch_size=64))
+    continued: Training = field(  # when training goes on from another model (--initial)
+        default_factory=lambda: Training(updates=20_000, round_updates=2000, batch_size=64, learning_rate=3e-4)
+    )
+
+
+@dataclass
+class PseudoSpeakers:
+    """How pseudo-speakers are made (stages fit and sample); PCA+GMM is Turner et al. 2020."""
+
+    strategy: str = "pca_gmm"  # pca_gmm, or own (the source's own x-vector: the control)
+    pca_size: float = 20.0  # a whole number of components, or below 1 the share of variance they must explain
+    gmm_size: int = 3  # mixture components, diagonal covariances
+    combine_genders: bool = False  # one model for both
+    cross_gender: bool = False  # pseudo-speakers of the other gender
+    threshold: float = 1.01  # largest cosine to the source's x-vector, else drawn anew; above 1 = never
+    ridge: float = 1.0  # of the regression of F0 statistics on the x-vector, per speaker of the pool
+
+
+@dataclass
+class Scoring:
+    """How trials are scored."""
+
+    interval_rounds: int = 200  # resamples of the enrolled speakers for the confidence interval; 0 = none
+
+
+@dataclass
+class F0:
+    """Fundamental frequency (stage f0)."""
+
+    method: str = "dio"  # dio (refined by stonemask) or harvest (20 times slower, finds more)
+    floor: float = 60.0  # Hz
+    ceiling: float = 600.0
+    allowed_range: float = 0.2  # of dio: relative jump between frames that still counts as voiced
+
+
+@dataclass
+class Bottleneck:
+    """The content extractor: phones in, a bottleneck out."""
+
+    bins: int = 80  # log-mel bands
+    floor_decibels: float = 45.0  # features are floored so far under the utterance's maximum
+    channels: int = 1024
+    factor: int = 128  # narrow factor of the layers; 0 = plain convolutions
+    dilations: list[int] = field(default_factory=lambda: [1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3])  # one a layer
+    stride: int = 2  # 10 ms input frames per output frame, 1 or 2
+    dimension: int = 256
+    codes: int = 48  # of the vector quantiser; 0 = none
+    tail: int = 2  # layers after the bottleneck
+    dropout: float = 0.1
+    decay: float = 0.99  # of the codebook's moving averages
+    restart_below: float = 0.03  # a code used less than this share of even usage is put elsewhere
+    commitment: float = 0.25  # weight of the commitment loss
+    quantizer_start: int = 20000  # update at which the quantiser comes in, by k-means
+    frame_weight: float = 1.0  # of the frame cross-entropy, where phones.ctm gives labels
+    ctc_weight: float = 0.3  # of CTC
+    chunk_seconds: float = 2.0  # utterances with phone times are cut to chunks; the others come whole
+    longest_seconds: float = 16.0  # of an utterance that comes whole; longer ones are left out
+    augmented: float = 0.5  # share of the inputs with noise, reverberation and gain
+    variants: int = 2  # augmented versions of an utterance that are drawn from
+    validation: int = 64  # utterances held out of training
+    training: Training = field(default_factory=lambda: Training(updates=60000, round_updates=1000, batch_size=64))
+
+
+@dataclass
+class Synthesizer:
+    """Content, F0 and x-vector to WORLD frames."""
+
+    coefficients: int = 60  # of the coded spectral envelope
+    channels: int = 384
+    kernel: int = 5
+    dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 1, 2, 4, 8])  # one a block
+    speaker: int = 128  # dimensions the x-vector is reduced to
+    dropout: float = 0.05
+    sharpen: float = 1.0  # how far the envelope's spread over time is brought to the natural one
+    level: float = -26.0  # decibels re full scale of the speech that comes out
+    chunk_seconds: float = 2.0
+    augmented: float = 0.5  # share of chunks whose content was extracted from augmented speech
+    speaker_level: float = 0.5  # share of chunks conditioned on the speaker's mean x-vector
+    validation: int = 64
+    training: Training = field(default_factory=lambda: Training(updates=100000, round_updates=1000, batch_size=64))
+
+
+@dataclass
+class RecognizerAugment:
+    """Alteration of the recogniser's training inputs; each is drawn anew for every input. 0 switches a part off."""
+
+    speed: float = 0.12  # speed changes by up to this share, either way
+    warp: float = 0.12  # the mel axis is stretched by up to this share, either way (vocal tract length)
+    blur_mel: float = 1.5  # blur along frequency, up to this many bins (half of the inputs)
+    blur_time: float = 2.0  # blur along time, up to this many frames of 10 ms (half of the inputs)
+    filter: float = 0.5  # random smooth filter, nepers of power per cosine
+    noise: float = 3.0  # noise floor raised by up to so many nepers of power (half of the inputs)
+    mel_masks: int = 2  # bands blanked out
+    mel_mask: int = 12  # bins in each, at most
+    time_masks: int = 2  # stretches blanked out
+    time_mask: int = 15  # frames of 10 ms in each, at most
+
+
+@dataclass
+class Recognizer:
+    """The recogniser that measures intelligibility (trained on original speech)."""
+
+    mel_bins: int = 80
+    floor_decibels: float = 45.0  # spectra are floored this far under the utterance's maximum
+    channels: int = 512  # width of the network
+    blocks: int = 12  # residual convolutions
+    kernel: int = 5  # their length, in subsampled frames
+    subsampling: int = 3  # frames of 10 ms per output frame
+    dropout: float = 0.1
+    phone_weight: float = 0.3  # of the frame-wise phone loss that helps where a data dir has phones.ctm
+    copies: int = 1  # copies of each utterance with another channel (noise, room, tilt)
+    augmented: float = 0.5  # share of inputs taken from the copies
+    held_out: float = 0.03  # share of the training utterances kept for validation
+    cache_gigabytes: float = 4.0  # features kept in memory
+    augment: RecognizerAugment = field(default_factory=RecognizerAugment)
+    training: Training = field(
+        default_factory=lambda: Training(updates=40000, round_updates=1000, batch_size=32, warmup=1000)
+    )
+
+
+@dataclass
+class Decoder:
+    """How the recogniser's posteriors become words."""
+
+    kind: str = "lexicon"  # lexicon: the words of the training text alone; greedy: any words
+    language_model: str = "bigram"  # bigram, unigram or none (with the lexicon)
+    lm_weight: float = 1.0
+    word_penalty: float = 0.0  # subtracted from the score for each word
+
+
+@dataclass
 class Config:
     """The whole configuration."""
 
@@ -93,6 +255,15 @@ class Config:
     sets: Sets = field(default_factory=Sets)
     levels: Levels = field(default_factory=Levels)
     system: System = field(default_factory=System)
+    recognizer: Recognizer = field(default_factory=Recognizer)
+    decoder: Decoder = field(default_factory=Decoder)
+    xvector: SpeakerModel = field(default_factory=SpeakerModel)
+    attacker: SpeakerModel = field(default_factory=SpeakerModel)
+    pseudo: PseudoSpeakers = field(default_factory=PseudoSpeakers)
+    scoring: Scoring = field(default_factory=Scoring)
+    f0: F0 = field(default_factory=F0)
+    bottleneck: Bottleneck = field(default_factory=Bottleneck)
+    synthesizer: Synthesizer = field(default_factory=Synthesizer)
 
 
 def section_dict(section: Any) -> Any:

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# run.sh: the front door. A table of contents: settings, options, then one stage after the other.
+# `./run.sh` runs recipes/mini from speech to the table of results; see ./run.sh --help and --list.
+# shellcheck disable=SC2046,SC2086,SC2154  # lists of data dirs are split on purpose; their names hold no spaces
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# ---------------------------------------------------------------------- settings
+recipe=mini        # a folder of recipes/
+system=            # systems to run, comma-separated (conf/system/<name>.yaml); empty: those of the recipe
+stage=0            # first stage, by number or name
+stop_stage=14      # last stage
+nj=0               # parallel jobs of a step; 0: one per core
+device=auto        # auto, cpu, cuda, cuda:<n>
+seed=              # of every random draw; empty: the recipe's
+data=              # data dirs; empty: data/<recipe>
+exp=               # models and results; empty: exp/<recipe>
+force=             # make outputs anew
+dry_run=           # print the commands, run nothing
+list=              # print the stages, run nothing
+settings=()        # --set key=value, as they come
+
+usage() {
+  cat <<'END'
+usage: ./run.sh [options]
+
+Anonymizes speech and measures how private and how intelligible the result is. Without options: recipes/mini,
+from making its speech to the table of results, on the CPU or GPU there is. A stage that is done is skipped.
+
+  --recipe NAME        a folder of recipes/ (mini)
+  --system A,B,...     systems to run (conf/system/); default: those that the recipe names
+  --stage N|NAME       first stage             --stop-stage N|NAME   last stage
+  --list               print the stages        --dry-run             print the commands, run nothing
+  --nj N               parallel jobs of a step (one per core)
+  --device D           auto, cpu, cuda, cuda:<n>
+  --seed N             of every random draw
+  --set KEY=VALUE      override one key of the configuration (repeatable); conf/default.yaml explains all
+  --data-dir DIR       data dirs (data/<recipe>)
+  --exp-dir DIR        models and results (exp/<recipe>)
+  --force              make the outputs of the chosen stages anew
+
+Examples:
+  ./run.sh --set size=smoke --exp-dir exp/smoke --data-dir data/smoke     a run of two minutes
+  ./run.sh --recipe own --set data.folder=/my/wavs                        anonymize a folder of recordings
+  ./run.sh --stage sample --stop-stage synthesize --force                 draw and synthesize again
+END
+}
+
+# ---------------------------------------------------------------------- options
+die() { printf 'run.sh: %s\n' "$@" >&2; exit 2; }
+while [ $# -gt 0 ]; do
+  option=${1//_/-}
+  case $option in
+    --help|-h) usage; exit 0 ;;
+    --list) list=yes; shift; continue ;;
+    --dry-run) dry_run=yes; shift; continue ;;
+    --force) force=yes; shift; continue ;;
+  esac
+  case $option in --*=*) die "write '${1%%=*} ${1#*=}' (with a space), not '$1'" ;; esac
+  [ $# -ge 2 ] || die "option $1 is unknown or lacks its value; see ./run.sh --help"
+  case $option in
+    --recipe) recipe=$2 ;;
+    --system) system=$2 ;;
+    --stage) stage=$2 ;;
+    --stop-stage) stop_stage=$2 ;;
+    --nj) nj=$2 ;;
+    --device) device=$2 ;;
+    --seed) seed=$2 ;;
+    --set) settings+=(--set "$2") ;;
+    --data-dir) data=$2 ;;
+    --exp-dir) exp=$2 ;;
+    *) die "no option $1; see ./run.sh --help" ;;
+  esac
+  shift 2
+done
+data=${data:-data/$recipe}
+exp=${exp:-exp/$recipe}
+[ -z "$seed" ] || settings+=(--set "seed=$seed")
+
+. utils/run_functions.sh
+first=$(stage_number "$stage")
+last=$(stage_number "$stop_stage")
+if [ -z "$list" ]; then
+  . ./path.sh
+  . ./cmd.sh
+  environment
+  read_settings
+fi
+
+# ---------------------------------------------------------------------- stages
+if stage 0 data "corpora -> data dirs, enrolment and trial subsets"; then
+  prepare_data
+fi
+
+if stage 1 xvector "train the x-vector extractor" && trains train; then
+  step train_xvector --section xvector $train_dirs "$models/xvector"
+fi
+
+if stage 2 bottleneck "train the content extractor" && trains train; then
+  step train_bottleneck $train_dirs "$models/bottleneck"
+fi
+
+if stage 3 synthesizer "train the synthesizer" && trains train; then
+  step extract_xvectors --model "$models/xvector" $train_dirs "$exp/xvectors"
+  step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $train_dirs "$models/synthesizer"
+fi
+
+if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker"; then
+  step extract_xvectors --model "$models/xvector" $(dirs_of "${conf[pool]} $test_sets ${conf[attacker]}") "$exp/xvectors"
+fi
+
+if stage 5 fit "fit the pseudo-speaker generator on the pool" && trains pool; then
+  step extract_f0 $pool_dirs "$exp/f0"
+  for system in $systems; do uses fit || continue
+    step fit_pseudo_speakers --xvectors "$exp/xvectors" --f0 "$exp/f0" $pool_dirs "$models/pseudo/$system"
+  done
+fi
+
+if stage 6 sample "a pseudo x-vector for every speaker or utterance"; then
+  for system in $systems; do uses sample || continue
+    step sample_pseudo_speakers --generator "$models/pseudo/$system" --xvectors "$exp/xvectors" \
+      $(dirs_of "$(anonymized_sets)") "$exp/$system/pseudo"
+  done
+fi
+
+if stage 7 f0 "F0, and its move to the pseudo-speaker"; then
+  step extract_f0 $(dirs_of "$test_sets ${conf[attacker]}") "$exp/f0"
+  for system in $systems; do uses f0 || continue
+    step transform_f0 --f0 "$exp/f0" --pseudo "$exp/$system/pseudo" $(dirs_of "$(anonymized_sets)") "$exp/$system/f0"
+  done
+fi
+
+if stage 8 content "bottleneck features"; then
+  step extract_bottleneck --model "$models/bottleneck" $(dirs_of "$test_sets ${conf[attacker]}") "$exp/bottleneck"
+fi
+
+if stage 9 synthesize "speech: the anonymized data dirs"; then
+  for system in $systems; do uses synthesize || continue
+    step synthesize_speech --model "$models/synthesizer" --bottleneck "$exp/bottleneck" --f0 "$exp/$system/f0" \
+      --xvectors "$exp/$system/pseudo" --suffix "$system" $(dirs_of "$(anonymized_sets)") "$data"
+  done
+fi
+
+if stage 10 attacker "train the evaluation ASV, on original and on anonymized speech" && trains attacker; then
+  step train_xvector --section attacker $attacker_dirs "$exp/attacker/original"
+  for system in $systems; do attacks || continue
+    step train_xvector --section attacker --initial "$exp/attacker/original" \
+      $(dirs_of "${conf[attacker]}" "$system") "$exp/attacker/$system"
+  done
+fi
+
+if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && trains attacker; then
+  step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets") "$exp/asv/original"
+  score unprotected original
+  for system in $systems; do config=$exp/$system/config.yaml
+    step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets" "$system") "$exp/asv/original"
+    score ignorant original "$system"
+    score lazy_informed original "$system" "$system"
+    attacks || continue
+    step extract_xvectors --model "$exp/attacker/$system" $(dirs_of "$trial_sets" "$system") "$exp/asv/$system"
+    score semi_informed "$system" "$system" "$system"
+  done
+fi
+
+if stage 12 asr "WER on original and anonymized speech" && trains recognizer; then
+  step train_recognizer $recognizer_dirs "$models/recognizer"
+  step decode_speech --model "$models/recognizer" $(dirs_of "$trial_sets") "$exp/original/asr"
+  for system in $systems; do
+    step decode_speech --model "$models/recognizer" $(dirs_of "$trial_sets" "$system") "$exp/$system/asr"
+  done
+fi
+
+if stage 13 utility "pitch correlation"; then
+  for system in $systems; do
+    step score_pitch --suffix "$system" $(dirs_of "$test_sets") "$exp/$system/utility"
+  done
+fi
+
+if stage 14 report "results.json, RESULTS.md and the table"; then
+  step write_report "$exp" "$exp/report"
+fi

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# tests/run.sh [pytest arguments]: lint, types and tests, as CI runs them. Makes the environment if need be.
+# The default leaves out tests marked slow, gpu, net and slurm; e.g. `tests/run.sh -m slow` runs those.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. ./path.sh
+environment dev
+
+if [ $# -eq 0 ]; then
+  bin=$(dirname "$PYTHON")
+  "$bin/ruff" check .
+  "$bin/ruff" format --check .
+  "$bin/mypy" pseudovox
+  "$bin/shellcheck" run.sh path.sh cmd.sh utils/*.sh tests/run.sh .ci/run
+fi
+exec "$PYTHON" -m pytest "$@"

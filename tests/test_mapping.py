@@ -1,0 +1,128 @@
+"""Steps over utterances: the same bytes for any --nj, resume by piece, failures listed, inputs untouched."""
+
+import argparse
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pseudovox import mapping
+from pseudovox.archive import read_scp
+from pseudovox.datadir import DataDir
+from pseudovox.errors import SomeUtterancesFailed
+
+CALLS: list[str] = []
+
+
+class Moments:
+    """Mean and deviation of the samples; fails on the utterance named in `bad`."""
+
+    def __init__(self, device: str, bad: str = "") -> None:
+        self.bad = bad
+
+    def process(self, batch: list[mapping.Utterance]) -> Iterator[tuple[mapping.Utterance, dict[str, np.ndarray]]]:
+        for utterance in batch:
+            CALLS.append(utterance.id)
+            if utterance.id == self.bad:
+                raise ValueError("no voice in it")
+            samples = utterance.audio()
+            yield utterance, {"moments": np.array([samples.mean(), samples.std()])}
+
+
+class Louder(Moments):
+    def process(self, batch: list[mapping.Utterance]) -> Iterator[tuple[mapping.Utterance, np.ndarray]]:  # type: ignore[override]
+        for utterance in batch:
+            CALLS.append(utterance.id)
+            yield utterance, utterance.audio() * 2
+
+
+def arguments(**changes: object) -> argparse.Namespace:
+    values = {"step": "test", "limit": 0, "seed": 1, "force": False, "device": "cpu", "nj": 1, "batch_seconds": 60}
+    return argparse.Namespace(**{**values, **changes})
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "log" not in path.parts and path.name != ".done.json"
+    }
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapping, "PIECE_UTTERANCES", 3)
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[1]))))
+    CALLS.clear()
+
+
+def test_same_bytes_for_any_number_of_jobs(tiny_data: DataDir) -> None:
+    before = digests(Path("data"))
+    for nj in (1, 3):
+        mapping.map_utterances(
+            arguments(nj=nj), [tiny_data], Path(f"out{nj}"), settings={}, worker=Moments, arrays=("moments",)
+        )
+    one, three = digests(Path("out1")), digests(Path("out3"))
+    assert {name for name in one if name.endswith(".ark")} == {f"tiny/moments.{k}.ark" for k in (1, 2, 3, 4)}
+    assert all(one[name] == three[name] for name in one if name.endswith(".ark"))
+    assert list(read_scp("out1/tiny/moments.scp")) == tiny_data.utterances
+    assert digests(Path("data")) == before
+
+
+def test_missing_file_is_made_again_and_nothing_else(tiny_data: DataDir) -> None:
+    def run() -> None:
+        CALLS.clear()
+        mapping.map_utterances(
+            arguments(), [tiny_data], Path("out"), settings={}, worker=Louder, audio=True, out_names=lambda n: f"{n}_x"
+        )
+
+    run()
+    before = digests(Path("out"))
+    victim = tiny_data.utterances[5]
+    Path(f"out/tiny_x/wav/{victim}.wav").unlink()
+    run()
+    assert CALLS == [victim] and digests(Path("out")) == before
+    run()
+    assert CALLS == []
+    made = DataDir.load("out/tiny_x")
+    assert made.text == tiny_data.text and made.spk2gender == tiny_data.spk2gender
+    assert made.table("utt2dur") == tiny_data.table("utt2dur")
+
+
+def test_failures_are_listed_and_the_rest_is_kept(tiny_data: DataDir) -> None:
+    import functools
+
+    def run(bad: str) -> None:
+        CALLS.clear()
+        mapping.map_utterances(
+            arguments(), [tiny_data], Path("out"), settings={},
+            worker=functools.partial(Moments, bad=bad), arrays=("moments",),
+        )  # fmt: skip
+
+    with pytest.raises(SomeUtterancesFailed, match="f1-1: ValueError: no voice in it"):
+        run("f1-1")
+    assert Path("out/tiny.partial/failed.tsv").read_text() == "f1-1\tValueError: no voice in it\n"
+    run("")
+    assert sorted(CALLS) == ["f1-0", "f1-1", "f1-2"]  # only the piece that held the failure
+    assert not Path("out/tiny/failed.tsv").exists()
+
+
+def test_limit_takes_the_first(tiny_data: DataDir) -> None:
+    mapping.map_utterances(
+        arguments(limit=2), [tiny_data], Path("out"), settings={}, worker=Moments, arrays=("moments",)
+    )
+    assert list(read_scp("out/tiny/moments.scp")) == tiny_data.utterances[:2]
+
+
+def test_job_ends_when_the_process_that_started_it_is_gone() -> None:
+    import subprocess
+    import sys
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    code = f"import time; from pseudovox.jobs import _die_with; _die_with({gone.pid}); time.sleep(60)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == -9

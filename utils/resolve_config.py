@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Resolve the configuration of a recipe for run.sh.
+
+Merges conf/default.yaml, the named blocks, the recipe, its size, and every `--set`, and writes the result to
+<exp-dir>/config.yaml and, for every system, <exp-dir>/<system>/config.yaml. Prints the few values that
+run.sh itself needs, one `key=value` a line.
+
+Example: utils/resolve_config.py --recipe mini --exp-dir exp/mini --set seed=2
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pseudovox import config as configuration
+from pseudovox.datadir import write_atomic
+from pseudovox.errors import PseudovoxError
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--system", default="", help="systems, comma-separated (default: the recipe's)")
+    parser.add_argument("--exp-dir", type=Path, required=True)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--dry-run", action="store_true", help="print, write nothing")
+    args = parser.parse_args(argv)
+    try:
+        config = configuration.compose(args.recipe, overrides=args.set)
+        systems = args.system.split(",") if args.system else config.systems
+        resolved = {system: configuration.compose(args.recipe, system, args.set) for system in systems}
+    except PseudovoxError as error:
+        print(f"run.sh: {error}", file=sys.stderr)
+        return error.exit_code
+    if not args.dry_run:
+        _write(args.exp_dir / "config.yaml", config)
+        for system, its in resolved.items():
+            _write(args.exp_dir / system / "config.yaml", its)
+    values = {
+        "systems": systems,
+        "models": config.models,
+        "prepare": "\n".join(config.data.prepare),
+        **{name: getattr(config.sets, name) for name in ("train", "pool", "attacker", "recognizer", "anonymize")},
+    }
+    for name, value in values.items():
+        for line in [" ".join(value)] if isinstance(value, list) else value.split("\n"):
+            print(f"{name}={line}")
+    for pair in config.sets.trials:
+        print(f"trials={pair}")
+    for system, its in resolved.items():
+        print(f"stages.{system}={' '.join(its.system.stages)}")
+        print(f"attacked.{system}={'yes' if its.system.attacked else ''}")
+    return 0
+
+
+def _write(path: Path, config: configuration.Config) -> None:
+    text = configuration.to_yaml(config)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+# utils/run_functions.sh: what run.sh is written with (sourced by it; uses its variables).
+# shellcheck shell=bash disable=SC2154,SC2034
+
+# stage_number <number or name>: the number of a stage, looked up in run.sh itself.
+stage_number() {
+  local found
+  if [[ $1 =~ ^[0-9]+$ ]]; then
+    found=$(grep -oE "stage $1 [a-z0-9]+ " run.sh | head -1)
+  else
+    found=$(grep -oE "stage [0-9]+ $1 " run.sh | head -1)
+  fi
+  [ -n "$found" ] || die "no stage '$1'; there are: $(grep -oE 'stage [0-9]+ [a-z0-9]+ ' run.sh | cut -d' ' -f2,3 | paste -sd, | sed 's/,/, /g')"
+  cut -d' ' -f2 <<< "$found"
+}
+
+# stage <number> <name> <description>: should this stage run? Prints its heading if so.
+stage() {
+  if [ -n "$list" ]; then
+    printf '%3d  %-12s %s\n' "$1" "$2" "$3"
+    return 1
+  fi
+  [ "$1" -ge "$first" ] && [ "$1" -le "$last" ] || return 1
+  config=$exp/config.yaml
+  printf '\n== stage %d, %s: %s\n' "$1" "$2" "$3"
+}
+
+# step <name> <arguments...>: run steps/<name>.py with the options that all steps share.
+step() {
+  local name=$1
+  shift
+  run_command "$PYTHON" "steps/$name.py" --config "$config" --nj "$nj" --device "$device" ${force:+--force} "$@"
+}
+
+# run_command <program> <arguments...>: show, and run unless --dry-run. A failure ends the recipe.
+run_command() {
+  printf '$ %s\n' "${*//$PWD\//}"
+  [ -z "$dry_run" ] || return 0
+  "$@" || { local code=$?; printf 'run.sh: stopped at this command (exit code %d); run again to go on from here\n' "$code" >&2; exit "$code"; }
+}
+
+# read_settings: resolve the configuration and take over what run.sh needs of it.
+read_settings() {
+  local resolved key value pair
+  resolved=$("$PYTHON" utils/resolve_config.py --recipe "$recipe" --system "$system" --exp-dir "$exp" \
+    ${dry_run:+--dry-run} "${settings[@]}") || exit $?
+  declare -gA conf=()
+  prepare=() trials=()
+  while IFS='=' read -r key value; do
+    case $key in
+      prepare) [ -z "$value" ] || prepare+=("$value") ;;
+      trials) trials+=("$value") ;;
+      *) conf[$key]=$value ;;
+    esac
+  done <<< "$resolved"
+  systems=${conf[systems]}
+  models=${conf[models]:-$exp/models}
+  train_dirs=$(dirs_of "${conf[train]}")
+  pool_dirs=$(dirs_of "${conf[pool]}")
+  attacker_dirs=$(dirs_of "${conf[attacker]}")
+  recognizer_dirs=$(dirs_of "${conf[recognizer]}")
+  trial_sets=$(printf '%s\n' "${trials[@]}" | tr ' ' '\n' | awk 'NF && !seen[$0]++' | paste -sd' ')
+  test_sets="$trial_sets ${conf[anonymize]}"
+}
+
+# dirs_of "<sets>" [<system>]: paths of data dirs, original or as a system anonymized them, each once.
+dirs_of() {
+  local set seen=" "
+  for set in $1; do
+    [[ $seen != *" $set "* ]] || continue
+    seen+="$set "
+    printf '%s ' "$data/$set${2:+_$2}"
+  done
+}
+
+# anonymized_sets: the sets that the current system has to anonymize.
+anonymized_sets() {
+  printf '%s' "$test_sets"
+  [ -z "${conf[attacked.$system]}" ] || printf ' %s' "${conf[attacker]}"
+}
+
+# uses <stage>: does the current system use that stage? Selects the system's configuration.
+uses() {
+  config=$exp/$system/config.yaml
+  [[ " ${conf[stages.$system]} " == *" $1 "* ]] && return 0
+  printf '%s: has no stage "%s"\n' "$system" "$1"
+  return 1
+}
+
+# attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration.
+attacks() {
+  config=$exp/$system/config.yaml
+  [ -n "${conf[attacked.$system]}" ] && return 0
+  printf '%s: no attacker is trained on it\n' "$system"
+  return 1
+}
+
+# score <attacker> <asv> [<system of the trials> [<system of the enrolments>]]: score all trial lists.
+score() {
+  local pair sets=()
+  for pair in "${trials[@]}"; do
+    sets+=("$data/${pair% *}${4:+_$4}" "$data/${pair#* }${3:+_$3}")
+  done
+  step score_trials --attacker "$1" --system "${3:-original}" --xvectors "$exp/asv/$2" "${sets[@]}" "$exp/${3:-original}/asv/$1"
+}
+
+# trains <what>: does this recipe train models, or take those of another one?
+trains() {
+  [ -n "${conf[$1]}" ] && return 0
+  if [ "$1" = train ]; then printf 'not in this recipe: its models are those in %s\n' "$models"
+  else printf 'not in this recipe: it has no set for it (sets.%s)\n' "$1"; fi
+  return 1
+}
+
+# prepare_data: the recipe's own commands of local/; DATA stands for its data folder.
+prepare_data() {
+  local line words
+  for line in "${prepare[@]}"; do
+    read -ra words <<< "${line//DATA/$data}"
+    run_command "$PYTHON" "${words[@]}" --config "$config" --nj "$nj" ${force:+--force}
+  done
+}
