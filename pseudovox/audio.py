@@ -53,8 +53,12 @@ def load_file(
             first, last = round(start * rate), file.frames if end is None else round(end * rate)
             if last > file.frames + rate // 20:
                 raise DataError(f"{where}: {path} lasts {file.frames / rate:.3f} s, the segment ends at {end} s")
-            file.seek(first)
-            samples = file.read(min(last, file.frames) - first, dtype="float32", always_2d=True).mean(axis=1)
+            file.seek(min(first, file.frames))
+            wanted = max(min(last, file.frames) - first, 0)
+            samples = file.read(wanted, dtype="float32", always_2d=True).mean(axis=1)
+            # The header of an MP3 may be a guess; of other formats it is the truth.
+            if len(samples) < wanted and file.format != "MP3":
+                raise DataError(f"{where}: {path} is cut off: {len(samples)} of {wanted} samples")
     except (OSError, soundfile.SoundFileError) as error:
         raise DataError(f"{where}: cannot read {path}: {error}" + _cwd_hint(path)) from None
     if len(samples) == 0:
@@ -75,6 +79,29 @@ def file_duration(path: str | Path, where: str = "") -> float:
     except (OSError, soundfile.SoundFileError) as error:
         raise DataError(f"{where or path}: cannot read {path}: {error}" + _cwd_hint(path)) from None
     return info.frames / info.samplerate
+
+
+def decoded_duration(path: str | Path) -> float:
+    """Length of an audio file in seconds, found by decoding all of it, a few seconds at a time.
+
+    Raises:
+        DataError: missing, unreadable, cut off, or NaN in it.
+    """
+    import numpy as np
+    import soundfile
+
+    samples = 0
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            for block in file.blocks(blocksize=2**18, dtype="float32"):
+                samples += len(block)
+                if not np.isfinite(block).all():
+                    raise DataError(f"{path}: holds NaN or infinite samples")
+            if samples < file.frames and file.format != "MP3":
+                raise DataError(f"{path}: is cut off: {samples} of {file.frames} samples")
+            return samples / file.samplerate
+    except (OSError, soundfile.SoundFileError) as error:
+        raise DataError(f"cannot read {path}: {error}" + _cwd_hint(path)) from None
 
 
 def _cwd_hint(path: str | Path) -> str:
@@ -101,12 +128,18 @@ def resample(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
 
 
 def write_wav(path: Path | str, samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
-    """Write float samples in [-1, 1] as 16-bit PCM WAV (clipped), aside and renamed; no metadata chunks."""
+    """Write float samples in [-1, 1] as 16-bit PCM WAV (clipped), aside and renamed; no metadata chunks.
+
+    The scale is libsndfile's (1.0 = 32768), so samples that came from 16-bit files are written back exactly.
+    """
     import numpy as np
     import soundfile
 
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    pcm = np.clip(np.round(np.asarray(samples, dtype=np.float64) * 32767.0), -32768, 32767).astype("<i2")
+    samples = np.asarray(samples, dtype=np.float64)
+    if not np.isfinite(samples).all():
+        raise DataError(f"{path}: NaN or infinite samples are not written")
+    pcm = np.clip(np.round(samples * 32768.0), -32768, 32767).astype("<i2")
     soundfile.write(str(aside), pcm, sample_rate, format="WAV", subtype="PCM_16")
     os.replace(aside, path)

@@ -27,11 +27,11 @@ from pseudovox.errors import DataError
 BY_UTTERANCE = ("utt2spk", "text", "segments", "utt2dur", "utt2emo", "utt2num_frames", "utt2lang")
 BY_SPEAKER = ("spk2utt", "spk2gender", "spk2fold")
 KEYLESS = ("trials", "enrolls", "phones.ctm")  # their first column is not a unique key of the dir
-IGNORED = (".done.json",)
 
 # An id becomes a file name and a key in archives, so it may not leave the output dir or split a line.
-_BAD_ID = re.compile(r"[\x00-\x20\x7f/\\]")
+_BAD_ID = re.compile(r"[\s\x00-\x20\x7f/\\]")
 MAX_ID_BYTES = 200
+_BLANKS = re.compile(r"[ \t]+")
 
 
 def bytewise(keys: Iterable[str]) -> list[str]:
@@ -66,23 +66,27 @@ class Phone:
     label: str
 
 
-def read_table(path: Path) -> dict[str, str]:
-    """Read `key value...` lines into a dict in file order.
+def read_table(path: Path, *, allow_empty: bool = False) -> dict[str, str]:
+    """Read `key value...` lines (blanks or tabs between) into a dict in file order.
+
+    Args:
+        path: the file.
+        allow_empty: a key may stand alone (a recogniser's output may hold no word).
 
     Raises:
         DataError: the file is missing, not UTF-8, or a line is blank, lacks a value or repeats a key.
     """
     table: dict[str, str] = {}
     for number, line in enumerate(read_lines(path), 1):
-        key, _, value = line.partition(" ")
-        if not value and "\t" in key:
-            key, _, value = line.partition("\t")
+        key, value = (*_BLANKS.split(line.rstrip(" \t"), maxsplit=1), "")[:2]
         check_id(key, f"{path}:{number}")
+        if not value and not allow_empty:
+            raise DataError(f"{path}:{number}: {key} has no value; expected `key value`")
         if key in table:
             raise DataError(
                 f"{path}:{number}: {key} stands twice; each key may stand once", f"sort -u {path}, or drop a line"
             )
-        table[key] = value.strip()
+        table[key] = value
     return table
 
 
@@ -154,7 +158,8 @@ class DataDir:
         tables: dict[str, dict[str, str]] = {}
         lists: dict[str, list[str]] = {}
         for file in sorted(path.iterdir()):
-            if not file.is_file() or file.name in IGNORED or file.suffix in (".log", ".json", ".tsv"):
+            # Hidden files are markers, and what a killed write left aside.
+            if not file.is_file() or file.name.startswith(".") or file.suffix in (".log", ".json", ".tsv"):
                 continue
             if file.name in KEYLESS:
                 lists[file.name] = read_lines(file)
@@ -190,7 +195,7 @@ class DataDir:
             for key, entry in self.tables["wav.scp"].items():
                 if entry.endswith("|"):
                     raise DataError(
-                        f"{self.path}/wav.scp: {key} is a shell command ({entry[:60]}), which is not run unless allowed",
+                        f"{self.path}/wav.scp: {key} is a shell command ({entry[:60]}), not run unless allowed",
                         "give --allow-pipes if you trust the author of this data dir",
                     )
         for number, line in enumerate(self.lists.get("enrolls", []), 1):
@@ -250,13 +255,23 @@ class DataDir:
     def duration(self, utterance: str) -> float:
         """Length in seconds, from utt2dur, the segment, or the audio file's header."""
         if "utt2dur" in self.tables:
-            return float(self.tables["utt2dur"][utterance])
+            return self._seconds(utterance)
         if "segments" in self.tables:
             _, start, end = self.segment(utterance)
             return end - start
         from pseudovox.audio import file_duration
 
         return file_duration(self.tables["wav.scp"][utterance], f"{self.path}/wav.scp, {utterance}")
+
+    def _seconds(self, utterance: str) -> float:
+        value = self.tables["utt2dur"][utterance]
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = -1.0
+        if not 0 < seconds < float("inf"):
+            raise DataError(f"{self.path}/utt2dur: {utterance} lasts {value!r}, expected seconds above 0")
+        return seconds
 
     def segment(self, utterance: str) -> tuple[str, float, float]:
         """(recording, start, end) of an utterance in `segments`; times in seconds."""
@@ -307,6 +322,10 @@ class DataDir:
     def subset(self, utterances: Iterable[str], path: Path | str | None = None) -> DataDir:
         """The same dir with only these utterances, every table cut to fit."""
         kept = set(utterances)
+        unknown = bytewise(kept - self.utt2spk.keys())
+        if unknown or not kept:
+            found = f"{unknown[0]} is not in utt2spk" if unknown else "no utterances asked for"
+            raise DataError(f"{self.path}: cannot take a subset: {found}")
         speakers = {self.utt2spk[utterance] for utterance in kept}
         recordings = (
             {self.segment(utterance)[0] for utterance in kept} if "segments" in self.tables else kept

@@ -39,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     values = {
         "systems": systems,
         "models": config.models,
+        "folder": config.data.folder,
+        "corpora": config.data.corpora,
         "prepare": "\n".join(config.data.prepare),
         **{name: getattr(config.sets, name) for name in ("train", "pool", "attacker", "recognizer", "anonymize")},
     }

@@ -111,11 +111,14 @@ trains() {
   return 1
 }
 
-# prepare_data: the recipe's own commands of local/; DATA stands for its data folder.
+# prepare_data: the recipe's own commands of local/; the words DATA, FOLDER and CORPORA stand for the folders.
 prepare_data() {
   local line words
   for line in "${prepare[@]}"; do
-    read -ra words <<< "${line//DATA/$data}"
+    read -ra words <<< "$line"
+    words=("${words[@]/#DATA/$data}")
+    words=("${words[@]/#FOLDER/${conf[folder]}}")
+    words=("${words[@]/#CORPORA/${conf[corpora]}}")
     run_command "$PYTHON" "${words[@]}" --config "$config" --nj "$nj" ${force:+--force}
   done
 }

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""A data dir from a folder of your own recordings: any format, rate and channels that libsndfile reads.
+
+Reads    <folder>/<speaker>/.../<name>.wav (.flac .ogg .mp3 ...): the first folder level is the speaker. A file at the
+         top of the folder is a speaker of its own; with --one-speaker all files are of one. <name>.txt beside
+         the audio holds its words, for all files or for none.
+Writes   <out-dir>/<name>/ with wav.scp utt2spk spk2utt utt2dur utt2path, and text and spk2gender where known. Ids
+         are made of the file names; utt2path says which is which. The audio stays where it is.
+
+Every file is decoded once: an unreadable, cut-off or empty one stops the step, and nothing is written.
+
+Example: local/prepare_folder.py --spk2gender genders.txt ~/recordings data/own
+"""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from pseudovox import stage
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("--name", default="recordings", help="the data dir's name (default: %(default)s)")
+    parser.add_argument("--one-speaker", action="store_true", help="all files are of one speaker")
+    parser.add_argument("--spk2gender", type=Path, metavar="FILE", help="lines `<speaker> f|m` for all")
+    parser.add_argument("--no-text", action="store_true", help="do not look for <name>.txt")
+    parser.add_argument("folder", type=Path, help="the folder of recordings")
+    parser.add_argument("out_dir", type=Path, help="the folder of the data dirs")
+    return stage.main(parser, argv, run)
+
+
+def run(args: Namespace, config: Any) -> None:
+    from pseudovox import corpora
+    from pseudovox.audio import decoded_duration
+    from pseudovox.corpora.folder import read_folder
+
+    recordings = read_folder(
+        args.folder, one_speaker=args.one_speaker, with_text=not args.no_text, genders=args.spk2gender
+    )[: args.limit or None]
+    corpora.prepare(args, args.name, recordings, duration=decoded_duration)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""Corpora as they are distributed, read into data dirs; one module a corpus.
+
+A reader walks the corpus's published layout and returns recordings, or raises a DataError that names the file and
+line at fault: nothing is left out silently. `data_dir` makes the tables. Only headers of audio files are read
+(`prepare_folder`, whose files come from anywhere, decodes them).
+"""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.audio import file_duration
+from pseudovox.datadir import DataDir, check_id, read_table, scp_path
+from pseudovox.digests import digest_of
+from pseudovox.errors import DataError
+
+log = logging.getLogger("pseudovox")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One utterance of a corpus.
+
+    Attributes:
+        utterance: its id, which begins with the speaker's (so that both orders agree, as Kaldi demands).
+        speaker: id; holds no character that sorts before `-`, which follows it in `utterance`.
+        audio: the file.
+        gender: f, m, or empty where the corpus does not say.
+        text: the words spoken, or empty where the corpus does not say.
+        tables: further values by table, e.g. {"utt2emo": "sad"}.
+    """
+
+    utterance: str
+    speaker: str
+    audio: Path
+    gender: str = ""
+    text: str = ""
+    tables: Mapping[str, str] = field(default_factory=dict)
+
+
+def prepare(
+    args: Namespace,
+    name: str,
+    recordings: Sequence[Recording],
+    *,
+    duration: Callable[[Path], float] = file_duration,
+    finish: Callable[[DataDir], None] | None = None,
+) -> None:
+    """The work of a preparation step for one set: <args.out_dir>/<name>, made, or left as it is if it is current.
+
+    Args:
+        args: the step's arguments; `args.nj` threads read the files.
+        name: of the set.
+        recordings: what it holds.
+        duration: see `data_dir`.
+        finish: adds the lists (trials, enrolls) to the finished data dir.
+    """
+    final = args.out_dir / check_id(name, "name of the data dir")
+    with stage.output(
+        args,
+        final,
+        settings={"recordings": digest(recordings)},
+        seeded=False,
+        torch_device=False,
+        repair=_audio_is_there,  # the corpus may have been moved
+    ) as out:
+        if out is None:
+            return
+        data = data_dir(recordings, final, jobs=args.nj, duration=duration)
+        if finish:
+            finish(data)
+        data.check()
+        data.write(out.path)
+        out.counts = {"utterances": len(data.utterances), "speakers": len(data.speakers)}
+        log.info("%s: %d utterances, %d speakers", final, len(data.utterances), len(data.speakers))
+
+
+def _audio_is_there(folder: Path) -> bool:
+    return all(Path(entry).is_file() for entry in read_table(folder / "wav.scp").values())
+
+
+def digest(recordings: Iterable[Recording]) -> str:
+    """What a data dir of these recordings is made from: ids, tables and sizes of the files, not where they lie."""
+    return digest_of(
+        [
+            [one.utterance, one.speaker, one.gender, one.text, dict(one.tables), one.audio.stat().st_size]
+            for one in recordings
+        ]
+    )
+
+
+def data_dir(
+    recordings: Sequence[Recording],
+    path: Path | str,
+    *,
+    jobs: int = 1,
+    duration: Callable[[Path], float] = file_duration,
+) -> DataDir:
+    """A data dir with wav.scp, utt2spk, utt2dur and, where every recording has them, text and spk2gender.
+
+    Args:
+        recordings: in any order.
+        path: the name of the data dir in messages; nothing is written.
+        jobs: threads that read the files (libsndfile runs outside Python's lock).
+        duration: length of a file in seconds.
+
+    Raises:
+        DataError: an id that stands twice, a speaker of two genders, text or gender for some only, or a file that
+            cannot be read or holds nothing.
+    """
+    tables: dict[str, dict[str, str]] = {"wav.scp": {}, "utt2spk": {}}
+    first: dict[str, Path] = {}
+    for one in recordings:
+        check_id(one.utterance, str(one.audio))
+        if one.utterance in first:
+            raise DataError(f"{one.audio}: has the id {one.utterance}, as {first[one.utterance]} has")
+        first[one.utterance] = one.audio
+        _check_path(one.audio)
+        gender = tables.setdefault("spk2gender", {}).setdefault(one.speaker, one.gender)
+        if gender != one.gender:
+            raise DataError(f"{one.audio}: speaker {one.speaker} is {one.gender!r} here and {gender!r} elsewhere")
+        by_utterance = {"wav.scp": scp_path(one.audio), "utt2spk": one.speaker, "text": one.text, **one.tables}
+        for name, value in by_utterance.items():
+            tables.setdefault(name, {})[one.utterance] = value
+    for name in ("text", "spk2gender"):
+        known = [key for key, value in tables.get(name, {}).items() if value]
+        if not known:
+            tables.pop(name, None)
+        elif len(known) < len(tables[name]):
+            lacking = next(key for key, value in tables[name].items() if not value)
+            raise DataError(f"{path}: {len(known)} of {len(tables[name])} have an entry for {name}; {lacking} has none")
+
+    def seconds(one: Recording) -> str:
+        found = duration(one.audio)
+        if found <= 0:
+            raise DataError(f"{one.audio}: holds no samples")
+        return f"{found:.6f}".rstrip("0").rstrip(".")
+
+    with ThreadPoolExecutor(max(jobs, 1)) as pool:
+        lengths = list(pool.map(seconds, recordings))
+    tables["utt2dur"] = {one.utterance: length for one, length in zip(recordings, lengths, strict=True)}
+    return DataDir(path, tables)
+
+
+def _check_path(path: Path) -> None:
+    """Raise DataError if a table of text lines cannot name this file."""
+    name = str(path)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise DataError(f"{name!r}: the file name is not UTF-8", "rename it, e.g. with convmv") from None
+    if any(ord(character) < 32 or ord(character) == 127 for character in name) or name != name.strip(" |"):
+        raise DataError(f"{name!r}: a file name with a control character, or a blank or | at an end", "rename it")
+
+
+def read_text_lines(path: Path) -> list[str]:
+    """The lines of a corpus's text file, whatever their ends; DataError if it is missing or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")  # universal newlines
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8", f"iconv -f latin1 -t utf8 {path}") from None
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies in a folder, hidden files left out, sorted by name."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))

@@ -1,0 +1,95 @@
+"""LibriSpeech (Panayotov et al., ICASSP 2015; openslr.org/12) in its published layout.
+
+    <root>/SPEAKERS.TXT                                        reader | sex | subset | minutes | name
+    <root>/<subset>/<reader>/<chapter>/<reader>-<chapter>-<n>.flac
+    <root>/<subset>/<reader>/<chapter>/<reader>-<chapter>.trans.txt     <utterance> <WORDS>
+
+Speakers are the readers (Kaldi's own recipe takes reader-chapter; the VoicePrivacy Challenges take the reader).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pseudovox.corpora import Recording, entries, read_text_lines
+from pseudovox.errors import DataError, MissingModelError
+
+MEND = "download the subset from openslr.org/12, or give another --subset"
+
+
+def find_root(folder: Path) -> Path:
+    """The folder that holds the subsets: `folder`, or `folder/LibriSpeech` as the archives unpack."""
+    nested = folder / "LibriSpeech"
+    return nested if nested.is_dir() else folder
+
+
+def subsets(root: Path) -> list[str]:
+    """Names of the subsets that are there (folders with <reader>/<chapter>/*.trans.txt)."""
+    if not root.is_dir():
+        raise MissingModelError(f"{root}: no such folder; expected LibriSpeech's root", MEND)
+    found = [path.name for path in entries(root) if path.is_dir() and any(path.glob("*/*/*.trans.txt"))]
+    if not found:
+        raise MissingModelError(f"{root}: no subset of LibriSpeech there (<subset>/<reader>/<chapter>)", MEND)
+    return found
+
+
+def read_genders(path: Path) -> dict[str, str]:
+    """Gender (f or m) by reader from SPEAKERS.TXT."""
+    genders: dict[str, str] = {}
+    for number, line in enumerate(read_text_lines(path), 1):
+        if not line.strip() or line.startswith(";"):
+            continue
+        fields = [field.strip() for field in line.split("|")]
+        if len(fields) < 2 or not fields[0].isdecimal() or fields[1] not in ("F", "M"):
+            raise DataError(f"{path}:{number}: expected `reader | F or M | subset | ...`, found {line[:60]!r}")
+        if genders.setdefault(fields[0], fields[1].lower()) != fields[1].lower():
+            raise DataError(f"{path}:{number}: reader {fields[0]} stands twice, with two genders")
+    return genders
+
+
+def read_subset(root: Path, subset: str) -> list[Recording]:
+    """All utterances of one subset.
+
+    Raises:
+        MissingModelError: the subset is not there.
+        DataError: transcript without audio, audio without transcript, a reader that SPEAKERS.TXT lacks, or names
+            that do not fit their folders.
+    """
+    folder = root / subset
+    if not folder.is_dir():
+        raise MissingModelError(f"{folder}: no such subset; found {', '.join(subsets(root))}", MEND)
+    speakers_file = next(
+        (path / "SPEAKERS.TXT" for path in (folder, root, root.parent) if (path / "SPEAKERS.TXT").is_file()), None
+    )
+    if speakers_file is None:
+        raise DataError(f"{root}/SPEAKERS.TXT: no such file; it says which reader is female or male")
+    genders = read_genders(speakers_file)
+    recordings: list[Recording] = []
+    for reader in (path for path in entries(folder) if path.is_dir()):
+        if reader.name not in genders:
+            raise DataError(f"{reader}: reader {reader.name} is not in {speakers_file}")
+        for chapter in (path for path in entries(reader) if path.is_dir()):
+            recordings += _read_chapter(chapter, reader.name, genders[reader.name])
+    return recordings
+
+
+def _read_chapter(chapter: Path, reader: str, gender: str) -> list[Recording]:
+    prefix = f"{reader}-{chapter.name}"
+    transcript = chapter / f"{prefix}.trans.txt"
+    audio = {path.stem: path for path in entries(chapter) if path.suffix == ".flac"}
+    recordings: dict[str, Recording] = {}
+    for number, line in enumerate(read_text_lines(transcript), 1):
+        if not line.strip():
+            continue
+        utterance, _, words = line.strip().partition(" ")
+        if not utterance.startswith(f"{prefix}-") or not words.strip():
+            raise DataError(f"{transcript}:{number}: expected `{prefix}-<n> <WORDS>`, found {line[:60]!r}")
+        if utterance in recordings:
+            raise DataError(f"{transcript}:{number}: {utterance} stands twice")
+        if utterance not in audio:
+            raise DataError(f"{transcript}:{number}: {utterance} has no audio: {chapter / utterance}.flac is missing")
+        recordings[utterance] = Recording(utterance, reader, audio[utterance], gender, " ".join(words.split()))
+    for utterance, path in audio.items():
+        if utterance not in recordings:
+            raise DataError(f"{path}: no transcript: {transcript} has no line for {utterance}")
+    return list(recordings.values())

@@ -1,0 +1,63 @@
+"""run.sh as a user meets it: help, the list of stages, dry runs, wrong options."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PSEUDOVOX_PYTHON": sys.executable}
+    return subprocess.run([str(ROOT / "run.sh"), *arguments], capture_output=True, text=True, env=environment)
+
+
+def test_help_names_every_option() -> None:
+    source = (ROOT / "run.sh").read_text()
+    options = set(re.findall(r"^ {4}(--[a-z-]+)[|)]", source, re.MULTILINE))
+    shown = run("--help")
+    assert shown.returncode == 0 and len(options) > 10
+    assert [option for option in options if option not in shown.stdout] == []
+
+
+def test_list_is_the_table_of_stages() -> None:
+    shown = run("--list").stdout.splitlines()
+    assert [int(line.split()[0]) for line in shown] == list(range(15))
+    names = "data xvector bottleneck synthesizer embed fit sample f0 content synthesize attacker asv asr utility report"
+    assert [line.split()[1] for line in shown] == names.split()
+
+
+@pytest.mark.parametrize("recipe", sorted(path.parent.name for path in ROOT.glob("recipes/*/recipe.yaml")))
+def test_dry_run_names_programs_that_exist_and_writes_nothing(recipe: str, tmp_path: Path) -> None:
+    shown = run("--recipe", recipe, "--dry-run", "--exp-dir", str(tmp_path / "exp"), "--data-dir", str(tmp_path / "d"))
+    assert shown.returncode == 0, shown.stderr
+    programs = set(re.findall(r"(?:steps|local)/\w+\.py", shown.stdout))
+    assert programs and all((ROOT / program).is_file() for program in programs)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stage_by_name_and_number_are_the_same() -> None:
+    by_name = run("--dry-run", "--stage", "f0", "--stop-stage", "content")
+    by_number = run("--dry-run", "--stage", "7", "--stop_stage", "8")
+    assert by_name.stdout == by_number.stdout and "extract_f0" in by_name.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--stage", "17"], "no stage '17'; there are: 0 data, 1 xvector"),
+        (["--stagee", "1"], "no option --stagee"),
+        (["--nj=2"], "write '--nj 2'"),
+        (["--recipe", "minni"], "there are: .*mini"),
+        (["--system", "pca_gm"], "no system called 'pca_gm'.*pca_gmm"),
+        (["--set", "xvectr.loss=x"], "nearest valid key"),
+    ],
+)
+def test_wrong_use_is_told_in_one_message(arguments: list[str], message: str) -> None:
+    shown = run(*arguments, "--dry-run")
+    assert shown.returncode == 2
+    assert re.search(message, shown.stderr) and "Traceback" not in shown.stderr
