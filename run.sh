@@ -151,31 +151,32 @@ fi
 
 if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && trains attacker; then
   step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets") "$exp/asv/original"
-  score unprotected original
+  system=original score original original
   for system in $systems; do config=$exp/$system/config.yaml
     step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets" "$system") "$exp/asv/original"
-    score ignorant original "$system"
-    score lazy_informed original "$system" "$system"
+    score ignorant original
+    score lazy-informed original
     attacks || continue
     step extract_xvectors --model "$exp/attacker/$system" $(dirs_of "$trial_sets" "$system") "$exp/asv/$system"
-    score semi_informed "$system" "$system" "$system"
+    score semi-informed "$system"
   done
 fi
 
 if stage 12 asr "WER on original and anonymized speech" && trains recognizer; then
   step train_recognizer $recognizer_dirs "$models/recognizer"
-  step decode_speech --model "$models/recognizer" $(dirs_of "$trial_sets") "$exp/original/asr"
-  for system in $systems; do
-    step decode_speech --model "$models/recognizer" $(dirs_of "$trial_sets" "$system") "$exp/$system/asr"
+  for system in original $systems; do its=${system#original}
+    step decode_speech --model "$models/recognizer" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr"
+    step score_wer --model "$models/recognizer" --hypotheses "$exp/$system/asr" --system "$system" \
+      $(dirs_of "$spoken_sets" "$its") "$exp/$system/wer"
   done
 fi
 
 if stage 13 utility "pitch correlation"; then
   for system in $systems; do
-    step score_pitch --suffix "$system" $(dirs_of "$test_sets") "$exp/$system/utility"
+    step score_pitch --system "$system" $(dirs_of "$spoken_sets") "$exp/$system/utility"
   done
 fi
 
 if stage 14 report "results.json, RESULTS.md and the table"; then
-  step write_report "$exp" "$exp/report"
+  step write_report --times "$data" "$exp" "$exp/report"
 fi

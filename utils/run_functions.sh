@@ -59,6 +59,7 @@ read_settings() {
   attacker_dirs=$(dirs_of "${conf[attacker]}")
   recognizer_dirs=$(dirs_of "${conf[recognizer]}")
   trial_sets=$(printf '%s\n' "${trials[@]}" | tr ' ' '\n' | awk 'NF && !seen[$0]++' | paste -sd' ')
+  spoken_sets=$(printf '%s\n' "${trials[@]#* }" | awk 'NF && !seen[$0]++' | paste -sd' ')
   test_sets="$trial_sets ${conf[anonymize]}"
 }
 
@@ -94,13 +95,15 @@ attacks() {
   return 1
 }
 
-# score <attacker> <asv> [<system of the trials> [<system of the enrolments>]]: score all trial lists.
+# score <attacker> <asv>: score all trial lists of the current system, as this attacker, with this ASV's x-vectors.
 score() {
-  local pair sets=()
+  local pair sets=() of=_$system enrolment_of=_$system
+  if [ "$system" = original ]; then of=""; fi
+  case $1 in original|ignorant) enrolment_of="" ;; esac
   for pair in "${trials[@]}"; do
-    sets+=("$data/${pair% *}${4:+_$4}" "$data/${pair#* }${3:+_$3}")
+    sets+=("$data/${pair% *}$enrolment_of" "$data/${pair#* }$of")
   done
-  step score_trials --attacker "$1" --system "${3:-original}" --xvectors "$exp/asv/$2" "${sets[@]}" "$exp/${3:-original}/asv/$1"
+  step score_trials --attacker "$1" --system "$system" --xvectors "$exp/asv/$2" "${sets[@]}" "$exp/$system/asv/$1"
 }
 
 # trains <what>: does this recipe train models, or take those of another one?

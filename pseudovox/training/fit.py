@@ -8,6 +8,7 @@ as an unbroken one (on the same machine and number of threads).
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -150,7 +151,7 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str, pro
         gradient_clip_val=options.gradient_clip or None,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
-        enable_progress_bar=progress,
+        enable_progress_bar=progress and sys.stderr.isatty(),  # its lines would fill a log file
         enable_model_summary=False,
         log_every_n_steps=10,
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
