@@ -89,7 +89,7 @@ class SpeakerFeatures:
     bins: int = 30  # mel bands
     low: float = 20.0  # Hz, edges of the filterbank
     high: float = 7600.0
-    window: int = 300  # frames of the sliding mean that is taken off; 0 = none
+    window: int = 300  # frames of the sliding mean that is taken off; 100000 = the utterance's mean, 0 = none
     floor_decibels: float = 0.0  # features floored so far under the utterance's maximum; 0 = no floor, as in Kaldi
 
 
@@ -117,6 +117,21 @@ class SpeakerModel:
     )
 
 
+def _attacker() -> SpeakerModel:
+    """The VPC 2024's evaluation ASV: ECAPA-TDNN on 80 log-mel bands, trained without augmentation."""
+    return SpeakerModel(
+        kind="ecapa",
+        features=SpeakerFeatures(kind="fbank", bins=80, high=8000.0, window=100_000),
+        channels=[512, 512, 512, 512, 1536],
+        embedding=192,
+        loss="aam",
+        chunk_min=3.0,
+        chunk_max=3.0,
+        augmented=0.0,
+        copies=0,
+    )
+
+
 @dataclass
 class PseudoSpeakers:
     """How pseudo-speakers are made (stages fit and sample); PCA+GMM is Turner et al. 2020."""
@@ -127,7 +142,7 @@ class PseudoSpeakers:
     combine_genders: bool = False  # one model for both
     cross_gender: bool = False  # pseudo-speakers of the other gender
     threshold: float = 1.01  # largest cosine to the source's x-vector, else drawn anew; above 1 = never
-    ridge: float = 1.0  # of the regression of F0 statistics on the x-vector, per speaker of the pool
+    pitch_spread: float = 1.0  # of what the x-vector leaves open of the pitch, how much is drawn; 0 = nothing
 
 
 @dataclass
@@ -145,6 +160,7 @@ class F0:
     floor: float = 60.0  # Hz
     ceiling: float = 600.0
     allowed_range: float = 0.2  # of dio: relative jump between frames that still counts as voiced
+    transform: str = "shift"  # shift (to the pseudo-speaker's mean and deviation of log F0) or none
 
 
 @dataclass
@@ -172,6 +188,7 @@ class Bottleneck:
     augmented: float = 0.5  # share of the inputs with noise, reverberation and gain
     variants: int = 2  # augmented versions of an utterance that are drawn from
     validation: int = 64  # utterances held out of training
+    cache_gigabytes: float = 8.0  # memory for features; beyond it they are computed again
     training: Training = field(default_factory=lambda: Training(updates=60000, round_updates=1000, batch_size=64))
 
 
@@ -185,12 +202,11 @@ class Synthesizer:
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 1, 2, 4, 8])  # one a block
     speaker: int = 128  # dimensions the x-vector is reduced to
     dropout: float = 0.05
-    sharpen: float = 1.0  # how far the envelope's spread over time is brought to the natural one
-    level: float = -26.0  # decibels re full scale of the speech that comes out
     chunk_seconds: float = 2.0
     augmented: float = 0.5  # share of chunks whose content was extracted from augmented speech
-    speaker_level: float = 0.5  # share of chunks conditioned on the speaker's mean x-vector
+    speaker_level: float = 0.5  # share of chunks conditioned on the speaker's mean x-vector, not the utterance's
     validation: int = 64
+    cache_gigabytes: float = 8.0  # memory for frames; beyond it they are read again
     training: Training = field(default_factory=lambda: Training(updates=100000, round_updates=1000, batch_size=64))
 
 
@@ -243,6 +259,31 @@ class Decoder:
 
 
 @dataclass
+class Wer:
+    """Word error rate."""
+
+    normalisation: str = "none"  # none, case or words: what is done to both texts before they are compared
+    interval_rounds: int = 1000  # resamples of the speakers for the confidence interval; 0 = none
+
+
+@dataclass
+class Pitch:
+    """F0 for the pitch correlation, apart from the F0 that the systems use."""
+
+    method: str = "dio"  # dio or harvest
+    floor: float = 75.0  # Hz; the range of the VoicePrivacy Challenge 2022
+    ceiling: float = 500.0
+
+
+@dataclass
+class Synthesis:
+    """How the trained synthesizer speaks (stage synthesize)."""
+
+    sharpen: float = 1.0  # how far the envelope's spread over time is brought to the natural one
+    level: float = -26.0  # of the speech, decibels re full scale; the input's own level is not kept
+
+
+@dataclass
 class Config:
     """The whole configuration."""
 
@@ -257,13 +298,16 @@ class Config:
     system: System = field(default_factory=System)
     recognizer: Recognizer = field(default_factory=Recognizer)
     decoder: Decoder = field(default_factory=Decoder)
+    wer: Wer = field(default_factory=Wer)
+    pitch: Pitch = field(default_factory=Pitch)
     xvector: SpeakerModel = field(default_factory=SpeakerModel)
-    attacker: SpeakerModel = field(default_factory=SpeakerModel)
+    attacker: SpeakerModel = field(default_factory=_attacker)
     pseudo: PseudoSpeakers = field(default_factory=PseudoSpeakers)
     scoring: Scoring = field(default_factory=Scoring)
     f0: F0 = field(default_factory=F0)
     bottleneck: Bottleneck = field(default_factory=Bottleneck)
     synthesizer: Synthesizer = field(default_factory=Synthesizer)
+    synthesis: Synthesis = field(default_factory=Synthesis)
 
 
 def section_dict(section: Any) -> Any:

@@ -1,0 +1,62 @@
+"""Content features: the bottleneck of a trained content extractor, extracted in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from pseudovox import features
+from pseudovox.models import store
+
+if TYPE_CHECKING:
+    from pseudovox.mapping import Utterance
+
+
+def log_mel(samples: np.ndarray, bins: int, floor_decibels: float) -> torch.Tensor:
+    """The extractor's input: log-mel frames without the recording's level, float32 (frames, bins).
+
+    Args:
+        samples: (samples,) at 16 kHz.
+        bins: mel bands.
+        floor_decibels: values are floored so far under the utterance's maximum.
+    """
+    return features.floor_level(features.fbank(samples, bins=bins), floor_decibels)
+
+
+class Extractor:
+    """A trained content extractor.
+
+    Args:
+        model: its model dir.
+        device: torch device.
+    """
+
+    def __init__(self, model: Path, device: str = "cpu") -> None:
+        self.network, self.facts = store.load(model, "bottleneck", device=device)
+        self.bins = int(store.read_card(model, "bottleneck")["hyperparameters"]["bins"])
+        self.device = device
+
+    @torch.no_grad()
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """The bottleneck of (samples,) at 16 kHz: float32 (frames, dimension), `facts["frame_shift_seconds"]` each."""
+        frames = log_mel(samples, self.bins, self.facts["floor_decibels"]).to(self.device)
+        return self.network.extract(frames.unsqueeze(0))[0].cpu().numpy()
+
+
+class ExtractWorker:
+    """Extracts the bottleneck in a worker process; gives {"bottleneck": (frames, dimension)} for each utterance.
+
+    One by one on every device: reading audio takes longer than the network does, and an utterance's result
+    cannot depend on what it would share a batch with.
+    """
+
+    def __init__(self, model: Path, *, device: str = "cpu") -> None:
+        self.extract = Extractor(model, device)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+        for utterance in batch:
+            yield utterance, {"bottleneck": self.extract(utterance.audio())}

@@ -1,0 +1,218 @@
+"""Fundamental frequency: extraction by WORLD, a speaker's statistics, and the shift to another speaker's.
+
+An F0 contour is float32 (frames,) in Hz, one value every 10 ms starting at 0 ms, 0 where unvoiced. A speaker is
+described by the mean and the standard deviation of the natural logarithm of F0 over voiced frames.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pseudovox.archive import Archive, read_scp
+from pseudovox.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from pseudovox import config
+    from pseudovox.mapping import Utterance
+
+SAMPLE_RATE = 16000
+FRAME_SHIFT = 160  # samples; 10 ms
+FRAME_PERIOD = 10.0  # milliseconds, WORLD's unit
+METHODS = ("dio", "harvest")
+TRANSFORMS = ("shift", "none")
+LARGEST_CHANGE = 2.0  # of the deviation of log F0: beyond it creaks and octave errors are blown up to yodels
+
+
+@cache
+def pyworld() -> Any:
+    """The pyworld module, without the warning that its import gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pyworld as module
+    return module
+
+
+def frame_count(samples: int) -> int:
+    """Number of F0 and WORLD frames of a signal: one at 0 ms and at every further 10 ms that it reaches."""
+    return samples // FRAME_SHIFT + 1
+
+
+def check(options: config.F0) -> None:
+    """Raise UsageError if the options make no sense."""
+    if not 0 < options.floor < options.ceiling:
+        raise UsageError(f"f0.floor {options.floor} and f0.ceiling {options.ceiling}: expected 0 < floor < ceiling")
+    for key, value, known in (("method", options.method, METHODS), ("transform", options.transform, TRANSFORMS)):
+        if value not in known:
+            raise UsageError(f"f0.{key} {value!r}: expected one of {', '.join(known)}")
+
+
+def extract(samples: np.ndarray, options: config.F0) -> np.ndarray:
+    """F0 of a signal.
+
+    Args:
+        samples: (samples,) at 16 kHz.
+        options: method and range; `dio` (Morise 2009, refined by stonemask) is 20 times faster than `harvest`
+            (Morise 2017), which finds more voiced frames.
+
+    Returns:
+        float32 (frames,), `frame_count` of them, in Hz, 0 where unvoiced.
+
+    Raises:
+        UsageError: the options make no sense.
+    """
+    check(options)
+    signal = np.ascontiguousarray(samples, dtype=np.float64)
+    limits = {"f0_floor": options.floor, "f0_ceil": options.ceiling, "frame_period": FRAME_PERIOD}
+    if options.method == "dio":
+        # The default range of 0.1 loses voiced frames at the edges of words.
+        coarse, times = pyworld().dio(signal, SAMPLE_RATE, allowed_range=options.allowed_range, **limits)
+        contour = pyworld().stonemask(signal, coarse, times, SAMPLE_RATE)
+    else:
+        contour, _ = pyworld().harvest(signal, SAMPLE_RATE, **limits)
+    contour = fit_length(contour, frame_count(len(signal)))
+    contour[(contour < options.floor) | (contour > options.ceiling)] = 0.0  # stonemask may leave the range
+    return contour.astype(np.float32)
+
+
+def fit_length(frames: np.ndarray, count: int) -> np.ndarray:
+    """Cut an array (frames, ...) at its end, or repeat its last frame, to have `count` frames."""
+    if len(frames) >= count:
+        return frames[:count].copy()
+    return np.concatenate([frames, np.repeat(frames[-1:], count - len(frames), axis=0)])
+
+
+def interpolate(contour: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithm of F0 made continuous, and the voicing.
+
+    Unvoiced stretches are bridged linearly in log F0 and the ends held; a contour without any voiced frame
+    becomes log 1 = 0 throughout.
+
+    Returns:
+        (log F0 float32 (frames,), voiced float32 (frames,) of 0 and 1)
+    """
+    voiced = contour > 0
+    where = np.flatnonzero(voiced)
+    if len(where) == 0:
+        return np.zeros(len(contour), np.float32), voiced.astype(np.float32)
+    log_f0 = np.interp(np.arange(len(contour)), where, np.log(contour[where]))
+    return log_f0.astype(np.float32), voiced.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of log F0 (natural logarithm of Hz) over `frames` voiced frames."""
+
+    mean: float
+    deviation: float
+    frames: int = 1
+
+
+def statistics(contours: Iterable[np.ndarray]) -> Statistics:
+    """Statistics of a speaker from its F0 contours; frames = 0 and neutral values where nothing is voiced."""
+    count, total, squares = 0, 0.0, 0.0
+    for contour in contours:
+        values = np.log(contour[contour > 0].astype(np.float64))
+        count, total, squares = count + len(values), total + float(values.sum()), squares + float(values @ values)
+    if count == 0:
+        return Statistics(0.0, 1.0, 0)
+    mean = total / count
+    return Statistics(mean, max(squares / count - mean * mean, 0.0) ** 0.5, count)
+
+
+def shift(contour: np.ndarray, source: Statistics, target: Statistics, options: config.F0) -> np.ndarray:
+    """Move a contour from the statistics of its speaker to those of another.
+
+    log F0' = target mean + (log F0 - source mean) * target deviation / source deviation, on voiced frames; the
+    utterance keeps its own place within the speaker's range, so its melody stays. The ratio is kept within
+    [1/2, 2] and the result within the configured range of F0.
+
+    Returns:
+        float32 (frames,); voicing is unchanged.
+    """
+    voiced = contour > 0
+    out = np.zeros(len(contour), np.float32)
+    ratio = 1.0
+    if source.deviation > 0 and target.deviation > 0:
+        ratio = float(np.clip(target.deviation / source.deviation, 1 / LARGEST_CHANGE, LARGEST_CHANGE))
+    log_f0 = target.mean + (np.log(contour[voiced].astype(np.float64)) - source.mean) * ratio
+    out[voiced] = np.exp(np.clip(log_f0, np.log(options.floor), np.log(options.ceiling)))
+    return out
+
+
+class Regression:
+    """Statistics of F0 as a linear function of the x-vector, as stage `fit` leaves them.
+
+    Args:
+        path: npz with `weight` (dimension, 2) and `bias` (2,), giving (mean, deviation) of log F0.
+
+    Raises:
+        DataError: the file is missing, or its arrays are not those.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                self.weight, self.bias = file["weight"].astype(np.float64), file["bias"].astype(np.float64)
+        except (OSError, KeyError, ValueError) as error:
+            raise DataError(f"{path}: not an F0 regression: {error}", "./run.sh --stage fit") from None
+        if self.weight.ndim != 2 or self.weight.shape[1] != 2 or self.bias.shape != (2,):
+            raise DataError(f"{path}: weight {self.weight.shape}, bias {self.bias.shape}; expected (n, 2) and (2,)")
+
+    def __call__(self, xvector: np.ndarray) -> Statistics:
+        """Statistics of the voice with this x-vector (dimension,)."""
+        if len(xvector) != len(self.weight):
+            raise DataError(f"an x-vector of dimension {len(xvector)}; the F0 regression has {len(self.weight)}")
+        mean, deviation = xvector.astype(np.float64) @ self.weight + self.bias
+        return Statistics(float(mean), max(float(deviation), 0.0))
+
+
+class ExtractWorker:
+    """Extracts F0 in a worker process; gives {"f0": (frames,)} for each utterance."""
+
+    def __init__(self, options: config.F0, *, device: str = "cpu") -> None:
+        self.options = options
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+        for utterance in batch:
+            yield utterance, {"f0": extract(utterance.audio(), self.options)}
+
+
+class TransformWorker:
+    """Moves F0 contours to their pseudo-speakers; gives {"f0": (frames,)} for each utterance.
+
+    Args:
+        options: section f0 of the configuration.
+        contours: root of extracted F0, <root>/<set>/f0.scp.
+        pseudo: root of pseudo-speakers, <root>/<set>/pseudo_f0.scp: (mean, deviation) of log F0 by utterance. Where
+            a set has none, its F0 stays as it is.
+    """
+
+    def __init__(self, options: config.F0, contours: Path, pseudo: Path, *, device: str = "cpu") -> None:
+        self.options, self.contours, self.pseudo = options, contours, pseudo
+        self.sources: dict[tuple[Path, str], Statistics] = {}
+        self.open = cache(read_scp)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+        for utterance in batch:
+            contours: Archive = self.open(self.contours / utterance.data.name / "f0.scp")
+            contour = contours[utterance.id]
+            target = self.pseudo / utterance.data.name / "pseudo_f0.scp"
+            if self.options.transform == "shift" and target.exists():
+                mean, deviation = (float(value) for value in self.open(target)[utterance.id])
+                contour = shift(contour, self._source(utterance, contours), Statistics(mean, deviation), self.options)
+            yield utterance, {"f0": contour}
+
+    def _source(self, utterance: Utterance, contours: Archive) -> Statistics:
+        """Statistics of the speaker over all of its utterances in the data dir."""
+        key = (utterance.data.path, utterance.speaker)
+        if key not in self.sources:
+            utterances = utterance.data.spk2utt[utterance.speaker]
+            self.sources[key] = statistics(contours[name] for name in utterances)
+        return self.sources[key]

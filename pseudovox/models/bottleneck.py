@@ -1,0 +1,178 @@
+"""Content extractor: a convolutional factorised TDNN (Povey et al. 2018) with a linear or quantised bottleneck.
+
+Log-mel frames go through factorised layers to a narrow linear layer, the bottleneck, optionally through a vector
+quantiser, and then through a shallow tail to two heads: phones of frames, and phones with a blank for CTC. The
+bottleneck is what a synthesizer gets to know of the words.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pseudovox.models.quantizer import Quantized, Quantizer
+
+
+class FactorizedLayer(nn.Module):
+    """TDNN-F layer: convolution to a narrow linear factor (kept semi-orthogonal), affine, ReLU, batch normalisation.
+
+    Args:
+        inputs, outputs: channels.
+        factor: channels of the narrow factor; 0 = one plain convolution.
+        context: width of the convolution in frames (odd).
+        dilation: distance of those frames.
+        bypass: the input times this is added to the output, where the shapes agree.
+        dropout: probability.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, factor: int, context: int = 3, dilation: int = 1,
+        bypass: float = 0.66, dropout: float = 0.1,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.bypass = bypass if inputs == outputs else 0.0
+        padding = dilation * (context // 2)
+        width = factor or outputs
+        self.linear = nn.Conv1d(inputs, width, context, dilation=dilation, padding=padding, bias=not factor)
+        self.affine = nn.Conv1d(factor, outputs, 1) if factor else None
+        self.norm = nn.BatchNorm1d(outputs, affine=False)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """(batch, inputs, frames) -> (batch, outputs, frames)"""
+        out = self.linear(frames)
+        if self.affine is not None:
+            out = self.affine(out)
+        out = self.dropout(self.norm(functional.relu(out)))
+        return out + self.bypass * frames if self.bypass else out
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """One step towards rows of the factor that are orthogonal and equally long, at their present scale.
+
+        Povey et al. 2018, section 2.2-2.3 ("floating scale"): with P = M M^T and s^2 = tr(P P^T) / tr(P),
+        M <- M - (4 v / s^2) (P - s^2 I) M, v = 1/8, lessened while M is far from the constraint.
+        """
+        if self.affine is None:
+            return
+        matrix = self.linear.weight.flatten(1)
+        if matrix.shape[0] > matrix.shape[1]:
+            return
+        product = matrix @ matrix.t()
+        trace = product.diagonal().sum()
+        scale = product.square().sum() / trace
+        ratio = scale * len(product) / trace  # 1 when the constraint holds
+        speed = torch.where(ratio > 1.1, 0.25, torch.where(ratio > 1.02, 0.5, 1.0)) * 0.125
+        error = product - scale * torch.eye(len(product), device=matrix.device)
+        matrix -= 4 * speed / scale * error @ matrix
+
+
+class Content(NamedTuple):
+    """What the network gives in training, for T output frames of B utterances.
+
+    Attributes:
+        frame_logits: (B, T, phones).
+        ctc_logits: (B, T, phones + 1), the blank last.
+        quantized: what the quantiser gave; None while it is off.
+    """
+
+    frame_logits: torch.Tensor
+    ctc_logits: torch.Tensor
+    quantized: Quantized | None
+
+
+class BottleneckNetwork(nn.Module):
+    """The content extractor.
+
+    Args:
+        bins: log-mel bands of the input.
+        phones: number of phone labels.
+        channels, factor: width of the layers and of their factor (0: plain convolutions).
+        dilations: one layer each, after a first layer of 5 frames' context.
+        stride: input frames (10 ms) per output frame, 1 or 2; the second layer takes the step.
+        dimension: of the bottleneck.
+        codes: size of the quantiser's codebook; 0 = no quantiser. It acts once `quantizing` is set to 1.
+        tail: factorised layers after the bottleneck.
+        dropout: probability.
+        decay, restart_below: see Quantizer.
+    """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+    quantizing: torch.Tensor
+
+    def __init__(
+        self, *, bins: int, phones: int, channels: int, factor: int, dilations: list[int], stride: int,
+        dimension: int, codes: int, tail: int = 1, dropout: float = 0.1, decay: float = 0.99,
+        restart_below: float = 0.03,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.stride, self.dimension, self.phones = stride, dimension, phones
+        self.register_buffer("mean", torch.zeros(bins))
+        self.register_buffer("scale", torch.ones(bins))
+        self.register_buffer("quantizing", torch.zeros((), dtype=torch.uint8))
+        self.entry = FactorizedLayer(bins, channels, 0, context=5, bypass=0.0, dropout=dropout)
+        self.step = nn.Conv1d(channels, channels, stride, stride=stride) if stride > 1 else nn.Identity()
+        self.layers = nn.ModuleList(
+            FactorizedLayer(channels, channels, factor, dilation=dilation, dropout=dropout) for dilation in dilations
+        )
+        self.bottleneck = nn.Conv1d(channels, dimension, 1, bias=False)
+        self.quantizer = Quantizer(codes, dimension, decay, restart_below) if codes else None
+        self.widen = nn.Conv1d(dimension, channels, 1)
+        self.tail = nn.ModuleList(FactorizedLayer(channels, channels, factor, dropout=dropout) for _ in range(tail))
+        self.frame_head = nn.Conv1d(channels, phones, 1)
+        self.ctc_head = nn.Conv1d(channels, phones + 1, 1)
+
+    def set_statistics(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
+        """Normalise inputs by a mean and standard deviation per band (bins,)."""
+        self.mean.copy_(mean)
+        self.scale.copy_(1.0 / deviation.clamp(min=1e-3))
+
+    def output_frames(self, frames: int) -> int:
+        """Output frames for so many input frames."""
+        return -(-frames // self.stride)
+
+    def project(self, log_mel: torch.Tensor) -> torch.Tensor:
+        """Log-mel frames (B, T, bins) -> bottleneck before quantisation (B, ceil(T / stride), dimension).
+
+        Each vector has mean 0 and variance 1, which keeps the codebook's scale in place during training.
+        """
+        frames = ((log_mel - self.mean) * self.scale).transpose(1, 2)
+        short = -frames.shape[2] % self.stride
+        if short:
+            frames = functional.pad(frames, (0, short), mode="replicate")
+        frames = self.step(self.entry(frames))
+        for layer in self.layers:
+            frames = layer(frames)
+        narrow = self.bottleneck(frames).transpose(1, 2).float()
+        return functional.layer_norm(narrow, narrow.shape[-1:])
+
+    def extract(self, log_mel: torch.Tensor) -> torch.Tensor:
+        """The bottleneck as other networks get it, quantised if the quantiser is on: (B, T', dimension)."""
+        narrow = self.project(log_mel)
+        quantized = self._quantize(narrow)
+        return narrow if quantized is None else quantized.vectors
+
+    def forward(self, log_mel: torch.Tensor, mask: torch.Tensor | None = None) -> Content:
+        """(B, T, bins), mask bool (B, T') False at padding -> Content"""
+        narrow = self.project(log_mel)
+        quantized = self._quantize(narrow, mask)
+        if quantized is not None:
+            narrow = quantized.vectors
+        frames = self.widen(narrow.transpose(1, 2))
+        for layer in self.tail:
+            frames = layer(frames)
+        return Content(
+            self.frame_head(frames).transpose(1, 2).float(), self.ctc_head(frames).transpose(1, 2).float(), quantized
+        )
+
+    def _quantize(self, narrow: torch.Tensor, mask: torch.Tensor | None = None) -> Quantized | None:
+        return self.quantizer(narrow, mask) if self.quantizer is not None and bool(self.quantizing) else None
+
+    def constrain(self) -> None:
+        """Take the semi-orthogonal step in every factorised layer."""
+        for layer in [*self.layers, *self.tail]:
+            layer.constrain()  # type: ignore[operator]

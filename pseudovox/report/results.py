@@ -1,0 +1,184 @@
+"""Results: one flat record per figure, written by scoring steps and collected by the report.
+
+A scoring step writes `results.json` in its output dir: {"records": [...]}, without anything that differs between two
+equal runs. The report adds seed and commit to every record and puts the times, which differ, under keys of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pseudovox.datadir import write_atomic
+from pseudovox.errors import DataError
+
+FILE = "results.json"
+ORIGINAL = "original"  # the "system" of speech that was not anonymized
+
+# Who attacks, and what is compared with what in the VoicePrivacy Challenge's terms (enrolment and trial speech).
+ATTACKERS = {
+    "original": "OO",  # original and original: how good the attacker is without anonymization
+    "ignorant": "OA",  # original and anonymized
+    "lazy-informed": "AA",  # both anonymized; the attacker's system was trained on original speech
+    "semi-informed": "AA",  # both anonymized, and so was the attacker's training speech
+}
+GROUPS = ("f", "m", "all")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One figure.
+
+    Attributes:
+        metric: "eer", "wer", "pitch_correlation_voiced", ...: the name in tables.METRICS if it is to be shown.
+        value: the figure in `unit`; None where it is undefined.
+        unit: "%" or "".
+        system: name of the anonymization system, or ORIGINAL.
+        attacker: one of ATTACKERS for privacy metrics.
+        set: "dev", "test": the name of the trial dirs up to `_trials`.
+        group: "f", "m" or "all".
+        level: "spk" or "utt" where the figure depends on the level of anonymization.
+        ci_low, ci_high: 95 % interval.
+        n: how much the figure is computed on, counted in `n_of`.
+        n_of: "trials", "words", "utterances", ...
+        details: further numbers and named choices (counts, normalisation).
+    """
+
+    metric: str
+    value: float | None
+    unit: str = ""
+    system: str = ORIGINAL
+    attacker: str = ""
+    set: str = ""
+    group: str = "all"
+    level: str = ""
+    ci_low: float | None = None
+    ci_high: float | None = None
+    n: int = 0
+    n_of: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def key(self) -> tuple[str, ...]:
+        """What identifies the figure."""
+        return self.system, self.set, self.metric, self.attacker, self.level, self.group
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain and ready for json: NaN becomes None, numbers have 6 decimals (beyond it machines differ)."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in sorted(value.items())}
+    if isinstance(value, (bool, str, int)) or value is None:
+        return value
+    return round(float(value), 6) if math.isfinite(value) else None
+
+
+def set_name(data_dir: str) -> str:
+    """The set that a trial dir belongs to: "test" of "test_trials_f" or "test_trials_f_vq48"."""
+    return data_dir.partition("_trials")[0]
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write the records of a scoring step, sorted.
+
+    Raises:
+        ValueError: two records have the same key.
+    """
+    ordered = sorted(records, key=Record.key)
+    keys = [record.key() for record in ordered]
+    if len(set(keys)) < len(keys):
+        raise ValueError("two records of the same metric, system, attacker, set, level and group")
+    write_atomic(path, json.dumps({"records": [record.as_dict() for record in ordered]}, indent=1) + "\n")
+
+
+def read_records(path: Path) -> list[Record]:
+    """The records of a results.json, of a scoring step or of the report.
+
+    Raises:
+        DataError: it is missing or not such a file.
+    """
+    known = {entry.name for entry in fields(Record)}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["records"]
+        return [Record(**{name: value for name, value in record.items() if name in known}) for record in found]
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not a file of results: {error}", "remove its folder and run the step again") from None
+
+
+def collect(files: Sequence[Path]) -> list[Record]:
+    """All records of several files, sorted by key; DataError if two files give the same figure."""
+    found: dict[tuple[str, ...], tuple[Record, Path]] = {}
+    for path in files:
+        for record in read_records(path):
+            if record.key() in found:
+                other = found[record.key()][1]
+                raise DataError(f"{path} and {other} both give {'/'.join(filter(None, record.key()))}")
+            found[record.key()] = record, path
+    return [found[key][0] for key in sorted(found)]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a finished step took, from its .done.json."""
+
+    step: str
+    output: str
+    wall_seconds: float
+    audio_seconds: float
+    when: str
+
+    @property
+    def real_time_factor(self) -> float | None:
+        return self.wall_seconds / self.audio_seconds if self.audio_seconds else None
+
+
+def read_timings(folders: Sequence[Path]) -> list[Timing]:
+    """Times of all finished outputs below some folders, in the order in which they were finished."""
+    timings = []
+    for folder in folders:
+        for path in sorted(folder.rglob(".done.json")):
+            if any(part.endswith((".partial", ".replaced")) for part in path.parts):
+                continue
+            try:
+                done = json.loads(path.read_text(encoding="utf-8"))
+                timings.append(
+                    Timing(
+                        str(done["step"]),
+                        str(path.parent.relative_to(folder.parent)),
+                        float(done["wall_seconds"]),
+                        float(done.get("audio_seconds") or 0.0),
+                        str(done.get("when", "")),
+                    )
+                )
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{path}: not a marker of a finished step: {error}") from None
+    return sorted(timings, key=lambda timing: (timing.when, timing.output))
+
+
+def summary(records: Sequence[Record], *, run: dict[str, Any], timings: Sequence[Timing], when: str) -> dict[str, Any]:
+    """The report's results.json. All but `times` is the same for two runs of the same seed and commit.
+
+    Args:
+        records: the figures.
+        run: what they come from: recipe, seed, commit; seed and commit also go into each record, so that records of
+            several runs can be put together.
+        timings: of the steps.
+        when: date and time of the report.
+    """
+    marks = {name: run[name] for name in ("seed", "commit") if name in run}
+    return {
+        "run": run,
+        "records": [{**record.as_dict(), **marks} for record in records],
+        "times": {
+            "when": when,
+            "steps": [{**asdict(timing), "real_time_factor": timing.real_time_factor} for timing in timings],
+        },
+    }

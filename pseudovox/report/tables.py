@@ -1,0 +1,216 @@
+"""The tables that a run ends with: for the console, and as RESULTS.md. Written for readers new to the field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing
+
+NOT_RUN = "not run"
+_ATTACKER_NOTES = {
+    "original": "both recordings are original: how well the attacker does without anonymization",
+    "ignorant": "knows an original recording of the speaker and does not know that the other one is anonymized",
+    "lazy-informed": "anonymizes the recording that it knows with the same system, then compares",
+    "semi-informed": "has, beyond that, trained its own system on anonymized speech; judge privacy by this one",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with what a reader must know; cells are text."""
+
+    title: str
+    explanation: str
+    header: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+
+def report_tables(records: Sequence[Record]) -> list[Table]:
+    """Privacy and utility tables of each set, `test` first."""
+    sets = sorted({record.set for record in records}, key=lambda name: (name != "test", name))
+    tables = []
+    for name in sets:
+        own = [record for record in records if record.set == name]
+        tables += [privacy_table(own, name), utility_table(own, name)]
+    return tables
+
+
+def privacy_table(records: Sequence[Record], name: str) -> Table:
+    """EER by system, level and gender, a column for each attacker; original speech is in the first of them."""
+    found = {(r.system, r.level, r.group, r.attacker): r for r in records if r.metric == "eer"}
+    groups = _groups([record for record in records if record.metric == "eer"])
+    rows = []
+    for system, level in _systems(records):
+        for group in groups:
+            cells = [
+                # What the attacker does on original speech is the same for every system.
+                _cell(found.get((ORIGINAL, "", group, attacker) if code == "OO" else (system, level, group, attacker)))
+                for attacker, code in ATTACKERS.items()
+            ]
+            rows.append([_system_name(system, level), _group_name(group), *cells])
+    return Table(
+        f"Privacy ({name}): how often the attacker fails",
+        "Equal error rate (EER) in % of an attacker who compares voices. Higher = the attacker fails more often = "
+        "better privacy. Near 0, everybody is recognised; at 50, the attacker can only guess.",
+        ["system", "speakers", *(f"{code} {attacker}" for attacker, code in ATTACKERS.items())],
+        rows,
+        [f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in ATTACKERS.items()],
+    )
+
+
+def utility_table(records: Sequence[Record], name: str) -> Table:
+    """Word error rate and pitch correlation by system; original speech in the first row."""
+    found = {(r.system, r.level, r.group, r.metric): r for r in records}
+    wer_groups = _groups([record for record in records if record.metric == "wer"])
+    rows = []
+    for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(records) if pair[0] != ORIGINAL)]:
+        cells = [_cell(found.get((system, level, group, "wer"))) for group in wer_groups]
+        for metric in ("pitch_correlation_voiced", "pitch_correlation_vpc2022"):
+            # Original speech against itself would be 1 by definition.
+            cells.append("" if system == ORIGINAL else _cell(found.get((system, level, "all", metric)), 2))
+        rows.append([_system_name(system, level), *cells])
+    return Table(
+        f"Utility ({name}): what is left of the speech",
+        "Word error rate (WER) in % of a recogniser trained on original speech: lower = words are better understood. "
+        "Pitch correlation: 1 = the melody of the original is kept, 0 = it is lost.",
+        [
+            "system",
+            *(f"WER {_group_name(group)}" for group in wer_groups),
+            "pitch, voiced frames",
+            "pitch, as VPC 2022",
+        ],
+        rows,
+        _wer_notes([record for record in records if record.metric == "wer"]),
+    )
+
+
+def timing_table(timings: Sequence[Timing]) -> Table:
+    """Wall time by step, with the real-time factor where speech was processed."""
+    steps: dict[str, list[Timing]] = {}
+    for timing in timings:
+        steps.setdefault(timing.step, []).append(timing)
+    rows = []
+    for step, own in steps.items():
+        wall, audio = sum(timing.wall_seconds for timing in own), sum(timing.audio_seconds for timing in own)
+        factor = f"{wall / audio:.4f}" if audio else ""
+        rows.append([step, str(len(own)), f"{wall:.1f}", f"{audio:.0f}" if audio else "", factor])
+    rows.append(["all", str(len(timings)), f"{sum(timing.wall_seconds for timing in timings):.1f}", "", ""])
+    return Table(
+        "Time",
+        "Wall time of every step, from its .done.json. Real-time factor = seconds of work per second of speech.",
+        ["step", "outputs", "seconds", "speech, seconds", "real-time factor"],
+        rows,
+        [],
+    )
+
+
+def as_text(table: Table) -> str:
+    """The table for a console: aligned columns, the explanation above, the notes below."""
+    lines = [table.title, "", *_wrapped(table.explanation), ""]
+    widths = [max(len(row[column]) for row in [table.header, *table.rows]) for column in range(len(table.header))]
+    ruled = ["-" * width for width in widths]
+    last = ""
+    for number, row in enumerate([table.header, ruled, *table.rows]):
+        # A system's name stands in its first row alone.
+        shown = ["", *row[1:]] if number > 2 and row[0] == last and len(row) > 1 else row
+        last = row[0]
+        lines.append("  " + "  ".join(cell.ljust(width) for cell, width in zip(shown, widths, strict=True)).rstrip())
+    if table.notes:
+        lines.append("")
+        for note in table.notes:
+            lines += _wrapped(note, "  - ", "    ")
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(table: Table) -> str:
+    """The table as a section of a Markdown file."""
+
+    def row_of(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    lines = [f"## {table.title}", "", table.explanation, "", row_of(table.header), "|" + "---|" * len(table.header)]
+    lines += [row_of(row) for row in table.rows]
+    if table.notes:
+        lines += ["", *(f"- {note}" for note in table.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def results_page(records: Sequence[Record], timings: Sequence[Timing], run: dict[str, Any], when: str) -> str:
+    """RESULTS.md: what was run, the tables, the times."""
+    facts = ", ".join(f"{name} {value}" for name, value in run.items() if not isinstance(value, dict))
+    head = f"# Results\n\n{facts}; {when}. Written by steps/write_report.py from results.json.\n"
+    intervals = (
+        "In brackets: 95 % intervals (of EER and WER: bootstrap over speakers). Small sets have wide ones; "
+        "differences within them mean little.\n"
+    )
+    return "\n".join([head, intervals, *map(as_markdown, [*report_tables(records), timing_table(timings)])])
+
+
+def console_page(records: Sequence[Record], timings: Sequence[Timing]) -> str:
+    """What a run prints in the end: the tables of the `test` set (of all sets, if there is none of that name)."""
+    shown = [record for record in records if record.set == "test"] or list(records)
+    tables = [as_text(table) for table in report_tables(shown)]
+    if not tables:
+        return "No results yet: no scoring step has run.\n"
+    total = sum(timing.wall_seconds for timing in timings)
+    tables.append(f"In brackets: 95 % interval. All steps together took {total / 60:.1f} minutes.\n")
+    return "\n".join(tables)
+
+
+def _systems(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """(system, level) of anonymized speech, sorted; original speech alone if there is nothing else."""
+    pairs = sorted({(record.system, record.level) for record in records if record.system != ORIGINAL})
+    return pairs or [(ORIGINAL, "")]
+
+
+def _groups(records: Sequence[Record]) -> list[str]:
+    present = {record.group for record in records}
+    return [group for group in ("all", "f", "m") if group in present] or ["all"]
+
+
+def _group_name(group: str) -> str:
+    return {"f": "female", "m": "male"}.get(group, group)
+
+
+def _system_name(system: str, level: str) -> str:
+    levels: dict[str, str] = {"utt": " (by utterance)"}
+    return system + levels.get(level, "")
+
+
+def _cell(record: Record | None, decimals: int = 1) -> str:
+    if record is None:
+        return NOT_RUN
+    if record.value is None:
+        return "undefined"
+    value = f"{record.value:.{decimals}f}"
+    if record.ci_low is None or record.ci_high is None:
+        return value
+    return f"{value} [{record.ci_low:.{decimals}f}, {record.ci_high:.{decimals}f}]"
+
+
+def _wer_notes(records: Sequence[Record]) -> list[str]:
+    notes = []
+
+    def found(name: str) -> list[Any]:
+        return sorted({record.details[name] for record in records if record.details.get(name) is not None})
+
+    if found("decoder"):
+        normalisation = ", ".join(found("normalisation"))
+        notes.append(f"WER: decoder {', '.join(found('decoder'))}; text normalisation {normalisation}.")
+    perplexities = found("lm_perplexity")
+    if perplexities:
+        shown = " to ".join(f"{value:.1f}" for value in dict.fromkeys([perplexities[0], perplexities[-1]]))
+        notes.append(
+            f"The language model chooses among {shown} equally likely words on average (its perplexity on the "
+            "reference texts): the lower, the more the recogniser knows without listening."
+        )
+    return notes
+
+
+def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width=110, initial_indent=first, subsequent_indent=rest)

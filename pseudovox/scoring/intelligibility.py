@@ -1,0 +1,125 @@
+"""Word error rates of sets of data dirs, as records for the report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pseudovox import seeds
+from pseudovox.metrics import wer
+from pseudovox.report.results import ORIGINAL, Record, set_name
+from pseudovox.scoring.language_model import BigramModel, perplexity, read_arpa
+
+if TYPE_CHECKING:
+    from pseudovox.config import Config
+    from pseudovox.datadir import DataDir
+
+log = logging.getLogger("pseudovox")
+
+
+def score_texts(
+    data: Sequence[DataDir],
+    hypotheses: Mapping[str, Mapping[str, str]],
+    arpa: Path,
+    config: Config,
+    *,
+    system: str,
+    seed: int,
+) -> tuple[list[Record], dict[str, wer.Edits]]:
+    """Word error rates of every set, in all and by gender.
+
+    Args:
+        data: data dirs with text.
+        hypotheses: text by data dir and utterance.
+        arpa: the recogniser's language model, whose perplexity is reported with the rates.
+        config: sections `wer`, `decoder` and `levels` count.
+        system: which anonymized the speech, or "original".
+        seed: of the bootstrap.
+
+    Returns:
+        (records, edits by utterance)
+
+    Raises:
+        DataError: references and hypotheses do not hold the same utterances.
+    """
+    model = read_arpa(arpa)
+    edits: dict[str, wer.Edits] = {}
+    records = []
+    for name in sorted({set_name(part.name) for part in data}):
+        parts = [part for part in data if set_name(part.name) == name]
+        speakers: dict[str, str] = {}
+        genders: dict[str, str] = {}
+        references: dict[str, str] = {}
+        for part in parts:
+            edits |= wer.edits_by_utterance(part.text, hypotheses[part.name], config.wer.normalisation)
+            speakers |= part.utt2spk
+            genders |= part.tables.get("spk2gender", {})
+            references |= part.text
+        for group in ("all", "f", "m"):
+            chosen = [utt for utt, speaker in speakers.items() if group in ("all", genders.get(speaker))]
+            if not chosen:
+                continue
+            level = "" if system == ORIGINAL else level_of(parts, system, config)
+            record = _record(name, group, level, system, chosen, speakers, edits, config, seed)
+            record.details.update(_language_model_facts(model, [references[utt] for utt in chosen]))
+            records.append(record)
+            if group == "all":
+                found = wer.total([edits[utt] for utt in chosen])
+                log.info("%s %s: WER %.2f %% (%s)", system, name, found.rate, found)
+    return records, edits
+
+
+def level_of(parts: Sequence[DataDir], system: str, config: Config) -> str:
+    """The anonymization level of data dirs that a system made; "mixed" if they differ."""
+    levels = {config.levels.of(part.name.removesuffix(f"_{system}")) for part in parts}
+    return levels.pop() if len(levels) == 1 else "mixed"
+
+
+def _record(
+    name: str, group: str, level: str, system: str, chosen: Sequence[str], speakers: Mapping[str, str],
+    edits: Mapping[str, wer.Edits], config: Config, seed: int,
+) -> Record:  # fmt: skip
+    by_speaker: dict[str, wer.Edits] = {}
+    for utterance in chosen:
+        by_speaker[speakers[utterance]] = by_speaker.get(speakers[utterance], wer.Edits()) + edits[utterance]
+    found = wer.total(list(by_speaker.values()))
+    low = high = float("nan")
+    if config.wer.interval_rounds:
+        errors, words = np.array([[own.errors, own.reference_words] for _, own in sorted(by_speaker.items())]).T
+        # The same draws for every system, so that their intervals can be compared.
+        draw = seeds.generator(seed, "wer-interval", f"{name}/{group}")
+        low, high = wer.bootstrap_interval(errors, words, draw, draws=config.wer.interval_rounds)
+    language_model = f" with {config.decoder.language_model} language model" if config.decoder.kind == "lexicon" else ""
+    return Record(
+        metric="wer",
+        value=None if np.isnan(found.rate) else found.rate,
+        unit="%",
+        system=system,
+        set=name,
+        group=group,
+        level=level,
+        ci_low=None if np.isnan(low) else low,
+        ci_high=None if np.isnan(high) else high,
+        n=found.reference_words,
+        n_of="words",
+        details={
+            "substitutions": found.substitutions,
+            "deletions": found.deletions,
+            "insertions": found.insertions,
+            "speakers": len(by_speaker),
+            "normalisation": config.wer.normalisation,
+            "decoder": config.decoder.kind + language_model,
+        },
+    )
+
+
+def _language_model_facts(model: BigramModel, references: Sequence[str]) -> dict[str, float | int | None]:
+    found = perplexity(model, [text.split() for text in references])
+    return {
+        "lm_perplexity": None if np.isnan(found.perplexity) else found.perplexity,
+        "words_unknown_to_lm": found.unknown,
+    }

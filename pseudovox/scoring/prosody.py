@@ -1,0 +1,107 @@
+"""Pitch correlation of data dirs: F0 of original and anonymized utterances in a worker, sets as records."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pseudovox import f0
+from pseudovox.archive import read_scp
+from pseudovox.audio import load
+from pseudovox.config import F0
+from pseudovox.datadir import DataDir
+from pseudovox.errors import DataError
+from pseudovox.metrics import pitch
+from pseudovox.report.results import Record, set_name
+from pseudovox.scoring.intelligibility import level_of
+
+if TYPE_CHECKING:
+    from pseudovox.config import Config, Pitch
+    from pseudovox.stage import Utterance
+
+log = logging.getLogger("pseudovox")
+METRICS = ("pitch_correlation_voiced", "pitch_correlation_vpc2022")  # in the order of the arrays' values
+_UNDEFINED = -2.0  # stands for NaN in archives, which may not hold one
+
+
+def check_pairs(original: DataDir, anonymized: DataDir) -> None:
+    """Raise DataError unless every original utterance was anonymized."""
+    missing = sorted(set(original.utterances) - set(anonymized.utterances))
+    if missing:
+        raise DataError(
+            f"{anonymized.path}: {len(missing)} utterances of {original.path} are missing, e.g. {missing[0]}",
+            "./run.sh --stage synthesize --stop-stage synthesize",
+        )
+
+
+class PitchWorker:
+    """Correlates pitch; gives {"pitch": (2,)} in the order of METRICS, -2 where undefined.
+
+    Args:
+        system: the anonymized data dir is `<original>_<system>`.
+        options: section `pitch`.
+    """
+
+    def __init__(self, system: str, options: Pitch, *, device: str = "cpu") -> None:
+        self.system = system
+        self.options = F0(method=options.method, floor=options.floor, ceiling=options.ceiling)
+        self.open = cache(DataDir.load)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+        for utterance in batch:
+            path = utterance.data.path
+            anonymized = load(self.open(path.with_name(f"{path.name}_{self.system}")), utterance.id)
+            contours = f0.extract(utterance.audio(), self.options), f0.extract(anonymized, self.options)
+            values = pitch.correlation_voiced(*contours), pitch.correlation_vpc2022(*contours)
+            yield utterance, {"pitch": np.nan_to_num(np.array(values, np.float32), nan=_UNDEFINED)}
+
+
+def summarise_sets(data: Sequence[DataDir], folder: Path, system: str, config: Config) -> list[Record]:
+    """Mean correlations of every set, in all and by gender; `folder` holds what the worker wrote."""
+    records = []
+    for name in sorted({set_name(part.name) for part in data}):
+        parts = [part for part in data if set_name(part.name) == name]
+        values: dict[str, list[np.ndarray]] = {"all": [], "f": [], "m": []}
+        for part in parts:
+            genders = part.tables.get("spk2gender", {})
+            for utterance, pair in read_scp(folder / part.name / "pitch.scp", dimension=2).items():
+                for group in ("all", genders.get(part.utt2spk[utterance], "")):
+                    values.setdefault(group, []).append(pair)
+        for group in ("all", "f", "m"):
+            for column, metric in enumerate(METRICS):
+                if not values[group]:
+                    continue
+                own = np.array(values[group], np.float64)[:, column]
+                found = pitch.summarise(np.where(own < -1.5, np.nan, own))
+                records.append(_record(metric, name, group, level_of(parts, system, config), system, found))
+                if group == "all":
+                    log.info("%s %s: %s %.3f (mean of %d)", system, name, metric, found.mean, found.defined)
+    return records
+
+
+def _record(metric: str, name: str, group: str, level: str, system: str, found: pitch.Summary) -> Record:
+    # Normal approximation: utterances are many, and correlations of one speaker vary as much as those of several.
+    half = 1.96 * found.deviation / max(1, found.defined) ** 0.5
+    defined = found.defined > 0
+    return Record(
+        metric=metric,
+        value=found.mean if defined else None,
+        system=system,
+        set=name,
+        group=group,
+        level=level,
+        ci_low=found.mean - half if found.defined > 1 else None,
+        ci_high=found.mean + half if found.defined > 1 else None,
+        n=found.defined,
+        n_of="utterances",
+        details={
+            "median": found.median if defined else None,
+            "deviation": found.deviation if defined else None,
+            "undefined": found.utterances - found.defined,
+        },
+    )

@@ -1,0 +1,333 @@
+"""Training of the content extractor: frame cross-entropy where phone times exist, CTC where only text does.
+
+A batch is of one kind: chunks of utterances that `phones.ctm` aligns, or whole utterances with the phones that
+espeak-ng gives their text. The kinds alternate at random by the amount of speech that each has.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from pseudovox import audio, seeds
+from pseudovox.content import log_mel
+from pseudovox.errors import DataError
+from pseudovox.training.data import FeatureCache, cut
+from pseudovox.training.fit import Learner, fit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pseudovox.config import Bottleneck
+    from pseudovox.datadir import DataDir, Phone
+    from pseudovox.models.bottleneck import BottleneckNetwork
+
+log = logging.getLogger("pseudovox")
+FRAMES_PER_SECOND = 100
+SILENCE = "sil"
+IGNORED = -100  # label of frames that do not count, PyTorch's default
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Key = tuple[int, str, int]  # number of the data dir, utterance, variant (0 = as recorded)
+Batch = dict[str, torch.Tensor]
+
+
+def augmented(samples: np.ndarray, utterance: str, variant: int, seed: int, augment: Augment) -> np.ndarray:
+    """The variant-th augmented version of an utterance; variant 0 is the original."""
+    return augment(samples, seeds.generator(seed, "augment", f"{utterance}/{variant}")) if variant else samples
+
+
+def compute_features(key: Key, data: Sequence[DataDir], options: Bottleneck, seed: int, augment: Augment) -> np.ndarray:
+    """Input frames (frames, bins) of an utterance or of one of its augmented versions."""
+    number, utterance, variant = key
+    samples = augmented(audio.load(data[number], utterance), utterance, variant, seed, augment)
+    return log_mel(samples, options.bins, options.floor_decibels).numpy()
+
+
+def frame_labels(phones: Sequence[Phone], labels: dict[str, int], frames: int, stride: int) -> np.ndarray:
+    """The phone at the middle of each output frame.
+
+    Args:
+        phones: in order of time.
+        labels: number of each phone.
+        frames: output frames.
+        stride: 10 ms input frames in each.
+
+    Returns:
+        int64 (frames,); IGNORED where no phone lies.
+    """
+    times = (np.arange(frames) + 0.5) * stride / FRAMES_PER_SECOND
+    starts = np.array([phone.start for phone in phones])
+    ends = np.array([phone.start + phone.duration for phone in phones])
+    numbers = np.array([labels[phone.label] for phone in phones])
+    index = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, None)
+    inside = (times >= starts[index]) & (times < ends[index])
+    return np.where(inside, numbers[index], IGNORED)
+
+
+def phone_inventory(data: Sequence[DataDir]) -> list[str]:
+    """The phone labels of a training set, sorted: those of phones.ctm, and espeak's where there is only text."""
+    phones = {phone.label for part in data for alignment in part.phones.values() for phone in alignment}
+    if any(set(part.utterances) - part.phones.keys() for part in data):
+        from pseudovox.espeak import PHONES
+
+        phones |= {SILENCE, *PHONES}
+    return sorted(phones)
+
+
+class PhoneBatches:
+    """Numbered batches for the content extractor.
+
+    Args:
+        data: data dirs with `phones.ctm`, or `text`, or both.
+        options: section of the configuration.
+        seed: of every draw.
+        augment: makes an altered copy of (samples, generator).
+
+    Raises:
+        DataError: an utterance has neither phones nor text, or nothing is left to train on.
+    """
+
+    def __init__(self, data: Sequence[DataDir], options: Bottleneck, seed: int, augment: Augment) -> None:
+        self.data, self.options, self.seed = list(data), options, seed
+        self.phones = phone_inventory(data)
+        self.labels = {phone: number for number, phone in enumerate(self.phones)}
+        everything = [(number, utt) for number, part in enumerate(data) for utt in part.utterances]
+        order = seeds.generator(seed, "held-out").permutation(len(everything))
+        held_out = {everything[index] for index in order[: min(options.validation, len(everything) // 10)]}
+        self.aligned: list[tuple[int, str]] = []
+        spelled: list[tuple[float, int, str]] = []
+        self.held_out: list[tuple[int, str]] = sorted(held_out)
+        seconds = 0.0
+        for number, utt in everything:
+            if (number, utt) in held_out:
+                continue
+            if utt in data[number].phones:
+                self.aligned.append((number, utt))
+                seconds += data[number].duration(utt)
+            elif (duration := data[number].duration(utt)) <= options.longest_seconds:
+                spelled.append((duration, number, utt))
+        # Neighbours in length share a batch, so that little of it is padding.
+        self.spelled = sorted(spelled)
+        spelled_seconds = sum(duration for duration, _, _ in spelled)
+        if not self.aligned and not self.spelled:
+            raise DataError(
+                "no utterance to train on: all are longer than bottleneck.longest_seconds, or there is none"
+            )
+        self.aligned_share = seconds / (seconds + spelled_seconds)
+        compute = functools.partial(compute_features, data=self.data, options=options, seed=seed, augment=augment)
+        self.cache: FeatureCache[Key, np.ndarray] = FeatureCache(compute, int(options.cache_gigabytes * 1e9))
+
+    def warm(self) -> None:
+        """Compute the features ahead, on all cores."""
+        utterances = [*self.aligned, *((number, utt) for _, number, utt in self.spelled)]
+        self.cache.warm([(*utt, variant) for variant in range(1 + self.options.variants) for utt in utterances])
+
+    def statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and standard deviation per band over some 300 utterances (bins,)."""
+        utterances = [*self.aligned, *((number, utt) for _, number, utt in self.spelled)]
+        chosen = utterances[:: max(1, len(utterances) // 300)]
+        frames = np.concatenate([self.cache[(*utterance, 0)] for utterance in chosen])
+        return torch.from_numpy(frames.mean(0)), torch.from_numpy(frames.std(0))
+
+    def batch(self, index: int) -> Batch:
+        """The index-th batch: `frames` (B, T, bins) with `labels` (B, T'), or with `mask` (B, T') and CTC targets."""
+        draw = seeds.generator(self.seed, "content-batch", str(index))
+        if draw.random() < self.aligned_share:
+            return self._aligned_batch(draw)
+        return self._spelled_batch(draw)
+
+    def validation(self) -> list[Batch]:
+        """The middles of held-out utterances that have phone times, and whole held-out utterances that have not."""
+        aligned = [key for key in self.held_out if key[1] in self.data[key[0]].phones]
+        spelled = [key for key in self.held_out if key[1] not in self.data[key[0]].phones]
+        batches = [self._chunks(aligned, [0] * len(aligned), [0.5] * len(aligned))] if aligned else []
+        return batches + [self._whole([utterance], [0]) for utterance in spelled]
+
+    def _variant(self, draw: np.random.Generator) -> int:
+        if self.options.variants and draw.random() < self.options.augmented:
+            return int(draw.integers(1, self.options.variants + 1))
+        return 0
+
+    def _aligned_batch(self, draw: np.random.Generator) -> Batch:
+        chosen = draw.integers(len(self.aligned), size=self.options.training.batch_size)
+        variants = [self._variant(draw) for _ in chosen]
+        return self._chunks([self.aligned[index] for index in chosen], variants, draw.random(len(chosen)))
+
+    def _chunks(
+        self, utterances: Sequence[tuple[int, str]], variants: Sequence[int], places: Sequence[float] | np.ndarray
+    ) -> Batch:
+        """A chunk of each utterance, at a place between its beginning (0) and its end (1)."""
+        stride = self.options.stride
+        length = round(self.options.chunk_seconds * FRAMES_PER_SECOND / stride)
+        frames, labels = [], []
+        for (number, utt), variant, place in zip(utterances, variants, places, strict=True):
+            whole = self.cache[(number, utt, variant)]
+            target = self._labels(number, utt, len(whole))
+            start = int(place * max(1, len(target) - length + 1))
+            frames.append(cut(whole, start * stride, length * stride))
+            labels.append(cut(target, start, length))
+        return {"frames": torch.from_numpy(np.stack(frames)), "labels": torch.from_numpy(np.stack(labels))}
+
+    def _labels(self, number: int, utterance: str, frames: int) -> np.ndarray:
+        stride = self.options.stride
+        return frame_labels(self.data[number].phones[utterance], self.labels, -(-frames // stride), stride)
+
+    def _spelled_batch(self, draw: np.random.Generator) -> Batch:
+        limit = self.options.training.batch_size * self.options.chunk_seconds
+        centre = int(draw.integers(len(self.spelled)))
+        around = max(1, round(2 * limit / self.spelled[centre][0]))
+        nearby = self.spelled[max(0, centre - around) : centre + around]
+        chosen: list[tuple[int, str]] = []
+        seconds = 0.0
+        for position in draw.permutation(len(nearby)):
+            duration, number, utt = nearby[position]
+            if chosen and seconds + duration > limit:
+                break
+            chosen.append((number, utt))
+            seconds += duration
+        return self._whole(chosen, [self._variant(draw) for _ in chosen])
+
+    def _whole(self, utterances: Sequence[tuple[int, str]], variants: Sequence[int]) -> Batch:
+        """Whole utterances without phone times, padded with floor-level frames."""
+        stride = self.options.stride
+        arrays = [self.cache[(*utt, variant)] for utt, variant in zip(utterances, variants, strict=True)]
+        longest = -(-max(len(array) for array in arrays) // stride) * stride
+        floor = -self.options.floor_decibels * np.log(10.0) / 10.0
+        frames = np.full((len(arrays), longest, self.options.bins), floor, dtype=np.float32)
+        mask = np.zeros((len(arrays), longest // stride), dtype=bool)
+        sequences = []
+        for row, ((number, utt), array) in enumerate(zip(utterances, arrays, strict=True)):
+            frames[row, : len(array)] = array
+            length = -(-len(array) // stride)
+            mask[row, :length] = True
+            sequences.append(self._sequence(number, utt))
+        return {
+            "frames": torch.from_numpy(frames),
+            "mask": torch.from_numpy(mask),
+            "targets": torch.tensor([label for sequence in sequences for label in sequence]),
+            "target_lengths": torch.tensor([len(sequence) for sequence in sequences]),
+        }
+
+    def _sequence(self, number: int, utterance: str) -> list[int]:
+        data = self.data[number]
+        if "text" not in data.tables:
+            raise DataError(f"{data.path}: utterance {utterance} has neither phones (phones.ctm) nor text")
+        return [self.labels[phone] for phone in _spelling(data.text[utterance])]
+
+
+@functools.lru_cache(maxsize=100_000)
+def _spelling(text: str) -> tuple[str, ...]:
+    from pseudovox.espeak import phonemes
+
+    return tuple(phonemes(text.lower()))
+
+
+class BottleneckLearner(Learner):
+    """Phone losses and commitment; brings the quantiser in at its update and keeps factors semi-orthogonal."""
+
+    network: BottleneckNetwork
+
+    def __init__(self, network: BottleneckNetwork, options: Bottleneck, seed: int) -> None:
+        super().__init__(network, options.training, seed)
+        self.options = options
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        if self.global_step >= self.options.quantizer_start:
+            self.network.quantizing.fill_(1)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.network.constrain()
+
+    def loss(self, batch: Batch, stage: str) -> torch.Tensor:
+        out = self.network(batch["frames"], batch.get("mask"))
+        if "labels" in batch:
+            labels = batch["labels"]
+            value = functional.cross_entropy(out.frame_logits.transpose(1, 2), labels) * self.options.frame_weight
+            if stage == "valid":
+                counted = labels != IGNORED
+                right = (out.frame_logits.argmax(2) == labels)[counted].float().mean()
+                self.log("valid/frame_accuracy", right, batch_size=int(counted.sum()))
+        else:
+            value = self._ctc(out.ctc_logits, batch) * self.options.ctc_weight
+        if out.quantized is not None:
+            value = value + self.options.commitment * out.quantized.commitment
+            if stage == "train":
+                self.log("train/perplexity", out.quantized.perplexity)
+        return value
+
+    def _ctc(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return functional.ctc_loss(
+            logits.log_softmax(2).transpose(0, 1), batch["targets"], batch["mask"].sum(1), batch["target_lengths"],
+            blank=logits.shape[2] - 1, zero_infinity=True,
+        )  # fmt: skip
+
+
+def train(
+    data: Sequence[DataDir], options: Bottleneck, seed: int, folder: Path, *, device: str, augment: Augment
+) -> dict[str, Any]:
+    """Train a content extractor and write its model dir.
+
+    Args:
+        data: training data dirs.
+        options: section of the configuration.
+        seed: of every draw.
+        folder: the model dir; checkpoints in it are gone on from, and removed in the end.
+        device: "cpu" or "cuda".
+        augment: makes an altered copy of (samples, generator).
+
+    Returns:
+        the model's facts.
+    """
+    from pseudovox.models import store
+
+    batches = PhoneBatches(data, options, seed, augment)
+    hyperparameters = {
+        "bins": options.bins, "phones": len(batches.phones), "channels": options.channels, "factor": options.factor,
+        "dilations": list(options.dilations), "stride": options.stride, "dimension": options.dimension,
+        "codes": options.codes, "tail": options.tail, "dropout": options.dropout, "decay": options.decay,
+        "restart_below": options.restart_below,
+    }  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.seed_for(seed, "bottleneck-weights"))
+        network: Any = store.build("bottleneck", hyperparameters)
+    size = sum(parameter.numel() for parameter in network.parameters())
+    log.info("content extractor: %d parameters, %d phones", size, len(batches.phones))
+    batches.warm()
+    network.set_statistics(*batches.statistics())
+    learner = BottleneckLearner(network, options, seed)
+    fit(learner, batches, folder, device=device, progress=sys.stderr.isatty())
+    network.cpu().eval()
+    facts = {
+        "phones": batches.phones,
+        "floor_decibels": options.floor_decibels,
+        "frame_shift_seconds": options.stride / FRAMES_PER_SECOND,
+        "dimension": options.dimension,
+        "validation": validate(network, batches),
+    }
+    store.save(folder, network, kind="bottleneck", hyperparameters=hyperparameters, facts=facts)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return facts
+
+
+@torch.inference_mode()
+def validate(network: BottleneckNetwork, batches: PhoneBatches) -> dict[str, float]:
+    """Of the finished network on held-out chunks with phone times: share of frames whose phone is right, and the
+    perplexity of the codes if there is a quantiser; empty without such chunks."""
+    found = {}
+    for batch in batches.validation():
+        if "labels" in batch:
+            out, labels = network(batch["frames"]), batch["labels"]
+            right = (out.frame_logits.argmax(2) == labels)[labels != IGNORED]
+            found["frame_accuracy"] = round(float(right.float().mean()), 4)
+            if out.quantized is not None:
+                found["perplexity"] = round(float(out.quantized.perplexity), 2)
+    return found

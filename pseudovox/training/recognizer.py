@@ -1,0 +1,332 @@
+"""Training of the evaluation recogniser: units and lexicon, batches of altered log-mel frames, the Lightning module.
+
+The recogniser hears original speech only, and is then used on anonymized speech, so its inputs are altered as voices,
+channels and vocoders differ: the mel axis is warped (vocal tract length), speed changes, a random smooth filter is
+applied, detail is blurred along time and frequency, a floor of noise is raised, and patches are blanked out
+(SpecAugment, Park et al. 2019). All of it works on the log-mel frames that are computed once.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from pseudovox import audio, seeds
+from pseudovox.errors import DataError
+from pseudovox.models import store
+from pseudovox.models.recognizer import BLANK, BOUNDARY, input_features, spell
+from pseudovox.scoring import language_model
+from pseudovox.training.data import FeatureCache
+from pseudovox.training.fit import Learner, fit
+
+if TYPE_CHECKING:
+    from pseudovox.config import Recognizer, RecognizerAugment
+    from pseudovox.datadir import DataDir, Phone
+    from pseudovox.models.recognizer import RecognizerNetwork
+
+FRAME_SECONDS = 0.01
+NO_PHONE = -1
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+# ---------------------------------------------------------------------- units
+def unit_inventory(texts: Iterable[str]) -> list[str]:
+    """The characters of some texts, sorted, after the blank and the word boundary.
+
+    Raises:
+        DataError: a text holds the boundary's own character, or there is no text at all.
+    """
+    characters = set("".join("".join(text.split()) for text in texts))
+    if BOUNDARY in characters:
+        raise DataError(f"a text holds {BOUNDARY!r}, which stands for the word boundary", "take it out of the text")
+    if not characters:
+        raise DataError("the training text is empty")
+    return [BLANK, BOUNDARY, *sorted(characters)]
+
+
+# ---------------------------------------------------------------------- inputs
+def compute_features(
+    key: tuple[int, str, int], data: Sequence[DataDir], options: Recognizer, seed: int, augment: Augment | None
+) -> np.ndarray:
+    """float16 (frames, bins) of an utterance (number of its data dir, id, copy); copies above 0 pass `augment`."""
+    number, utterance, copy = key
+    samples = audio.load(data[number], utterance)
+    if copy and augment is not None:
+        samples = augment(samples, seeds.generator(seed, "recognizer-channel", f"{utterance}/{copy}"))
+    # Half precision: values lie in [-10.4, 0], and the frames of all copies stay in memory.
+    return input_features(samples, options.mel_bins, options.floor_decibels).numpy().astype(np.float16)
+
+
+def phone_labels(phones: Sequence[Phone], inventory: Mapping[str, int], frames: int) -> np.ndarray:
+    """Label of the phone at the middle of each 10 ms frame, int64 (frames,); NO_PHONE where there is none."""
+    labels = np.full(frames, NO_PHONE)
+    for phone in phones:
+        first = round(phone.start / FRAME_SECONDS)
+        last = round((phone.start + phone.duration) / FRAME_SECONDS)
+        labels[first:last] = inventory[phone.label]
+    return labels
+
+
+def alter(
+    log_mel: np.ndarray, options: RecognizerAugment, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """One random alteration of an utterance.
+
+    Args:
+        log_mel: float (frames, bins).
+        options: how strong; 0 switches a part off.
+        generator: of the draws, which are all made whatever is switched off.
+
+    Returns:
+        (float32 (frames', bins), int64 (frames',): the frame of the input that each frame comes from)
+    """
+    frames, bins = log_mel.shape
+    speed, warp, blur_mel, blur_time, gain, floor = generator.uniform(-1, 1, 6)
+    shape = generator.standard_normal(4)
+    count = max(1, round(frames / (1 + options.speed * speed)))
+    place = np.linspace(0, frames - 1, count)
+    matrix = _warp_matrix(bins, 1 + options.warp * warp) @ _blur_matrix(bins, options.blur_mel * max(0.0, blur_mel))
+    spectra = log_mel.astype(np.float32) @ matrix.astype(np.float32)
+    below = np.floor(place).astype(int)
+    above = np.minimum(below + 1, frames - 1)
+    part = (place - below)[:, None].astype(np.float32)
+    spectra = spectra[below] * (1 - part) + spectra[above] * part
+    width = options.blur_time * max(0.0, blur_time)
+    if width > 0:
+        spectra = _blur_time(spectra, width)
+    # A filter that is smooth over frequency: the first cosines.
+    cosines = np.cos(np.pi * np.arange(1, 5)[:, None] * (np.arange(bins) + 0.5) / bins)
+    spectra = spectra + (options.filter * shape @ cosines).astype(np.float32)
+    if options.noise > 0:
+        # Stationary noise of some colour, at the floor or up to `noise` nepers above it.
+        level = float(spectra.min()) + options.noise * max(0.0, floor)
+        colour = level + 0.5 * (gain * np.linspace(-1, 1, bins))
+        spectra = np.logaddexp(spectra, colour.astype(np.float32))
+    for _ in range(options.mel_masks):
+        width_, start = generator.integers(0, options.mel_mask + 1), generator.random()
+        first = int(start * (bins - width_))
+        spectra[:, first : first + width_] = spectra.mean()
+    for _ in range(options.time_masks):
+        width_, start = generator.integers(0, options.time_mask + 1), generator.random()
+        first = int(start * max(1, count - width_))
+        spectra[first : first + width_] = spectra.mean()
+    return spectra.astype(np.float32), np.round(place).astype(int)
+
+
+def _warp_matrix(bins: int, factor: float) -> np.ndarray:
+    """(bins, bins): column k takes the input at bin k * factor (linear interpolation, held at the upper end)."""
+    place = np.clip((np.arange(bins) + 0.5) * factor - 0.5, 0, bins - 1)
+    below = np.minimum(np.floor(place).astype(int), bins - 2)
+    matrix = np.zeros((bins, bins))
+    matrix[below, np.arange(bins)] = 1 - (place - below)
+    matrix[below + 1, np.arange(bins)] += place - below
+    return matrix
+
+
+def _blur_matrix(bins: int, width: float) -> np.ndarray:
+    """(bins, bins): a Gaussian of standard deviation `width` bins, columns summing to 1."""
+    if width < 0.1:
+        return np.eye(bins)
+    distance = np.arange(bins)[:, None] - np.arange(bins)
+    matrix = np.exp(-0.5 * (distance / width) ** 2)
+    return matrix / matrix.sum(axis=0)
+
+
+def _blur_time(spectra: np.ndarray, width: float) -> np.ndarray:
+    reach = int(np.ceil(2 * width))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    weights /= weights.sum()
+    padded = np.pad(spectra, ((reach, reach), (0, 0)), mode="edge")
+    return sum(
+        (weight * padded[shift : shift + len(spectra)] for shift, weight in enumerate(weights.astype(np.float32))),
+        np.zeros_like(spectra),
+    )
+
+
+# ---------------------------------------------------------------------- batches
+class RecognizerBatches:
+    """Numbered batches of whole utterances of like length; every utterance once an epoch, but for a last part batch.
+
+    A batch is a dict: `log_mel` (batch, frames, bins), `lengths`, `targets` (all units in one row), `target_lengths`,
+    `phones` (batch, frames), NO_PHONE where unknown.
+
+    Args:
+        data: data dirs with text.
+        options: section `recognizer` of the configuration.
+        seed: of every draw.
+        augment: makes a copy of (samples, generator) with another channel; None = no copies.
+    """
+
+    def __init__(self, data: Sequence[DataDir], options: Recognizer, seed: int, augment: Augment | None) -> None:
+        self.data, self.options, self.seed = data, options, seed
+        self.copies = options.copies if augment is not None else 0
+        self.units = unit_inventory(text for part in data for text in part.text.values())
+        unit_index = {unit: number for number, unit in enumerate(self.units)}
+        labels = {phone.label for part in data for phones in part.phones.values() for phone in phones}
+        self.phones = sorted(labels) if options.phone_weight > 0 else []
+        self.phone_index = {phone: number for number, phone in enumerate(self.phones)}
+        self.targets: dict[tuple[int, str], list[int]] = {}
+        self.train: list[tuple[int, str]] = []
+        self.held_out: list[tuple[int, str]] = []
+        for number, part in enumerate(data):
+            for utterance in part.utterances:
+                words = part.text[utterance].split()
+                self.targets[number, utterance] = [unit for word in words for unit in spell(word, unit_index)]
+                draw = seeds.generator(seed, "recognizer-held-out", utterance).random()
+                (self.held_out if draw < options.held_out else self.train).append((number, utterance))
+        compute = functools.partial(compute_features, data=tuple(data), options=options, seed=seed, augment=augment)
+        self.cache: FeatureCache[tuple[int, str, int], np.ndarray] = FeatureCache(
+            compute, int(options.cache_gigabytes * 1e9)
+        )
+        self._order = functools.lru_cache(maxsize=2)(self._epoch)
+
+    def warm(self) -> None:
+        """Compute the features ahead, on all cores."""
+        self.cache.warm((*key, copy) for key in self.train for copy in range(1 + self.copies))
+
+    def _epoch(self, epoch: int) -> list[list[tuple[int, str]]]:
+        """The batches of an epoch: utterances drawn, sorted by duration in pools, the batches drawn again."""
+        size = self.options.training.batch_size
+        draw = seeds.generator(self.seed, "recognizer-epoch", str(epoch))
+        keys = [self.train[index] for index in draw.permutation(len(self.train))]
+        count = max(1, len(keys) // size)
+        pool = 10 * size
+        ordered = []
+        for start in range(0, len(keys), pool):
+            part = keys[start : start + pool]
+            ordered += sorted(part, key=lambda key: (self.data[key[0]].duration(key[1]), key))
+        batches = [ordered[index * size : (index + 1) * size] for index in range(count)]
+        return [batches[index] for index in draw.permutation(count)]
+
+    def batch(self, index: int) -> dict[str, torch.Tensor]:
+        """The index-th batch."""
+        count = max(1, len(self.train) // self.options.training.batch_size)
+        keys = self._order(index // count)[index % count]
+        draw = seeds.generator(self.seed, "recognizer-batch", str(index))
+        items = []
+        for key in keys:
+            other = self.copies and draw.random() < self.options.augmented
+            frames = self.cache[(*key, int(draw.integers(1, self.copies + 1)) if other else 0)]
+            items.append((key, *alter(np.asarray(frames), self.options.augment, draw)))
+        return self._collate(items)
+
+    def validation(self) -> list[dict[str, torch.Tensor]]:
+        """Batches of the held-out utterances as they are."""
+        keys = sorted(self.held_out, key=lambda key: (self.data[key[0]].duration(key[1]), key))
+        size = self.options.training.batch_size
+        batches = []
+        for start in range(0, len(keys), size):
+            items = []
+            for key in keys[start : start + size]:
+                frames = np.asarray(self.cache[(*key, 0)])
+                items.append((key, frames.astype(np.float32), np.arange(len(frames))))
+            batches.append(self._collate(items))
+        return batches
+
+    def _collate(self, items: list[tuple[tuple[int, str], np.ndarray, np.ndarray]]) -> dict[str, torch.Tensor]:
+        longest = max(len(frames) for _, frames, _ in items)
+        log_mel = np.zeros((len(items), longest, self.options.mel_bins), np.float32)
+        phones = np.full((len(items), longest), NO_PHONE)
+        for row, (key, frames, source) in enumerate(items):
+            log_mel[row, : len(frames)] = frames
+            aligned = self.data[key[0]].phones.get(key[1], []) if self.phones else []
+            if aligned:
+                phones[row, : len(frames)] = phone_labels(aligned, self.phone_index, int(source[-1]) + 1)[source]
+        targets = [self.targets[key] for key, _, _ in items]
+        return {
+            "log_mel": torch.from_numpy(log_mel),
+            "lengths": torch.tensor([len(frames) for _, frames, _ in items]),
+            "targets": torch.tensor([unit for target in targets for unit in target]),
+            "target_lengths": torch.tensor([len(target) for target in targets]),
+            "phones": torch.from_numpy(phones),
+        }
+
+
+# ---------------------------------------------------------------------- learning
+class RecognizerLearner(Learner):
+    """CTC, plus `phone_weight` times the frame cross-entropy of phones; validation adds the unit error rate."""
+
+    network: RecognizerNetwork
+    phone_weight = 0.0
+
+    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        hidden = self.network.encode(batch["log_mel"], batch["lengths"])
+        lengths = self.network.output_lengths(batch["lengths"])
+        log_posteriors = self.network.out(hidden).float().transpose(1, 2).log_softmax(-1)
+        value = functional.ctc_loss(
+            log_posteriors.transpose(0, 1), batch["targets"], lengths, batch["target_lengths"], zero_infinity=True
+        )
+        if stage == "valid":
+            self.log("valid/unit_errors", unit_error_rate(log_posteriors, lengths, batch), batch_size=1)
+            return value
+        if self.network.phones is not None and self.phone_weight > 0:
+            labels = batch["phones"][:, :: self.network.subsampling]
+            logits = self.network.phones(hidden).float()
+            if bool((labels != NO_PHONE).any()):
+                value = value + self.phone_weight * functional.cross_entropy(logits, labels, ignore_index=NO_PHONE)
+        return value
+
+
+def unit_error_rate(log_posteriors: torch.Tensor, lengths: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> float:
+    """Edits of the greedy unit sequences per reference unit, in percent."""
+    from rapidfuzz.distance import Levenshtein
+
+    from pseudovox.scoring.lexicon_decoder import decode_greedy
+
+    references = torch.split(batch["targets"], batch["target_lengths"].tolist())
+    errors = 0
+    for row, length, reference in zip(log_posteriors.cpu().numpy(), lengths.tolist(), references, strict=True):
+        errors += Levenshtein.distance(decode_greedy(row[:length]), reference.tolist())
+    return 100.0 * errors / max(1, len(batch["targets"]))
+
+
+def train(data: Sequence[DataDir], options: Recognizer, folder: Path, *, seed: int, device: str) -> dict[str, int]:
+    """Train a recogniser and its language model; write the model dir.
+
+    Args:
+        data: data dirs with text; phones.ctm helps where there is one.
+        options: section `recognizer`.
+        folder: gets model.json, weights.safetensors, lm.arpa, and the training's checkpoints until it has ended.
+        seed: of initial weights and every draw.
+        device: "cpu" or "cuda".
+
+    Returns:
+        Counts: utterances, words, parameters.
+    """
+    from pseudovox.augment import augment
+
+    batches = RecognizerBatches(data, options, seed, augment)
+    batches.warm()
+    hyperparameters = {
+        "units": len(batches.units),
+        "mel_bins": options.mel_bins,
+        "channels": options.channels,
+        "blocks": options.blocks,
+        "kernel": options.kernel,
+        "subsampling": options.subsampling,
+        "dropout": options.dropout,
+        "phones": len(batches.phones),
+    }
+    torch.manual_seed(seeds.seed_for(seed, "recognizer-weights"))
+    network = store.build("recognizer", hyperparameters)
+    learner = RecognizerLearner(network, options.training, seed)
+    learner.phone_weight = options.phone_weight
+    fit(learner, batches, folder, device=device)
+    sentences = [text.split() for part in data for text in part.text.values()]
+    model = language_model.estimate(sentences)
+    language_model.write_arpa(model, folder / "lm.arpa")
+    facts = {"units": batches.units, "phones": batches.phones, "floor_decibels": options.floor_decibels}
+    store.save(folder, network, kind="recognizer", hyperparameters=hyperparameters, facts=facts)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return {
+        "utterances": len(batches.train) + len(batches.held_out),
+        "words": len(model.words),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+    }

@@ -1,0 +1,273 @@
+"""Training of the acoustic model: WORLD frames of clean speech from content that may come from noisy speech.
+
+What is slow, F0, WORLD analysis and content, is computed once per utterance by worker processes and kept in
+archives (`FramesWorker`); training reads chunks of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from pseudovox import f0, seeds, world
+from pseudovox.archive import read_scp
+from pseudovox.content import Extractor
+from pseudovox.errors import DataError
+from pseudovox.training.data import FeatureCache, cut
+from pseudovox.training.fit import Learner, fit
+
+if TYPE_CHECKING:
+    from pseudovox import config
+    from pseudovox.datadir import DataDir
+    from pseudovox.mapping import Utterance
+    from pseudovox.models.synthesizer import SynthesizerNetwork
+
+log = logging.getLogger("pseudovox")
+FRAMES_PER_SECOND = 100
+LEVEL = -26.0  # decibels; targets are made at one level, since nothing in the input tells the recording's
+MOST_SPREAD = 2.0  # coefficients that the network hardly knows are not blown up further
+ARRAYS = ("f0", "world", "content", "altered")  # what FramesWorker makes: see there
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Batch = tuple[torch.Tensor, ...]
+
+
+class FramesWorker:
+    """Everything that training needs of an utterance, made in a worker process.
+
+    Gives `f0` (frames,), `world` (frames, envelope + aperiodicity) of the speech at one level, `content` (frames',
+    dimension) and `altered`, the same from an augmented copy.
+    """
+
+    def __init__(
+        self, model: Path, pitch: config.F0, coefficients: int, seed: int, augment: Augment, *, device: str = "cpu"
+    ) -> None:
+        self.extract = Extractor(model)
+        self.pitch, self.coefficients, self.seed, self.augment = pitch, coefficients, seed, augment
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+        for utterance in batch:
+            samples = world.set_speech_level(utterance.audio(), LEVEL)
+            contour = f0.extract(samples, self.pitch)
+            analysis = world.analyse(samples, contour, self.coefficients)
+            altered = self.augment(samples, seeds.generator(self.seed, "augment", utterance.id))
+            yield (
+                utterance,
+                {
+                    "f0": contour,
+                    "world": np.concatenate([analysis.envelope, analysis.aperiodicity], axis=1),
+                    "content": self.extract(samples),
+                    "altered": self.extract(altered),
+                },
+            )
+
+
+class SynthesizerBatches:
+    """Numbered batches of chunks: content, log F0, voicing, x-vector, and the normalised target.
+
+    Args:
+        data: data dirs.
+        frames: root of what FramesWorker made, <frames>/<set>/<array>.scp.
+        xvectors: root of x-vectors, <xvectors>/<set>/xvector.scp by utterance.
+        options: section of the configuration.
+        stride: WORLD frames per content vector.
+        seed: of every draw.
+
+    Raises:
+        DataError: an utterance lacks one of them.
+    """
+
+    def __init__(
+        self, data: Sequence[DataDir], frames: Path, xvectors: Path, options: config.Synthesizer, stride: int, seed: int
+    ) -> None:
+        self.options, self.stride, self.seed = options, stride, seed
+        self.archives = [{name: read_scp(frames / part.name / f"{name}.scp") for name in ARRAYS} for part in data]
+        self.xvectors: list[dict[str, np.ndarray]] = []
+        self.speakers: list[dict[str, np.ndarray]] = []
+        for part in data:
+            archive = read_scp(xvectors / part.name / "xvector.scp")
+            own = {utt: unit(archive[utt]) for utt in part.utterances}
+            means = {
+                speaker: unit(np.mean([own[utt] for utt in utts], axis=0)) for speaker, utts in part.spk2utt.items()
+            }
+            self.xvectors.append(own)
+            self.speakers.append({utt: means[part.utt2spk[utt]] for utt in part.utterances})
+        everything = [(number, utt) for number, part in enumerate(data) for utt in part.utterances]
+        order = seeds.generator(seed, "held-out").permutation(len(everything))
+        kept = min(options.validation, len(everything) // 10)
+        self.held_out = sorted(everything[index] for index in order[:kept])
+        self.utterances = sorted(everything[index] for index in order[kept:])
+        self.cache: FeatureCache[tuple[int, str], tuple[np.ndarray, ...]] = FeatureCache(
+            self._read, int(options.cache_gigabytes * 1e9)
+        )
+        self.mean = np.zeros(0, np.float32)
+        self.deviation = np.zeros(0, np.float32)
+
+    def _read(self, key: tuple[int, str]) -> tuple[np.ndarray, ...]:
+        """(log F0, voiced, world, content, altered content) of an utterance."""
+        number, utterance = key
+        contour, *others = (self.archives[number][name][utterance] for name in ARRAYS)
+        return (*f0.interpolate(contour), *others)
+
+    def sample(self, count: int = 300) -> list[tuple[int, str]]:
+        """Some `count` training utterances, evenly spread."""
+        return self.utterances[:: max(1, len(self.utterances) // count)]
+
+    def set_statistics(self, network: SynthesizerNetwork) -> None:
+        """Give the network (and the batches) the means and deviations of targets, F0 and x-vectors."""
+        log_f0, voiced, frames = (
+            np.concatenate([self.cache[key][index] for key in self.sample()]) for index in range(3)
+        )
+        envelope = network.envelope
+        self.mean, self.deviation = frames.mean(0), np.maximum(frames.std(0), 1e-3)
+        spoken = voiced > 0
+        if spoken.any():
+            # Unvoiced frames are 0 dB by definition and count nowhere.
+            self.mean[envelope:] = frames[spoken, envelope:].mean(0)
+            self.deviation[envelope:] = np.maximum(frames[spoken, envelope:].std(0), 1e-3)
+            network.f0_statistics.copy_(torch.tensor([log_f0[spoken].mean(), max(log_f0[spoken].std(), 1e-3)]))
+        network.target_mean.copy_(torch.from_numpy(self.mean))
+        network.target_deviation.copy_(torch.from_numpy(self.deviation))
+        means = np.stack([vector for speakers in self.speakers for vector in speakers.values()])
+        network.xvector_mean.copy_(torch.from_numpy(means.mean(0)))
+
+    def batch(self, index: int) -> Batch:
+        """The index-th batch: content, log F0, voicing, x-vector, target (B, T, n)."""
+        draw = seeds.generator(self.seed, "synthesizer-batch", str(index))
+        chosen = [
+            self.utterances[k] for k in draw.integers(len(self.utterances), size=self.options.training.batch_size)
+        ]
+        chance = draw.random((3, len(chosen)))
+        rows = [
+            self._chunk(key, place, altered < self.options.augmented, mean < self.options.speaker_level)
+            for key, place, altered, mean in zip(chosen, *chance, strict=True)
+        ]
+        return tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
+
+    def validation(self) -> list[Batch]:
+        """One batch: the middles of the held-out utterances, content as recorded, the speaker's x-vector."""
+        rows = [self._chunk(key, 0.5, False, True) for key in self.held_out]
+        return [tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))] if rows else []
+
+    def _chunk(self, key: tuple[int, str], place: float, altered: bool, mean: bool) -> tuple[np.ndarray, ...]:
+        log_f0, voiced, frames, *contents = self.cache[key]
+        content = contents[int(altered)]
+        length = round(self.options.chunk_seconds * FRAMES_PER_SECOND / self.stride)
+        count = min(len(content), len(frames) // self.stride)
+        start = int(place * max(1, count - length + 1))
+        whole = count * self.stride
+        fine = [cut(array[:whole], start * self.stride, length * self.stride) for array in (log_f0, voiced, frames)]
+        target = (fine[2] - self.mean) / self.deviation
+        xvector = (self.speakers if mean else self.xvectors)[key[0]][key[1]]
+        return cut(content[:count], start, length), fine[0], fine[1], xvector, target
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """A vector scaled to length 1 (zeros stay)."""
+    return vector / max(float(np.linalg.norm(vector)), 1e-8)
+
+
+class SynthesizerLearner(Learner):
+    """Absolute error of the normalised frames; the aperiodicity counts where there is voice."""
+
+    network: SynthesizerNetwork
+
+    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        content, log_f0, voiced, xvector, target = batch
+        difference = self.network(content, log_f0, voiced, xvector) - target
+        envelope = difference[..., : self.network.envelope]
+        aperiodicity = difference[..., self.network.envelope :].abs().mean(2)
+        if stage == "valid":
+            self.log("valid/mel_cepstral_distortion", distortion(self.network, difference), batch_size=1)
+        return envelope.abs().mean() + 0.1 * (aperiodicity * voiced).sum() / voiced.sum().clamp(min=1)
+
+
+def distortion(network: SynthesizerNetwork, difference: torch.Tensor) -> torch.Tensor:
+    """Mel-cepstral distortion in decibels, without the level, of a difference of normalised frames (..., targets).
+
+    WORLD's codec is orthonormal, so this is the root mean square distance of the log spectra on the mel axis.
+    """
+    natural = (difference * network.target_deviation)[..., 1 : network.envelope]
+    return 10 / np.log(10) * natural.square().sum(-1).sqrt().mean()
+
+
+@torch.no_grad()
+def measure_spread(network: SynthesizerNetwork, batches: SynthesizerBatches) -> torch.Tensor:
+    """How much more each envelope coefficient varies over an utterance in natural speech than as predicted.
+
+    Returns:
+        ratio of standard deviations (envelope,), within [1, MOST_SPREAD].
+    """
+    natural, predicted = torch.zeros(network.envelope), torch.zeros(network.envelope)
+    for key in batches.sample(100):
+        log_f0, voiced, frames, content, _ = batches.cache[key]
+        arrays = (content, log_f0, voiced, batches.speakers[key[0]][key[1]])
+        inputs = [torch.from_numpy(array).unsqueeze(0) for array in arrays]
+        out, _ = network.predict(inputs[0], inputs[1], inputs[2], inputs[3], sharpen=0.0)
+        natural += torch.from_numpy(frames[:, : network.envelope]).var(0)
+        predicted += out[0].var(0)
+    return torch.sqrt(natural / predicted).clamp(1.0, MOST_SPREAD)
+
+
+def train(
+    data: Sequence[DataDir], frames: Path, xvectors: Path, options: config.Synthesizer, stride: int, seed: int,
+    folder: Path, *, device: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Train an acoustic model and write its model dir.
+
+    Args:
+        data, frames, xvectors, stride: see SynthesizerBatches.
+        options: section of the configuration.
+        seed: of every draw.
+        folder: the model dir; checkpoints in it are gone on from, and removed in the end.
+        device: "cpu" or "cuda".
+
+    Returns:
+        the model's facts.
+    """
+    from pseudovox.models import store
+
+    batches = SynthesizerBatches(data, frames, xvectors, options, stride, seed)
+    if not batches.utterances:
+        raise DataError("no utterance to train on")
+    content, altered = (batches.cache[batches.utterances[0]][index] for index in (3, 4))
+    assert content.shape == altered.shape
+    hyperparameters = {
+        "bottleneck": content.shape[1], "stride": stride, "xvector": len(next(iter(batches.speakers[0].values()))),
+        "envelope": options.coefficients, "aperiodicity": world.APERIODICITIES, "channels": options.channels,
+        "kernel": options.kernel, "dilations": list(options.dilations), "speaker": options.speaker,
+        "dropout": options.dropout,
+    }  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.seed_for(seed, "synthesizer-weights"))
+        network: Any = store.build("synthesizer", hyperparameters)
+    log.info("acoustic model: %d parameters", sum(parameter.numel() for parameter in network.parameters()))
+    batches.set_statistics(network)
+    learner = SynthesizerLearner(network, options.training, seed)
+    fit(learner, batches, folder, device=device, progress=sys.stderr.isatty())
+    network.cpu().eval()
+    network.spread.copy_(measure_spread(network, batches))
+    facts = {
+        "bottleneck": content.shape[1],
+        "stride": stride,
+        "xvector": hyperparameters["xvector"],
+        "validation": validate(network, batches),
+    }
+    store.save(folder, network, kind="synthesizer", hyperparameters=hyperparameters, facts=facts)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return facts
+
+
+@torch.inference_mode()
+def validate(network: SynthesizerNetwork, batches: SynthesizerBatches) -> dict[str, float]:
+    """Mel-cepstral distortion in decibels of the finished network on held-out chunks; empty without any."""
+    found = {}
+    for *inputs, target in batches.validation():
+        found["mel_cepstral_distortion"] = round(float(distortion(network, network(*inputs) - target)), 3)
+    return found

@@ -1,0 +1,105 @@
+"""WORLD (Morise 2016): speech as F0, a coded spectral envelope and a coded aperiodicity, and back.
+
+The envelope is coded by WORLD's own codec: cepstra of the log envelope on a mel scale ("mel-cepstra"), so that a
+frame has a few dozen numbers whatever the FFT size. One frame every 10 ms, as many as `f0.frame_count` says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pseudovox.errors import UsageError
+from pseudovox.f0 import FRAME_PERIOD, FRAME_SHIFT, SAMPLE_RATE, fit_length, frame_count, pyworld
+
+APERIODICITIES = 1  # bands of WORLD's aperiodicity codec at 16 kHz: one, at 3 kHz
+LARGEST_FFT = 1024
+SMALL_FFT = 512
+_SMALL_FFT_FLOOR = 3.0 * SAMPLE_RATE / (SMALL_FFT - 3.0)  # CheapTrick's window must fit three periods
+PEAK = 0.95
+
+
+@dataclass
+class Analysis:
+    """Frames of one utterance.
+
+    Attributes:
+        envelope: coded spectral envelope, float32 (frames, coefficients); the first carries the level.
+        aperiodicity: float32 (frames, APERIODICITIES) in decibels, 0 (noise alone) and below.
+    """
+
+    envelope: np.ndarray
+    aperiodicity: np.ndarray
+
+
+def analyse(samples: np.ndarray, contour: np.ndarray, coefficients: int) -> Analysis:
+    """Spectral envelope (CheapTrick) and aperiodicity (D4C) along an F0 contour.
+
+    Args:
+        samples: (samples,) at 16 kHz.
+        contour: F0 in Hz (frames,), 0 where unvoiced, `f0.frame_count(len(samples))` frames.
+        coefficients: of the coded envelope; 40 to 60 are transparent for speech at 16 kHz.
+
+    Raises:
+        UsageError: coefficients outside [2, 256].
+    """
+    if not 2 <= coefficients <= SMALL_FFT // 2:
+        raise UsageError(f"world.coefficients {coefficients}: expected 2 to {SMALL_FFT // 2}")
+    world = pyworld()
+    signal = np.ascontiguousarray(samples, dtype=np.float64)
+    f0 = _fitted(contour, len(signal))
+    times = np.arange(len(f0)) * (FRAME_PERIOD / 1000.0)
+    # CheapTrick takes frames below its floor for unvoiced; a low voice needs the longer transform, twice the time.
+    voiced = f0[f0 > 0]
+    size = SMALL_FFT if len(voiced) == 0 or voiced.min() > _SMALL_FFT_FLOOR else LARGEST_FFT
+    envelope = world.cheaptrick(signal, f0, times, SAMPLE_RATE, fft_size=size)
+    aperiodicity = world.d4c(signal, f0, times, SAMPLE_RATE, fft_size=size, threshold=0.0)
+    return Analysis(
+        world.code_spectral_envelope(envelope, SAMPLE_RATE, coefficients).astype(np.float32),
+        world.code_aperiodicity(aperiodicity, SAMPLE_RATE).astype(np.float32),
+    )
+
+
+def synthesize(analysis: Analysis, contour: np.ndarray, samples: int) -> np.ndarray:
+    """Speech of exactly `samples` samples from an analysis and an F0 contour (frames as in `analyse`).
+
+    Returns:
+        float32 (samples,), not limited to [-1, 1] (see `set_speech_level`).
+    """
+    world = pyworld()
+    f0 = _fitted(contour, samples)
+    count = len(f0)
+    envelope = np.ascontiguousarray(fit_length(analysis.envelope, count), dtype=np.float64)
+    coded = np.ascontiguousarray(fit_length(analysis.aperiodicity, count), dtype=np.float64)
+    coded = np.minimum(coded, 0.0)  # a network may overshoot
+    spectrum = world.decode_spectral_envelope(envelope, SAMPLE_RATE, SMALL_FFT)
+    aperiodicity = world.decode_aperiodicity(coded, SAMPLE_RATE, SMALL_FFT)
+    signal = world.synthesize(f0, spectrum, aperiodicity, SAMPLE_RATE, FRAME_PERIOD)
+    return np.pad(signal, (0, max(0, samples - len(signal))))[:samples].astype(np.float32)
+
+
+def _fitted(contour: np.ndarray, samples: int) -> np.ndarray:
+    return np.ascontiguousarray(fit_length(contour, frame_count(samples)), dtype=np.float64)
+
+
+def speech_level(samples: np.ndarray, floor_decibels: float = 30.0) -> float:
+    """Root mean square over the 10 ms frames within `floor_decibels` of the loudest, in decibels re full scale.
+
+    -inf for digital silence.
+    """
+    whole = len(samples) // FRAME_SHIFT * FRAME_SHIFT
+    frames = samples[:whole].reshape(-1, FRAME_SHIFT) if whole else samples[None]
+    power = np.square(frames, dtype=np.float64).mean(axis=1)
+    if power.max() <= 0:
+        return -np.inf
+    return float(10 * np.log10(power[power > power.max() * 10 ** (-floor_decibels / 10)].mean()))
+
+
+def set_speech_level(samples: np.ndarray, decibels: float) -> np.ndarray:
+    """Scale to a `speech_level`, or as near to it as peaks of 0.95 allow; silence stays silence."""
+    level = speech_level(samples)
+    if not np.isfinite(level):
+        return samples
+    gain = min(10 ** ((decibels - level) / 20), PEAK / float(np.abs(samples).max()))
+    return (samples * gain).astype(np.float32)

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Extract the fundamental frequency (stages fit and f0).
+
+Every 10 ms by WORLD; section `f0` of the configuration names the method and the range. Runs on CPU cores.
+
+Reads   data dirs.
+Writes  <out-dir>/<data dir>/f0.{scp,1.ark,...}: F0 in Hz, 0 where unvoiced.
+
+Example
+    steps/extract_f0.py data/mini/train data/mini/test_trials_f exp/mini/f0
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.config import Config
+from pseudovox.datadir import DataDir
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("data_dirs", nargs="+", type=Path)
+    parser.add_argument("out_dir", type=Path)
+    return stage.main(parser, argv, run)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    data = [DataDir.load(path) for path in args.data_dirs]
+    from pseudovox import f0
+
+    f0.check(config.f0)
+    settings = asdict(config.f0)
+    del settings["transform"]  # of steps/transform_f0.py
+    args.device = "cpu"  # WORLD knows no other, and a GPU would take all jobs but one
+    stage.map_utterances(
+        args,
+        data,
+        args.out_dir,
+        settings=settings,
+        worker=functools.partial(f0.ExtractWorker, config.f0),
+        arrays=("f0",),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Extract x-vectors, by utterance and by speaker (stages embed and asv).
+
+Reads   data dirs, and the model dir of steps/train_xvector.py.
+Writes  <out-dir>/<data dir>/: xvector.{scp,1.ark,...} by utterance, spk_xvector.{scp,ark} with the means of the
+        speakers, num_utts with their numbers of utterances.
+
+Example
+    steps/extract_xvectors.py --model exp/mini/models/xvector data/mini/train data/mini/test_enrolls exp/mini/xvectors
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.config import Config
+from pseudovox.datadir import DataDir
+from pseudovox.models import store
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="model dir of the extractor")
+    parser.add_argument("data_dirs", nargs="+", type=Path)
+    parser.add_argument("out_dir", type=Path)
+    return stage.main(parser, argv, run)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    data = [DataDir.load(path) for path in args.data_dirs]
+    store.read_card(args.model, "xvector", "ecapa")
+    from pseudovox.scoring.embeddings import EmbeddingWorker, write_speaker_vectors
+
+    stage.map_utterances(
+        args,
+        data,
+        args.out_dir,
+        settings={},  # the model says how it is to be used
+        inputs=lambda part: [args.model / "model.json", args.model / "weights.safetensors"],
+        worker=functools.partial(EmbeddingWorker, args.model),
+        arrays=("xvector",),
+        finish=write_speaker_vectors,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

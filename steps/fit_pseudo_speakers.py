@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Fit the generator of pseudo-speakers on the speakers of the pool (stage fit).
+
+Section `pseudo` of the configuration names the strategy and its options. With --f0, the mean and the deviation of
+log F0 are learned as well, so that the melody can be moved to a pseudo-speaker's pitch.
+
+Reads   pool data dirs with spk2gender; <xvectors>/<data dir>/spk_xvector.scp; <f0>/<data dir>/f0.scp.
+Writes  pseudo.json (strategy, facts of the fit), pseudo.npz, pseudo_pitch.npz.
+
+Example
+    steps/fit_pseudo_speakers.py --xvectors exp/mini/xvectors --f0 exp/mini/f0 \\
+        data/mini/train exp/mini/models/pseudo/pca_gmm
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.archive import read_scp
+from pseudovox.config import Config
+from pseudovox.datadir import DataDir
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("--xvectors", type=Path, required=True, help="root of the pool's x-vectors")
+    parser.add_argument("--f0", type=Path, help="root of the pool's F0; without it, F0 is left to itself")
+    parser.add_argument("data_dirs", nargs="+", type=Path, help="the pool")
+    parser.add_argument("out_dir", type=Path)
+    return stage.main(parser, argv, run)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    pool = [DataDir.load(path, need=("spk2gender",)) for path in args.data_dirs]
+    vectors = {part.path: read_scp(args.xvectors / part.name / "spk_xvector.scp") for part in pool}
+    contours = {part.path: read_scp(args.f0 / part.name / "f0.scp") for part in pool} if args.f0 else {}
+    inputs = [*args.data_dirs, *(args.xvectors / part.name for part in pool)]
+    inputs += [args.f0 / part.name for part in pool] if args.f0 else []
+    with stage.output(args, args.out_dir, settings=config.pseudo, inputs=inputs, torch_device=False) as out:
+        if out is None:
+            return
+        import numpy as np
+
+        from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
+
+        speakers = [(part, speaker) for part in pool for speaker in part.speakers]
+        learned = pseudo_speakers.Pool(
+            np.stack([vectors[part.path][speaker] for part, speaker in speakers]),
+            tuple(part.spk2gender[speaker] for part, speaker in speakers),
+        )
+        strategy = pseudo_speakers.find(config.pseudo.strategy).fit(learned, config.pseudo, args.seed)
+        facts = {}
+        if contours:
+            by_speaker = [
+                [contours[part.path][utterance] for utterance in part.spk2utt[speaker]] for part, speaker in speakers
+            ]
+            pitch, facts["pitch"] = pseudo_pitch.fit(learned, by_speaker)
+            pseudo_speakers.write_npz(out.path / pseudo_pitch.FILE, vars(pitch))
+        pseudo_speakers.save(out.path, strategy, facts)
+        out.counts["speakers"] = len(speakers)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

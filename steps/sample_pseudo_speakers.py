@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Give every speaker, or every utterance, a pseudo-speaker (stage sample).
+
+Whether a data dir is anonymized by speaker or by utterance is said by section `levels`. What a speaker gets depends on
+the seed, the data dir's name and the speaker's (or the utterance's) id alone.
+
+Reads   data dirs (without spk2gender, genders are told by the x-vectors); <xvectors>/<data dir>/{xvector,spk_xvector}.scp; the generator fitted by
+        steps/fit_pseudo_speakers.py (strategy `own` needs none).
+Writes  <out-dir>/<data dir>/: pseudo_xvector.{scp,ark} by utterance, spk2gender of the pseudo-speakers, and
+        pseudo_f0.{scp,ark}, the mean and deviation of their log F0 by utterance, if the generator knows pitch.
+
+Example
+    steps/sample_pseudo_speakers.py --generator exp/mini/models/pseudo/pca_gmm --xvectors exp/mini/xvectors \\
+        data/mini/test_enrolls data/mini/test_trials_f exp/mini/pca_gmm/pseudo
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.archive import read_scp, write_arrays
+from pseudovox.config import Config
+from pseudovox.datadir import DataDir, bytewise, write_atomic
+from pseudovox.errors import UsageError
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("--generator", type=Path, help="output of steps/fit_pseudo_speakers.py")
+    parser.add_argument("--xvectors", type=Path, required=True, help="root of the x-vectors")
+    parser.add_argument("data_dirs", nargs="+", type=Path)
+    parser.add_argument("out_dir", type=Path)
+    return stage.main(parser, argv, run)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    for path in args.data_dirs:
+        data = DataDir.load(path)
+        if args.limit:
+            data = data.subset(data.utterances[: args.limit])
+        _sample(args, config, data)
+
+
+def _sample(args: argparse.Namespace, config: Config, data: DataDir) -> None:
+    level = config.levels.of(data.name)
+    if level not in ("spk", "utt"):
+        raise UsageError(f"levels: {level!r} for {data.name}, expected spk or utt")
+    vectors = args.xvectors / data.name
+    utterance_vectors, speaker_vectors = (
+        read_scp(vectors / "xvector.scp"),
+        read_scp(vectors / "spk_xvector.scp"),
+    )
+    inputs = [data.path, vectors]
+    if args.generator and args.generator.exists():
+        inputs.append(args.generator)
+    settings = {"pseudo": config.pseudo, "level": level, "set": data.name}
+    with stage.output(args, args.out_dir / data.name, settings=settings, inputs=inputs, torch_device=False) as out:
+        if out is None:
+            return
+        from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
+
+        strategy = pseudo_speakers.load(args.generator, config.pseudo)
+        pitch = pseudo_pitch.load(args.generator) if args.generator and strategy.fitted else None
+        found = pseudo_speakers.sample(
+            strategy, pitch, data, utterance_vectors, speaker_vectors, config.pseudo, level=level, seed=args.seed
+        )
+        write_arrays(out.path, "pseudo_xvector", found.vectors, out.final)
+        if found.pitches:
+            write_arrays(out.path, "pseudo_f0", found.pitches, out.final)
+        genders = "".join(f"{speaker} {found.genders[speaker]}\n" for speaker in bytewise(found.genders))
+        write_atomic(out.path / "spk2gender", genders)
+        out.counts.update({"utterances": len(found.vectors), "pseudo_speakers": found.drawn})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

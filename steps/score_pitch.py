@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Pitch correlation between original and anonymized speech (stage utility): is the melody kept?
+
+F0 of both is extracted anew (section `pitch`), whatever F0 the system worked with. Two forms: over the frames that are
+voiced in both, and as the VoicePrivacy Challenge 2022 computes it, with unvoiced frames as zeros.
+
+Reads   original data dirs, and beside each the one that the system made of it, <data dir>_<system>.
+Writes  <out-dir>/<data dir>/pitch.scp and arks (both forms by utterance), and <out-dir>/summary/results.json.
+
+Example
+    steps/score_pitch.py --system pca_gmm data/mini/test_trials_f data/mini/test_trials_m exp/mini/pca_gmm/utility
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.config import Config
+from pseudovox.datadir import DataDir
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("--system", required=True, help="the system, and the end of its data dirs' names")
+    parser.add_argument("data_dirs", nargs="+", type=Path, help="original data dirs")
+    parser.add_argument("out_dir", type=Path)
+    return stage.main(parser, argv, run)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    data = [DataDir.load(path) for path in args.data_dirs]
+    made = {part.path: DataDir.load(part.path.with_name(f"{part.name}_{args.system}")) for part in data}
+    from pseudovox.scoring.prosody import PitchWorker, check_pairs, summarise_sets
+
+    for part in data:
+        check_pairs(part, made[part.path])
+    stage.map_utterances(
+        args,
+        data,
+        args.out_dir,
+        settings=config.pitch,
+        worker=functools.partial(PitchWorker, args.system, config.pitch),
+        inputs=lambda part: [part.path.with_name(f"{part.name}_{args.system}")],
+        arrays=("pitch",),
+    )
+    inputs = [args.out_dir / part.name for part in data]
+    settings = [config.pitch, {"system": args.system}]
+    with stage.output(args, args.out_dir / "summary", settings=settings, inputs=inputs, torch_device=False) as out:
+        if out is None:
+            return
+        from pseudovox.report.results import write_records
+
+        write_records(out.path / "results.json", summarise_sets(data, args.out_dir, args.system, config))
+        out.counts["data_dirs"] = len(data)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Train the recogniser that measures intelligibility (stage asr): characters by CTC, with a word language model.
+
+It is trained on original speech and used on original and on anonymized speech. Its settings are the section
+`recognizer` of the configuration.
+
+Reads   data dirs with `text`; `phones.ctm`, where there is one, speeds training up.
+Writes  a model dir: model.json, weights.safetensors, lm.arpa (word bigrams of the training text), tensorboard/.
+
+Example
+    steps/train_recognizer.py --set recognizer.training.updates=500 data/mini/train exp/mini/models/recognizer
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.config import Config
+from pseudovox.datadir import DataDir
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("data_dirs", nargs="+", type=Path, help="data dirs with text")
+    parser.add_argument("out_dir", type=Path, help="the model dir")
+    return stage.main(parser, argv, run)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    data = [DataDir.load(path, need=("text",)) for path in args.data_dirs]
+    if args.limit:
+        data = [part.subset(part.utterances[: args.limit]) for part in data]
+    with stage.output(args, args.out_dir, settings=config.recognizer, inputs=args.data_dirs) as out:
+        if out is None:
+            return
+        from pseudovox.training.recognizer import train
+
+        out.counts.update(train(data, config.recognizer, out.path, seed=args.seed, device=args.device))
+        out.audio_seconds = sum(part.duration(utterance) for part in data for utterance in part.utterances)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Train the synthesizer's acoustic model (stage synthesizer).
+
+From bottleneck features, F0, voicing and an x-vector to the spectral envelope and aperiodicity of WORLD, which makes
+the waveform. Sections `synthesizer` and `f0` of the configuration say sizes, training and the range of F0. F0, WORLD
+frames and bottlenecks are first computed by --nj processes on CPU cores, into a folder that goes when training ends.
+
+Reads   data dirs; the model dir of steps/train_bottleneck.py; <xvectors>/<data dir>/xvector.scp.
+Writes  a model dir, model.json and weights.safetensors, with TensorBoard events.
+
+Example
+    steps/train_synthesizer.py --bottleneck exp/mini/models/bottleneck --xvectors exp/mini/xvectors \\
+        data/mini/train exp/mini/models/synthesizer
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import functools
+import shutil
+import sys
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.archive import read_scp
+from pseudovox.config import Config
+from pseudovox.datadir import DataDir
+from pseudovox.models import store
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("--bottleneck", type=Path, required=True, help="model dir of the content extractor")
+    parser.add_argument("--xvectors", type=Path, required=True, help="root of the training speech's x-vectors")
+    parser.add_argument("data_dirs", nargs="+", type=Path)
+    parser.add_argument("out_dir", type=Path)
+    return stage.main(parser, argv, run)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    data = [DataDir.load(path) for path in args.data_dirs]
+    card = store.read_card(args.bottleneck, "bottleneck")
+    for part in data:
+        read_scp(args.xvectors / part.name / "xvector.scp")
+    settings = {"synthesizer": config.synthesizer, "f0": config.f0}
+    inputs = [*args.data_dirs, args.bottleneck, *(args.xvectors / part.name for part in data)]
+    with stage.output(args, args.out_dir, settings=settings, inputs=inputs) as out:
+        if out is None:
+            return
+        from pseudovox.augment import augment
+        from pseudovox.training import synthesizer
+
+        if args.limit:
+            data = [part.subset(part.utterances[: args.limit]) for part in data]
+        on_cores = copy.copy(args)
+        on_cores.device, on_cores.force = "cpu", False
+        frames = out.path / "frames"
+        stage.map_utterances(
+            on_cores,
+            data,
+            frames,
+            settings=settings,
+            worker=functools.partial(
+                synthesizer.FramesWorker,
+                args.bottleneck,
+                config.f0,
+                config.synthesizer.coefficients,
+                args.seed,
+                augment,
+            ),
+            arrays=synthesizer.ARRAYS,
+            seeded=True,
+        )
+        stride = int(card["hyperparameters"]["stride"])
+        facts = synthesizer.train(
+            data, frames, args.xvectors, config.synthesizer, stride, args.seed, out.path, device=args.device
+        )
+        shutil.rmtree(frames)
+        out.counts.update({"utterances": sum(len(part.utterances) for part in data), **facts["validation"]})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

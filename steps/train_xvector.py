@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Train a speaker embedding: the x-vector extractor (stage xvector) or an attacker's (stage attacker).
+
+The section of the configuration says what is trained: `xvector`, or `attacker`, the evaluation ASV, which has a seed
+and a width of its own. With --initial, training goes on from another model with the section's `continued`: the
+attacker that knows the anonymization continues the original one on anonymized speech.
+
+Reads   data dirs; speakers of the same name in two of them are the same.
+Writes  a model dir: model.json (hyperparameters, speakers, features, validation) and weights.safetensors.
+
+Example
+    steps/train_xvector.py --section attacker --initial exp/mini/attacker/original \\
+        data/mini/train_pca_gmm exp/mini/attacker/pca_gmm
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.config import Config
+from pseudovox.datadir import DataDir
+from pseudovox.models import store
+from pseudovox.seeds import seed_for
+
+SECTIONS = ("xvector", "attacker")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("--section", choices=SECTIONS, default="xvector", help="of the configuration (xvector)")
+    parser.add_argument("--initial", type=Path, metavar="MODEL", help="model dir to go on from")
+    parser.add_argument("data_dirs", nargs="+", type=Path)
+    parser.add_argument("model_dir", type=Path)
+    return stage.main(parser, argv, run)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    data = [DataDir.load(path) for path in args.data_dirs]
+    if args.limit:
+        data = [part.subset(part.utterances[: args.limit]) for part in data]
+    inputs = list(args.data_dirs)
+    if args.initial:
+        store.read_card(args.initial, "xvector", "ecapa")
+        inputs += [args.initial / "model.json", args.initial / "weights.safetensors"]
+    options = getattr(config, args.section)
+    with stage.output(args, args.model_dir, settings={args.section: options}, inputs=inputs) as out:
+        if out is None:
+            return
+        from pseudovox.augment import augment
+        from pseudovox.training.speaker import train
+
+        # The attacker must not share the extractor's draws: it is another party's model.
+        seed = seed_for(args.seed, args.section)
+        facts = train(data, options, out.path, seed=seed, device=args.device, augment=augment, initial=args.initial)
+        out.counts.update(facts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

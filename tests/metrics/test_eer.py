@@ -1,0 +1,78 @@
+"""Equal error rate: hand-worked cases, ties, and the definition's own quadratic form."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pseudovox.metrics.eer import bootstrap_interval, eer, equal_error
+
+
+def by_definition(target: np.ndarray, nontarget: np.ndarray) -> float:
+    """Every distinct score and every midpoint as a threshold; the first with the smallest |FAR - FRR|."""
+    target, nontarget = target.astype(np.float32), nontarget.astype(np.float32)
+    scores = np.unique(np.concatenate([target, nontarget])).astype(np.float64)
+    thresholds = np.sort(np.concatenate([scores, (scores[1:] + scores[:-1]) / 2]))
+    best, rate = None, 0.0
+    for threshold in thresholds:
+        rejected, accepted = (target <= threshold).sum(), (nontarget > threshold).sum()
+        gap = abs(accepted * len(target) - rejected * len(nontarget))
+        if best is None or gap < best:
+            best, rate = gap, (rejected / len(target) + accepted / len(nontarget)) / 2
+    return 100 * rate
+
+
+@pytest.mark.parametrize(
+    ("target", "nontarget", "expected"),
+    [
+        ([1.0, 2.0], [-1.0, 0.0], 0.0),  # apart
+        ([-1.0, 0.0], [1.0, 2.0], 100.0),  # inverted
+        ([0.5, 0.5], [0.5, 0.5, 0.5], 50.0),  # all equal: at 0.5 all are rejected, FRR 1 and FAR 0
+        ([1.0, 3.0], [0.0, 2.0], 50.0),  # at 1: FRR 1/2, FAR 1/2
+        ([1.0, 3.0, 4.0], [0.0, 2.0, 0.5], 100 / 3),  # at 1: FRR 1/3, FAR 1/3
+        ([0.2, 0.6, 0.8, 0.9], [0.1, 0.3], 37.5),  # at 0.2: 1/4 and 1/2; at 0.3: 1/4 and 0, as near but later
+        ([1.0], [0.0], 0.0),
+    ],
+)
+def test_by_hand(target: list[float], nontarget: list[float], expected: float) -> None:
+    assert eer(np.array(target), np.array(nontarget)) == pytest.approx(expected)
+
+
+def test_ties_are_rejected() -> None:
+    found = equal_error(np.array([1.0, 2.0, 2.0]), np.array([1.0, 1.0, 0.0]))
+    assert (found.rate, found.threshold) == (pytest.approx((1 / 3 + 0) / 2), 1.0)
+
+
+scores = st.lists(st.integers(-6, 6).map(lambda value: value / 4), min_size=1, max_size=12).map(np.array)
+
+
+@given(scores, scores)
+def test_equals_the_definition(target: np.ndarray, nontarget: np.ndarray) -> None:
+    assert eer(target, nontarget) == pytest.approx(by_definition(target, nontarget))
+
+
+def test_scores_are_compared_as_float32() -> None:
+    assert eer(np.array([1.0 + 1e-12]), np.array([1.0])) == 50.0
+
+
+@pytest.mark.parametrize(("target", "nontarget"), [([], [1.0]), ([1.0], []), ([np.nan], [1.0]), ([1.0], [np.inf])])
+def test_bad_scores(target: list[float], nontarget: list[float]) -> None:
+    with pytest.raises(ValueError, match="scores"):
+        eer(np.array(target), np.array(nontarget))
+
+
+def test_interval_holds_the_rate_and_is_seeded() -> None:
+    draw = np.random.default_rng(1)
+    speakers = np.repeat(np.arange(10), 60)
+    target = np.tile(np.arange(60) < 10, 10)
+    values = draw.standard_normal(600) + 2.0 * target
+    rate = eer(values[target], values[~target])
+    low, high = bootstrap_interval(values, target, speakers, np.random.default_rng(2))
+    assert low < rate < high
+    assert (low, high) == bootstrap_interval(values, target, speakers, np.random.default_rng(2))
+
+
+def test_interval_of_one_speaker_is_its_rate() -> None:
+    values, target = np.array([0.0, 1.0, 2.0, 3.0]), np.array([False, True, False, True])
+    found = bootstrap_interval(values, target, np.zeros(4, int), np.random.default_rng(0))
+    assert found == pytest.approx((eer(values[target], values[~target]),) * 2)

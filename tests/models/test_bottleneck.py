@@ -1,0 +1,84 @@
+"""Content extractor: shapes, the orthogonality step, what the quantiser changes, model dirs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pseudovox.models import store
+from pseudovox.models.bottleneck import BottleneckNetwork, FactorizedLayer
+
+SMALL = {
+    "bins": 8, "phones": 5, "channels": 16, "factor": 4, "dilations": [1, 2], "stride": 2, "dimension": 6, "codes": 3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("frames", [1, 7, 8])
+def test_shapes(stride: int, frames: int) -> None:
+    network = BottleneckNetwork(**{**SMALL, "stride": stride})
+    out = -(-frames // stride)
+    assert network.output_frames(frames) == out
+    got = network(torch.randn(2, frames, 8))
+    assert got.frame_logits.shape == (2, out, 5)
+    assert got.ctc_logits.shape == (2, out, 6)
+    assert got.quantized is None
+    assert network.extract(torch.randn(2, frames, 8)).shape == (2, out, 6)
+
+
+def test_bottleneck_is_normalised_and_quantised_when_on() -> None:
+    torch.manual_seed(0)
+    network = BottleneckNetwork(**SMALL)
+    frames = torch.randn(2, 40, 8)
+    network.quantizing.fill_(1)
+    assert network(frames).quantized is not None  # starts the codebook
+    network.eval()
+    narrow = network.project(frames)
+    assert torch.allclose(narrow.mean(-1), torch.zeros(2, 20), atol=1e-5)
+    assert torch.allclose(narrow.var(-1, unbiased=False), torch.ones(2, 20), atol=1e-3)
+    codes = network.extract(frames).reshape(-1, 6)
+    assert len(torch.unique(codes.detach(), dim=0)) <= 3
+
+
+def test_constrain_makes_rows_orthogonal_and_equally_long() -> None:
+    torch.manual_seed(0)
+    layer = FactorizedLayer(16, 16, 4)
+    for _ in range(200):
+        layer.constrain()
+    matrix = layer.linear.weight.flatten(1).detach()
+    product = matrix @ matrix.t()
+    assert torch.allclose(product / product[0, 0], torch.eye(4), atol=1e-3)
+
+
+def test_constrain_keeps_an_orthogonal_factor() -> None:
+    layer = FactorizedLayer(16, 16, 4)
+    rows = torch.linalg.qr(torch.randn(48, 4))[0].t() * 3.0
+    layer.linear.weight.data.copy_(rows.reshape(4, 16, 3))
+    layer.constrain()
+    assert torch.allclose(layer.linear.weight.flatten(1), rows, atol=1e-4)
+
+
+def test_gradient_reaches_the_input_layer_through_the_quantiser() -> None:
+    network = BottleneckNetwork(**SMALL)
+    network.quantizing.fill_(1)
+    network(torch.randn(2, 40, 8)).frame_logits.square().sum().backward()
+    assert network.entry.linear.weight.grad.abs().sum() > 0
+
+
+def test_statistics_normalise_the_input() -> None:
+    network = BottleneckNetwork(**SMALL)
+    network.set_statistics(torch.full((8,), 2.0), torch.full((8,), 4.0))
+    assert torch.allclose((torch.full((8,), 6.0) - network.mean) * network.scale, torch.ones(8))
+
+
+def test_model_dir_gives_the_same_features(tmp_path) -> None:
+    torch.manual_seed(0)
+    network = BottleneckNetwork(**SMALL)
+    network.quantizing.fill_(1)
+    network(torch.randn(2, 40, 8))
+    network.eval()
+    store.save(tmp_path / "m", network, kind="bottleneck", hyperparameters=SMALL, facts={"stride": 2})
+    again, facts = store.load(tmp_path / "m", "bottleneck")
+    frames = torch.randn(1, 30, 8)
+    assert torch.equal(network.extract(frames), again.extract(frames))
+    assert facts == {"stride": 2}

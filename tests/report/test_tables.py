@@ -1,0 +1,71 @@
+"""The tables, word by word where a newcomer reads them."""
+
+from pseudovox.report import tables
+from pseudovox.report.results import Record, Timing
+
+
+def eer(system: str, attacker: str, group: str, value: float, interval: bool = True) -> Record:
+    ends = (value - 1, value + 1) if interval else (None, None)
+    level = "" if system == "original" else "spk"
+    return Record("eer", value, "%", system, attacker, "test", group, level, *ends)
+
+
+def wer(system: str, group: str, value: float | None) -> Record:
+    details = {"decoder": "greedy", "normalisation": "none", "lm_perplexity": 28.53, "insertions": 1}
+    level = "" if system == "original" else "spk"
+    return Record("wer", value, "%", system, "", "test", group, level, details=details)
+
+
+RECORDS = [
+    eer("original", "original", "f", 1.5),
+    eer("original", "original", "m", 2.5),
+    eer("vq", "ignorant", "f", 48.04),
+    eer("vq", "lazy-informed", "f", 50.0, interval=False),
+    wer("original", "all", 5.0),
+    wer("vq", "all", None),
+    Record("pitch_correlation_voiced", 0.917, "", "vq", "", "test", "all", "spk"),
+]
+
+
+def test_privacy_table() -> None:
+    table = tables.privacy_table(RECORDS, "test")
+    assert table.header == [
+        "system", "speakers", "OO original", "OA ignorant", "AA lazy-informed", "AA semi-informed",
+    ]  # fmt: skip
+    assert table.rows == [
+        ["vq", "female", "1.5 [0.5, 2.5]", "48.0 [47.0, 49.0]", "50.0", "not run"],
+        ["vq", "male", "2.5 [1.5, 3.5]", "not run", "not run", "not run"],
+    ]
+    assert "Higher = the attacker fails more often" in table.explanation
+
+
+def test_privacy_of_original_speech_alone() -> None:
+    rows = tables.privacy_table(RECORDS[:2], "test").rows
+    assert rows[0] == ["original", "female", "1.5 [0.5, 2.5]", "not run", "not run", "not run"]
+
+
+def test_utility_table() -> None:
+    table = tables.utility_table(RECORDS, "test")
+    assert table.rows == [["original", "5.0", "", ""], ["vq", "undefined", "0.92", "not run"]]
+    assert any("among 28.5 equally likely words" in note for note in table.notes)
+
+
+def test_text_is_aligned_and_names_a_system_once() -> None:
+    text = tables.as_text(tables.privacy_table(RECORDS, "test"))
+    lines = [line for line in text.split("\n") if "[" in line]
+    assert lines[0].startswith("  vq") and lines[1].startswith("    ")
+    assert lines[0].index("1.5 [") == lines[1].index("2.5 [")
+    assert all(len(line) <= 120 for line in text.split("\n"))
+
+
+def test_pages() -> None:
+    timings = [Timing("synthesize", "data/x", 60.0, 600.0, ""), Timing("synthesize", "data/y", 30.0, 300.0, "")]
+    page = tables.results_page(RECORDS, timings, {"recipe": "mini", "seed": 1}, "2024-01-01")
+    assert "recipe mini, seed 1; 2024-01-01" in page
+    assert "| synthesize | 2 | 90.0 | 900 | 0.1000 |" in page
+    assert "| vq | female | 1.5 [0.5, 2.5] | 48.0 [47.0, 49.0] | 50.0 | not run |" in page
+    dev = Record("wer", 9.0, "%", set="dev")
+    console = tables.console_page([*RECORDS, dev], timings)
+    assert "(test)" in console and "(dev)" not in console and "1.5 minutes" in console
+    assert "(dev)" in tables.console_page([dev], timings)
+    assert "No results yet" in tables.console_page([], [])

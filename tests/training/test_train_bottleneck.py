@@ -1,0 +1,154 @@
+"""Training of the content extractor: labels, batches by number, both losses, resuming to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pseudovox import seeds
+from pseudovox.config import Bottleneck, Training
+from pseudovox.datadir import DataDir, Phone
+from pseudovox.errors import DataError
+from pseudovox.models import store
+from pseudovox.training import bottleneck
+from pseudovox.training.bottleneck import IGNORED, PhoneBatches, frame_labels
+
+TRAINING = Training(updates=4, round_updates=2, batch_size=3, warmup=1, threads=1)
+OPTIONS = Bottleneck(
+    bins=10, channels=8, factor=4, dilations=[1], dimension=6, codes=3, tail=1, chunk_seconds=0.3, variants=1,
+    validation=1, quantizer_start=2, training=TRAINING,
+)  # fmt: skip
+
+
+def louder(samples: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return samples * (1 + generator.random(len(samples), dtype=np.float32))
+
+
+def with_phones(data: DataDir, utterances: list[str]) -> DataDir:
+    lines = []
+    for utterance in utterances:
+        length = data.duration(utterance)
+        lines += [f"{utterance} 1 0.0 0.1 sil", f"{utterance} 1 0.1 0.2 aa", f"{utterance} 1 0.3 {length - 0.3:.3f} s"]
+    return DataDir(data.path, data.tables, {"phones.ctm": lines})
+
+
+@pytest.fixture
+def aligned(tiny_data: DataDir) -> DataDir:
+    return with_phones(tiny_data, tiny_data.utterances)
+
+
+def test_frame_labels_are_those_at_the_middle_of_a_frame() -> None:
+    phones = [Phone(0.0, 0.03, "a"), Phone(0.03, 0.02, "b"), Phone(0.06, 0.02, "a")]
+    labels = {"a": 0, "b": 1}
+    assert frame_labels(phones, labels, 9, 1).tolist() == [0, 0, 0, 1, 1, IGNORED, 0, 0, IGNORED]
+    # With two frames in one, the middle lies on the border of the second.
+    assert frame_labels(phones, labels, 4, 2).tolist() == [0, 1, IGNORED, 0]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_batch_depends_on_its_number_alone(aligned: DataDir, stride: int) -> None:
+    options = Bottleneck(**{**vars(OPTIONS), "stride": stride})
+    first, again = (PhoneBatches([aligned], options, 1, louder) for _ in range(2))
+    again.batch(0)
+    one, same, other = first.batch(5), again.batch(5), first.batch(6)
+    assert one["frames"].shape == (3, 30, 10) and one["labels"].shape == (3, 30 // stride)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["frames"], other["frames"])
+
+
+def test_labels_lie_where_the_frames_come_from(aligned: DataDir) -> None:
+    batches = PhoneBatches([aligned], OPTIONS, 1, louder)
+    whole = batches._chunks([(0, "f1-0")], [0], [0.0])
+    assert [batches.phones[label] for label in whole["labels"][0]] == ["sil"] * 5 + ["aa"] * 10
+    late = batches._chunks([(0, "f1-0")], [0], [0.999])
+    assert {batches.phones[label] for label in late["labels"][0].tolist()} == {"s", "aa"}
+
+
+def test_held_out_utterances_are_not_trained_on(aligned: DataDir) -> None:
+    batches = PhoneBatches([aligned], OPTIONS, 1, louder)
+    assert len(batches.held_out) == 1 and len(batches.aligned) == 11
+    assert not set(batches.held_out) & set(batches.aligned)
+
+
+def test_both_kinds_of_data_make_batches(tiny_data: DataDir) -> None:
+    mixed = with_phones(tiny_data, tiny_data.utterances[:6])
+    options = Bottleneck(**{**vars(OPTIONS), "validation": 0})
+    batches = PhoneBatches([mixed], options, 1, louder)
+    made = [batches.batch(index) for index in range(20)]
+    assert {"labels" in batch for batch in made} == {True, False}
+    spelled = next(batch for batch in made if "mask" in batch)
+    rows, length, _ = spelled["frames"].shape
+    assert spelled["mask"].shape == (rows, length // 2)
+    assert len(spelled["targets"]) == spelled["target_lengths"].sum()
+    assert spelled["mask"].sum() * 0.02 <= options.chunk_seconds * options.training.batch_size + 0.02 * rows
+    assert "sil" not in {batches.phones[label] for label in spelled["targets"]}
+
+
+def train(data: DataDir, folder: Path, options: Bottleneck = OPTIONS) -> dict[str, torch.Tensor]:
+    bottleneck.train([data], options, 1, folder, device="cpu", augment=louder)
+    network, _ = store.load(folder, "bottleneck")
+    return network.state_dict()
+
+
+def test_a_killed_run_ends_with_the_same_model(
+    aligned: DataDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = train(aligned, tmp_path / "unbroken")
+    batch = PhoneBatches.batch
+
+    def killed(self: PhoneBatches, index: int) -> bottleneck.Batch:
+        if index == 3:
+            raise RuntimeError("killed")
+        return batch(self, index)
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+        patch.setattr(PhoneBatches, "batch", killed)
+        train(aligned, tmp_path / "broken")
+    broken = train(aligned, tmp_path / "broken")
+    assert all(torch.equal(broken[name], value) for name, value in unbroken.items())
+    assert int(unbroken["quantizing"]) == 1 and int(unbroken["quantizer.started"]) == 1
+
+
+def test_text_alone_trains_by_ctc(tiny_data: DataDir, tmp_path: Path) -> None:
+    trained = train(tiny_data, tmp_path / "model")
+    card = store.read_card(tmp_path / "model", "bottleneck")
+    assert {"sil", "s", "w"} <= set(card["facts"]["phones"])
+    assert card["facts"]["validation"] == {}
+    assert all(torch.isfinite(value.float()).all() for value in trained.values())
+
+
+def test_speech_without_phones_or_text_is_refused(tiny_data: DataDir) -> None:
+    tables = {name: table for name, table in tiny_data.tables.items() if name != "text"}
+    batches = PhoneBatches([DataDir(tiny_data.path, tables)], OPTIONS, 1, louder)
+    with pytest.raises(DataError, match="neither phones"):
+        batches.batch(0)
+    short = Bottleneck(**{**vars(OPTIONS), "longest_seconds": 0.1})
+    with pytest.raises(DataError, match="longest_seconds"):
+        PhoneBatches([tiny_data], short, 1, louder)
+
+
+def test_the_phone_loss_falls(aligned: DataDir) -> None:
+    """Some updates by hand on one batch: the whole chain of losses has a gradient that helps."""
+    options = Bottleneck(**{**vars(OPTIONS), "dropout": 0.0, "training": Training(threads=1)})
+    batches = PhoneBatches([aligned], options, 1, louder)
+    torch.manual_seed(seeds.seed_for(1, "test"))
+    hyperparameters = {
+        "bins": 10, "phones": 3, "channels": 16, "factor": 0, "dilations": [1], "stride": 2, "dimension": 6, "codes": 8,
+    }  # fmt: skip
+    network = store.build("bottleneck", hyperparameters)
+    learner = bottleneck.BottleneckLearner(network, options, 1)  # type: ignore[arg-type]
+    learner.log = lambda *_, **__: None  # type: ignore[method-assign]
+    network.quantizing.fill_(1)
+    optimizer = torch.optim.Adam(network.parameters(), 0.01)
+    losses = []
+    for _ in range(30):
+        loss = learner.loss(batches.batch(0), "train")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        network.constrain()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
