@@ -16,7 +16,7 @@ Example: local/prepare_mini.py --size mini data/mini
 
 import sys
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from pseudovox.minicorpus import SIZES, make_set, plan_sets
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
     parser.add_argument("--size", choices=SIZES, default="mini", help="how much speech (default: %(default)s)")
+    parser.add_argument("--train-only", metavar="NAME", help="make the training set alone, as the data dir NAME")
     parser.add_argument("out_dir", type=Path, help="the folder of the data dirs")
     return stage.main(parser, argv, run)
 
@@ -34,7 +35,10 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: Namespace, config: Any) -> None:
     from tqdm import tqdm
 
-    for plan in plan_sets(SIZES[args.size]):
+    plans = plan_sets(SIZES[args.size])
+    if args.train_only:
+        plans = [replace(plan, name=args.train_only) for plan in plans if plan.name == "train"]
+    for plan in plans:
         with stage.output(args, args.out_dir / plan.name, settings=asdict(plan), torch_device=False) as out:
             if out is None:
                 continue

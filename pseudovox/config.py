@@ -156,7 +156,7 @@ class Scoring:
 class F0:
     """Fundamental frequency (stage f0)."""
 
-    method: str = "dio"  # dio (refined by stonemask) or harvest (20 times slower, finds more)
+    method: str = "dio"  # dio (refined by stonemask), harvest (20 times slower, finds more) or praat
     floor: float = 60.0  # Hz
     ceiling: float = 600.0
     allowed_range: float = 0.2  # of dio: relative jump between frames that still counts as voiced
@@ -270,7 +270,7 @@ class Wer:
 class Pitch:
     """F0 for the pitch correlation, apart from the F0 that the systems use."""
 
-    method: str = "dio"  # dio or harvest
+    method: str = "praat"  # praat (autocorrelation, what the challenge measures by), dio or harvest
     floor: float = 75.0  # Hz; the range of the VoicePrivacy Challenge 2022
     ceiling: float = 500.0
 
@@ -330,7 +330,9 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
     recipe_file = ROOT / "recipes" / recipe / "recipe.yaml"
     if not recipe_file.is_file():
         known = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml"))
-        raise UsageError(f"no recipe {recipe!r} (recipes/{recipe}/recipe.yaml is missing); there are: {', '.join(known)}")
+        raise UsageError(
+            f"no recipe {recipe!r} (recipes/{recipe}/recipe.yaml is missing); there are: {', '.join(known)}"
+        )
     asked = to_config(merge([ROOT / "conf/default.yaml", recipe_file], overrides))
     blocks = [block_file(block, name) for block, name in asked.use.items()]
     layers = [ROOT / "conf/default.yaml", *blocks, recipe_file]
@@ -371,8 +373,7 @@ def merge(files: Iterable[Path | str], overrides: Iterable[str] = ()) -> Any:
             raise UsageError(f"{file}: not a configuration file: {error}") from None
         merged = _merged(merged, layer, str(file))
     for override in overrides:
-        key, equals, _ = override.partition("=")
-        if not equals:
+        if "=" not in override:
             raise UsageError(f"--set {override}: expected key=value, e.g. --set xvector.training.updates=500")
         merged = _merged(merged, OmegaConf.from_dotlist([override]), f"--set {override}")
     return merged

@@ -327,9 +327,7 @@ class DataDir:
             found = f"{unknown[0]} is not in utt2spk" if unknown else "no utterances asked for"
             raise DataError(f"{self.path}: cannot take a subset: {found}")
         speakers = {self.utt2spk[utterance] for utterance in kept}
-        recordings = (
-            {self.segment(utterance)[0] for utterance in kept} if "segments" in self.tables else kept
-        )
+        recordings = {self.segment(utterance)[0] for utterance in kept} if "segments" in self.tables else kept
         tables: dict[str, dict[str, str]] = {}
         for name, table in self.tables.items():
             if name == "wav.scp":

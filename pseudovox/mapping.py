@@ -178,7 +178,7 @@ def _run(
     total = sum(weights.values())
     with tqdm(
         total=round(total), unit="s", desc=args.step, dynamic_ncols=True, disable=None,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of speech [{elapsed}<{remaining}, {rate_fmt}]",
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of speech [{elapsed}<{remaining}]",
     ) as bar:  # fmt: skip
 
         def poll() -> None:

@@ -86,9 +86,7 @@ def plan_sets(sizes: Sizes) -> list[SetPlan]:
         count = getattr(sizes, f"{part}_speakers")
         if count % 2 or not 4 <= count <= 198:
             raise ValueError(f"{part}_speakers={count}: expected an even number from 4 to 198, half f and half m")
-        speakers = {
-            gender: tuple(f"{gender}{first + index:03d}" for index in range(count // 2)) for gender in GENDERS
-        }
+        speakers = {gender: tuple(f"{gender}{first + index:03d}" for index in range(count // 2)) for gender in GENDERS}
         everybody = speakers["f"] + speakers["m"]
         enroll = sizes.enroll_utterances
         if part == "train":
@@ -192,9 +190,7 @@ def draw_speaker(seed: int, identity: str) -> Speaker:
     return Speaker(identity, gender, accent, "\n".join(lines), rate, divisor)
 
 
-def speak(
-    espeak: Espeak, speaker: Speaker, utterance: str, part: str, seed: int
-) -> tuple[np.ndarray, Utterance]:
+def speak(espeak: Espeak, speaker: Speaker, utterance: str, part: str, seed: int) -> tuple[np.ndarray, Utterance]:
     """Draw the sentence of one utterance and speak it with the current voice of `espeak`, the speaker's.
 
     Returns:

@@ -57,9 +57,7 @@ def parser(manual: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def main(
-    made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace, Any], None]
-) -> int:
+def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace, Any], None]) -> int:
     """Parse, resolve the configuration, run, and turn errors into messages and exit codes.
 
     Exit codes: 0 done, 2 usage, 3 bad or conflicting data, 4 missing model or corpus, 5 some utterances failed.

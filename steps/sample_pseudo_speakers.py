@@ -4,8 +4,9 @@
 Whether a data dir is anonymized by speaker or by utterance is said by section `levels`. What a speaker gets depends on
 the seed, the data dir's name and the speaker's (or the utterance's) id alone.
 
-Reads   data dirs (without spk2gender, genders are told by the x-vectors); <xvectors>/<data dir>/{xvector,spk_xvector}.scp; the generator fitted by
-        steps/fit_pseudo_speakers.py (strategy `own` needs none).
+Reads   data dirs (without spk2gender, genders are told by the x-vectors); the x-vectors,
+        <xvectors>/<data dir>/{xvector,spk_xvector}.scp; the generator fitted by steps/fit_pseudo_speakers.py (strategy
+        `own` needs none).
 Writes  <out-dir>/<data dir>/: pseudo_xvector.{scp,ark} by utterance, spk2gender of the pseudo-speakers, and
         pseudo_f0.{scp,ark}, the mean and deviation of their log F0 by utterance, if the generator knows pitch.
 

@@ -23,9 +23,7 @@ def tiny_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDir:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wav").mkdir()
     generator = np.random.default_rng(0)
-    tables: dict[str, dict[str, str]] = {
-        name: {} for name in ("wav.scp", "utt2spk", "utt2dur", "text", "spk2gender")
-    }
+    tables: dict[str, dict[str, str]] = {name: {} for name in ("wav.scp", "utt2spk", "utt2dur", "text", "spk2gender")}
     for speaker, gender in (("f1", "f"), ("m1", "m"), ("m2", "m")):
         tables["spk2gender"][speaker] = gender
         for number in range(4):

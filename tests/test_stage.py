@@ -84,7 +84,7 @@ def test_inputs_decide_too(tmp_path: Path) -> None:
 
     assert run() and not run()
     (tmp_path / "in").write_text("2")
-    with pytest.raises(DataError, match="inputs.0:in"):
+    with pytest.raises(DataError, match=r"inputs\.0:in"):
         run()
 
 

@@ -26,6 +26,6 @@ if [ -z "$uv" ] || ! "$uv" --version >/dev/null 2>&1; then
   .venv/bin/python -m pip install --quiet --disable-pip-version-check uv || fail "pip could not fetch uv; is there a network?"
   uv=.venv/bin/uv
 fi
-"$uv" pip install --quiet --python .venv/bin/python --constraint constraints.txt --editable ".${extra:+[$extra]}" ||
+"$uv" pip install --quiet --python .venv/bin/python --constraint constraints.txt --editable ".[${extra:-praat}]" ||
   fail "the installation failed; the lines above say why" "  mend: run it again (what was fetched is kept)"
 echo "$wanted" > "$stamp"

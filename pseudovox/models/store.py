@@ -1,7 +1,7 @@
 """Model dirs: `model.json` (kind, hyperparameters, facts) beside `weights.safetensors`. No pickle anywhere.
 
-    save(folder, network, kind="xvector", hyperparameters={"channels": 256, ...}, facts={"speakers": 110})
-    network, facts = load(folder, "xvector", device="cpu")     # rebuilt, weights in, eval mode
+save(folder, network, kind="xvector", hyperparameters={"channels": 256, ...}, facts={"speakers": 110})
+network, facts = load(folder, "xvector", device="cpu")     # rebuilt, weights in, eval mode
 """
 
 from __future__ import annotations

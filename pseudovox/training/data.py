@@ -29,6 +29,7 @@ class FeatureCache(Generic[Key, Value]):
         self.compute = compute
         self.limit_bytes = limit_bytes
         self.bytes = 0
+        self.full = False  # something did not fit
         self._kept: dict[Key, Value] = {}
         self._lock = threading.Lock()
 
@@ -39,14 +40,17 @@ class FeatureCache(Generic[Key, Value]):
         value = self.compute(key)
         size = _bytes(value)
         with self._lock:
-            if key not in self._kept and self.bytes + size <= self.limit_bytes:
-                self._kept[key] = value
-                self.bytes += size
+            if key not in self._kept:
+                if self.bytes + size <= self.limit_bytes:
+                    self._kept[key] = value
+                    self.bytes += size
+                else:
+                    self.full = True
         return value
 
     def __getstate__(self) -> dict[str, Any]:
         # Sent to a loader process without what was kept: it would be copied through a pipe.
-        return {**self.__dict__, "_kept": {}, "bytes": 0, "_lock": None}
+        return {**self.__dict__, "_kept": {}, "bytes": 0, "full": False, "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -63,7 +67,7 @@ class FeatureCache(Generic[Key, Value]):
         threads = threads or len(os.sched_getaffinity(0))
 
         def one(key: Key) -> None:
-            if self.bytes < self.limit_bytes:
+            if not self.full:
                 _ = self[key]  # kept by the look-up
 
         before = torch.get_num_threads()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pseudovox")
 FRAMES_PER_SECOND = 100
+MOST_HELD_OUT = 500  # utterances; more would make validation longer, not better
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Key = tuple[int, str, int]  # number of the data dir, utterance, copy (0 = as recorded)
 
@@ -48,7 +49,7 @@ class SpeakerChunks:
     """Numbered batches of chunks of utterances, every speaker as often as any other.
 
     A batch is (frames (batch, length, n), labels (batch,)); its length lies between the two chunk lengths.
-    One utterance in `held_out_every` of each speaker is kept for validation.
+    One utterance in `held_out_every` of each speaker is kept for validation, until some 500 are.
 
     Args:
         data: data dirs; the same speaker id in two of them is one speaker.
@@ -73,12 +74,18 @@ class SpeakerChunks:
             raise DataError(f"{data[0].path}: training needs at least 2 speakers, found {len(self.speakers)}")
         self.train: list[list[tuple[int, str]]] = []
         self.held_out: list[tuple[int, tuple[int, str]]] = []
-        for label, speaker in enumerate(self.speakers):
+        genders = {speaker: gender for part in data for speaker, gender in part.tables.get("spk2gender", {}).items()}
+        self.is_female = torch.tensor([genders.get(speaker) == "f" for speaker in self.speakers])
+        for speaker in self.speakers:
             own = [(number, utt) for number, part in enumerate(data) for utt in part.spk2utt.get(speaker, ())]
-            order = seeds.generator(seed, "held-out", speaker).permutation(len(own))
-            kept = len(own) // options.held_out_every
-            self.held_out += [(label, own[index]) for index in sorted(order[:kept])]
-            self.train.append([own[index] for index in sorted(order[kept:])])
+            self.train.append(own)
+        for label in seeds.generator(seed, "held-out").permutation(len(self.speakers)):
+            own = self.train[label]
+            order = seeds.generator(seed, "held-out", self.speakers[label]).permutation(len(own))
+            kept = len(own) // options.held_out_every if len(self.held_out) < MOST_HELD_OUT else 0
+            self.held_out += [(int(label), own[index]) for index in sorted(order[:kept])]
+            self.train[label] = [own[index] for index in sorted(order[kept:])]
+        self.held_out.sort()
         compute = functools.partial(
             compute_features, data=tuple(data), options=options.features, seed=seed, augment=augment
         )
@@ -107,8 +114,8 @@ class SpeakerChunks:
             chunks.append(cut(frames, int(draw.integers(max(1, len(frames) - length + 1))), length))
         return torch.from_numpy(np.stack(chunks)), torch.from_numpy(labels)
 
-    def validation(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """One batch of the middles of held-out utterances, of the longest chunk length; none if none are held out."""
+    def validation(self) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """One batch of the middles of held-out utterances, none if none are held out: (frames, labels, is female)."""
         if not self.held_out:
             return []
         length = round(self.options.chunk_max * FRAMES_PER_SECOND)
@@ -116,28 +123,36 @@ class SpeakerChunks:
         for _, utterance in self.held_out:
             frames = self.cache[(*utterance, 0)]
             chunks.append(cut(frames, max(0, len(frames) - length) // 2, length))
-        return [(torch.from_numpy(np.stack(chunks)), torch.tensor([label for label, _ in self.held_out]))]
+        labels = torch.tensor([label for label, _ in self.held_out])
+        return [(torch.from_numpy(np.stack(chunks)), labels, self.is_female[labels])]
 
 
 class SpeakerLearner(Learner):
-    """Cross-entropy over speakers; validation adds accuracy and the EER over pairs of held-out utterances."""
+    """Cross-entropy over speakers; validation adds the accuracy and the EER of `pairwise_eer`."""
 
     def loss(self, batch: Any, stage: str) -> torch.Tensor:
-        frames, labels = batch
+        frames, labels, *is_female = batch
         embedding, logits = self.network(frames, labels if stage == "train" else None)
         if stage == "valid":
             self.log("valid/accuracy", (logits.argmax(1) == labels).float().mean(), batch_size=1)
-            self.log("valid/eer", pairwise_eer(embedding, labels), batch_size=1)
+            self.log("valid/eer", pairwise_eer(embedding, labels, *is_female), batch_size=1)
         return functional.cross_entropy(logits.float(), labels)
 
 
-def pairwise_eer(embedding: torch.Tensor, labels: torch.Tensor) -> float:
-    """EER (percent) of the cosines of all pairs of embeddings (n, dimension); 50 if all pairs are of a kind."""
+def pairwise_eer(embedding: torch.Tensor, labels: torch.Tensor, is_female: torch.Tensor) -> float:
+    """EER (percent) of the cosines of all pairs of one gender, as in the VPC's trials; 50 if it is undefined.
+
+    Args:
+        embedding: (n, dimension).
+        labels: (n,), speakers.
+        is_female: bool (n,).
+    """
     unit = functional.normalize(embedding.float()).cpu().numpy()  # out of torch: autocast would round the product
     row, column = np.triu_indices(len(unit), 1)
-    names = labels.cpu().numpy()
+    names, female = labels.cpu().numpy(), is_female.cpu().numpy()
     scores, same = (unit @ unit.T)[row, column], names[row] == names[column]
-    return eer(scores[same], scores[~same]) if 0 < same.sum() < len(same) else 50.0
+    other = (female[row] == female[column]) & ~same
+    return eer(scores[same], scores[other]) if same.any() and other.any() else 50.0
 
 
 def train(
@@ -196,11 +211,11 @@ def _validate(network: torch.nn.Module, source: SpeakerChunks) -> dict[str, floa
     """Accuracy (share) and EER (percent) of the finished network on held-out utterances."""
     network.cpu().eval()
     found = {}
-    for frames, labels in source.validation():
+    for frames, labels, is_female in source.validation():
         with torch.inference_mode():
             embedding, logits = network(frames)
         found["accuracy"] = round(float((logits.argmax(1) == labels).float().mean()), 4)
-        found["eer"] = round(pairwise_eer(embedding, labels), 3)
+        found["eer"] = round(pairwise_eer(embedding, labels, is_female), 3)
     return found
 
 

@@ -39,9 +39,7 @@ def sets(out: Path) -> dict[str, DataDir]:
 
 
 def test_speakers_and_sentences_of_the_parts_differ(sets: dict[str, DataDir]) -> None:
-    parts = {
-        part: [data for name, data in sets.items() if name.startswith(part)] for part in ("train", "dev", "test")
-    }
+    parts = {part: [data for name, data in sets.items() if name.startswith(part)] for part in ("train", "dev", "test")}
     for table, sizes in (("speakers", (12, 4, 6)), ("sentences", (36, 8, 12))):
         members = [
             {one for data in part for one in (data.speakers if table == "speakers" else data.text.values())}

@@ -41,6 +41,12 @@ def test_warm_in_threads() -> None:
     assert [cache[key][0] for key in range(50)] == list(range(50)) and len(compute.calls) == 50
 
 
+def test_warming_ends_when_full() -> None:
+    compute = Counted()
+    FeatureCache(compute, limit_bytes=100).warm(range(50), threads=1)
+    assert compute.calls == [0, 1, 2]
+
+
 def test_tuples_count_whole() -> None:
     cache = FeatureCache(lambda key: (np.zeros(10, np.float32), np.zeros(5, np.float32)), limit_bytes=100)
     assert len(cache["a"]) == 2 and cache.bytes == 60

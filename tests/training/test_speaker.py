@@ -50,8 +50,9 @@ def test_held_out_utterances_are_not_trained_on(tiny_data: DataDir) -> None:
     trained = {utterance for own in source.train for _, utterance in own}
     held_out = {utterance for _, (_, utterance) in source.held_out}
     assert len(trained) == len(held_out) == 6 and not trained & held_out
-    [(frames, labels)] = source.validation()
+    [(frames, labels, is_female)] = source.validation()
     assert frames.shape == (6, 30, 30) and labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert is_female.tolist() == [True, True, False, False, False, False]
 
 
 def train(data: DataDir, folder: Path, **options: object) -> bytes:
@@ -100,5 +101,10 @@ def test_one_speaker_is_not_enough(tiny_data: DataDir, tmp_path: Path) -> None:
 
 def test_pairwise_eer() -> None:
     embedding = torch.tensor([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [0.1, 3.0]])
-    assert speaker.pairwise_eer(embedding, torch.tensor([0, 0, 1, 1])) == 0.0
-    assert speaker.pairwise_eer(embedding, torch.tensor([0, 1, 2, 3])) == 50.0
+    men = torch.zeros(4, dtype=torch.bool)
+    assert speaker.pairwise_eer(embedding, torch.tensor([0, 0, 1, 1]), men) == 0.0
+    assert speaker.pairwise_eer(embedding, torch.tensor([0, 1, 2, 3]), men) == 50.0
+    # Speakers 1 and 2 are much alike, but of different gender: no trial compares them.
+    alike = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [1.0, 0.1]])
+    labels = torch.tensor([0, 1, 2, 2])
+    assert speaker.pairwise_eer(alike, labels, torch.tensor([True, False, False, False])) == 0.0
