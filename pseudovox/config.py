@@ -375,7 +375,8 @@ def merge(files: Iterable[Path | str], overrides: Iterable[str] = ()) -> Any:
     for override in overrides:
         if "=" not in override:
             raise UsageError(f"--set {override}: expected key=value, e.g. --set xvector.training.updates=500")
-        merged = _merged(merged, OmegaConf.from_dotlist([override]), f"--set {override}")
+        layer = OmegaConf.from_dotlist([override + "''" if override.endswith("=") else override])  # `key=` is empty
+        merged = _merged(merged, layer, f"--set {override}")
     return merged
 
 

@@ -61,3 +61,15 @@ def test_wrong_use_is_told_in_one_message(arguments: list[str], message: str) ->
     shown = run(*arguments, "--dry-run")
     assert shown.returncode == 2
     assert re.search(message, shown.stderr) and "Traceback" not in shown.stderr
+
+
+def test_readme_shows_the_stages_as_they_are() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for line in run("--list").stdout.splitlines():
+        number, name, description = line.split(maxsplit=2)
+        assert f"| {number} | {name}: {description} |" in readme
+
+
+def test_readme_shows_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "./run.sh " in readme and "tests/run.sh" in readme

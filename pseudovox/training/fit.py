@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -161,6 +162,9 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str, pro
         ],
         default_root_dir=folder,
     )
+    # Of no use to a reader of the log: Lightning's own deprecations, and that there may be no validation.
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", message=r".*(LeafSpec|Total length of `DataLoader`|does not have many workers).*")
     last = checkpoints / "last.ckpt"
     if last.exists():
         log.info("going on from %s", last)
