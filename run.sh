@@ -30,6 +30,7 @@ from making its speech to the table of results, on the CPU or GPU there is. A st
   --recipe NAME        a folder of recipes/ (mini)
   --system A,B,...     systems to run (conf/system/); default: those that the recipe names
   --stage N|NAME       first stage             --stop-stage N|NAME   last stage
+  --help               this page
   --list               print the stages        --dry-run             print the commands, run nothing
   --nj N               parallel jobs of a step (one per core)
   --device D           auto, cpu, cuda, cuda:<n>
@@ -173,7 +174,7 @@ fi
 
 if stage 13 utility "pitch correlation"; then
   for system in $systems; do
-    step score_pitch --system "$system" $(dirs_of "$spoken_sets") "$exp/$system/utility"
+    step score_pitch --system "$system" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/utility"
   done
 fi
 

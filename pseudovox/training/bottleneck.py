@@ -170,9 +170,11 @@ class PhoneBatches:
         frames, labels = [], []
         for (number, utt), variant, place in zip(utterances, variants, places, strict=True):
             whole = self.cache[(number, utt, variant)]
-            target = self._labels(number, utt, len(whole))
-            start = int(place * max(1, len(target) - length + 1))
-            frames.append(cut(whole, start * stride, length * stride))
+            # Whole output frames only: a short utterance is repeated, and its labels with it.
+            count = max(1, len(whole) // stride)
+            target = self._labels(number, utt, len(whole))[:count]
+            start = int(place * max(1, count - length + 1))
+            frames.append(cut(whole[: count * stride], start * stride, length * stride))
             labels.append(cut(target, start, length))
         return {"frames": torch.from_numpy(np.stack(frames)), "labels": torch.from_numpy(np.stack(labels))}
 
