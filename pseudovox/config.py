@@ -279,7 +279,7 @@ class Pitch:
 class Synthesis:
     """How the trained synthesizer speaks (stage synthesize)."""
 
-    sharpen: float = 1.0  # how far the envelope's spread over time is brought to the natural one
+    sharpen: float = 0.5  # how far the envelope's spread over time is brought to the natural one
     level: float = -26.0  # of the speech, decibels re full scale; the input's own level is not kept
 
 

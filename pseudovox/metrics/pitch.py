@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FLOOR_HZ, CEILING_HZ = 75.0, 500.0  # the challenge's range of F0; values outside count as unvoiced
+MAX_LAG = 10  # frames, of correlation_voiced
 MIN_VOICED_FRAMES = 10  # 0.1 s; below, a correlation says nothing
 
 
@@ -45,20 +46,25 @@ def correlation_voiced(original: np.ndarray, anonymized: np.ndarray) -> float:
     """Pearson correlation of F0 over the frames that both contours call voiced.
 
     Contours of different length are compared at the nearest frames (F0 is not interpolated across the edges of
-    voicing), then shifted against each other, without wrapping around, by the lag of `correlation_vpc2022`.
+    voicing), then shifted against each other, without wrapping around, by the lag within 0.1 s at which all frames
+    correlate best (the smallest one, where another gains less than 0.01). No range is imposed: the contours are taken
+    as they come.
 
     Args, units: as `correlation_vpc2022`.
 
     Returns:
         In [-1, 1]; NaN where fewer than MIN_VOICED_FRAMES frames are voiced in both, or one is constant there.
     """
-    a, b = _in_range(_contour(original)), _in_range(_contour(anonymized))
+    a, b = _contour(original), _contour(anonymized)
     if not len(a) or not len(b):
         return float("nan")
     frames = max(len(a), len(b))
     a, b = _nearest(a, frames), _nearest(b, frames)
-    lag = _best_lag(a, b)
-    a, b = (a[lag:], b[: frames - lag]) if lag >= 0 else (a[: frames + lag], b[-lag:])
+    lags = sorted(range(-min(MAX_LAG, frames - 1), min(MAX_LAG, frames - 1) + 1), key=abs)
+    fits = [pearson(*_shifted(a, b, lag)) for lag in lags]
+    best = max((fit for fit in fits if fit == fit), default=0.0)
+    lag = next((lag for lag, fit in zip(lags, fits, strict=True) if fit >= best - 0.01), 0)
+    a, b = _shifted(a, b, lag)
     both = (a > 0) & (b > 0)
     return pearson(a[both], b[both]) if both.sum() >= MIN_VOICED_FRAMES else float("nan")
 
@@ -111,6 +117,11 @@ def _in_range(f0: np.ndarray) -> np.ndarray:
     import numpy as np
 
     return np.where((f0 < FLOOR_HZ) | (f0 > CEILING_HZ), 0.0, f0)
+
+
+def _shifted(a: np.ndarray, b: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
+    """The frames that overlap when a[n + lag] is laid beside b[n]."""
+    return (a[lag:], b[: len(b) - lag]) if lag >= 0 else (a[:lag], b[-lag:])
 
 
 def _stretch(f0: np.ndarray, frames: int) -> np.ndarray:

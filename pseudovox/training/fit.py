@@ -8,6 +8,7 @@ as an unbroken one (on the same machine and number of threads).
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
@@ -126,6 +127,19 @@ class _Report(Callback):
         log.info("update %d of %d  %s", trainer.global_step, module.training_options.updates, shown)
 
 
+class _Keep(Callback):
+    """One checkpoint, replaced at the end of every round."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+        aside = self.path.with_suffix(".partial")
+        trainer.save_checkpoint(aside)
+        if trainer.is_global_zero:
+            os.replace(aside, self.path)
+
+
 def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str, progress: bool = True) -> None:
     """Train `learner.network` in place for `training.updates` updates.
 
@@ -142,7 +156,8 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str, pro
     torch.use_deterministic_algorithms(True, warn_only=True)
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    checkpoints = folder / "checkpoints"
+    last = folder / "checkpoints" / "last.ckpt"
+    last.parent.mkdir(parents=True, exist_ok=True)
     trainer = lightning.Trainer(
         accelerator="gpu" if device.startswith("cuda") else "cpu",
         devices=options.devices if device.startswith("cuda") else 1,
@@ -157,15 +172,15 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str, pro
         log_every_n_steps=10,
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         callbacks=[
-            ModelCheckpoint(checkpoints, save_last=True, save_top_k=0, save_on_train_epoch_end=True),
             _Report(),
+            _Keep(last),
         ],
         default_root_dir=folder,
+        enable_checkpointing=False,  # ours is written aside and renamed: a kill leaves the old one or the new one
     )
     # Of no use to a reader of the log: Lightning's own deprecations, and that there may be no validation.
     warnings.filterwarnings("ignore", module="lightning")
     warnings.filterwarnings("ignore", message=r".*(LeafSpec|Total length of `DataLoader`|does not have many workers).*")
-    last = checkpoints / "last.ckpt"
     if last.exists():
         log.info("going on from %s", last)
     trainer.fit(

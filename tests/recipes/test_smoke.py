@@ -47,7 +47,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_ends_with_a_table_that_explains_itself(smoke: tuple[Path, str]) -> None:
     folder, printed = smoke
-    assert "higher EER" in printed and "pca_gmm" in printed
+    assert "Higher = the attacker fails more often" in printed and "pca_gmm" in printed
     records = json.loads((folder / "exp/report/results.json").read_text())["records"]
     found = {(record["system"], record["attacker"], record["metric"]) for record in records}
     for attacker in ("ignorant", "lazy-informed", "semi-informed"):
