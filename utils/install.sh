@@ -26,6 +26,8 @@ if [ -z "$uv" ] || ! "$uv" --version >/dev/null 2>&1; then
   .venv/bin/python -m pip install --quiet --disable-pip-version-check uv || fail "pip could not fetch uv; is there a network?"
   uv=.venv/bin/uv
 fi
+# The machine's own certificates, as pip uses them: networks with a proxy have one of their own.
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
 "$uv" pip install --quiet --python .venv/bin/python --constraint constraints.txt --editable ".[${extra:-praat}]" ||
   fail "the installation failed; the lines above say why" "  mend: run it again (what was fetched is kept)"
 echo "$wanted" > "$stamp"
