@@ -107,6 +107,7 @@ def test_a_killed_run_ends_with_the_same_model(
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
         patch.setattr(PhoneBatches, "batch", killed)
         train(aligned, tmp_path / "broken")
+    assert (tmp_path / "broken/checkpoints/last.ckpt").exists()
     broken = train(aligned, tmp_path / "broken")
     assert all(torch.equal(broken[name], value) for name, value in unbroken.items())
     assert int(unbroken["quantizing"]) == 1 and int(unbroken["quantizer.started"]) == 1

@@ -143,6 +143,7 @@ def test_a_killed_run_ends_with_the_same_model(made: DataDir, tmp_path: Path, mo
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
         patch.setattr(SynthesizerBatches, "batch", killed)
         train(made, tmp_path / "broken")
+    assert (tmp_path / "broken/checkpoints/last.ckpt").exists()
     broken = train(made, tmp_path / "broken")
     assert all(torch.equal(broken[name], value) for name, value in unbroken.items())
     assert ((unbroken["spread"] >= 1) & (unbroken["spread"] <= synthesizer.MOST_SPREAD)).all()
