@@ -31,7 +31,7 @@ def digests(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not {"log", "tensorboard", "report"} & set(path.parts) and path.name != ".done.json":
-            content = path.read_bytes().replace(str(folder.parent).encode(), b"")
+            content = path.read_bytes().replace(str(folder).encode(), b"")
             found[str(path.relative_to(folder))] = hashlib.sha256(content).hexdigest()
     return found
 
