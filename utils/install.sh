@@ -28,6 +28,7 @@ if [ -z "$uv" ] || ! "$uv" --version >/dev/null 2>&1; then
 fi
 # The machine's own certificates, as pip uses them: networks with a proxy have one of their own.
 export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
-"$uv" pip install --quiet --python .venv/bin/python --constraint constraints.txt --editable ".[${extra:-praat}]" ||
+# Compiled at once: where PYTHONDONTWRITEBYTECODE is set, as in many containers, every step would compile torch anew.
+"$uv" pip install --quiet --compile-bytecode --python .venv/bin/python --constraint constraints.txt --editable ".[${extra:-praat}]" ||
   fail "the installation failed; the lines above say why" "  mend: run it again (what was fetched is kept)"
 echo "$wanted" > "$stamp"
