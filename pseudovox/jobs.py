@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pseudovox.errors import PseudovoxError
+from pseudovox.errors import PseudovoxError, UsageError
 
 log = logging.getLogger("pseudovox")
 _POLL_SECONDS = 0.2
@@ -47,6 +47,9 @@ def run(
     Raises:
         JobFailed: a job died; PseudovoxError: raised by the function in a job.
     """
+    where = os.environ.get("PSEUDOVOX_CMD", "local")
+    if where != "local":
+        raise UsageError(f"cmd.sh: PSEUDOVOX_CMD is {where!r}; jobs run as local processes alone so far", "local")
     if len(payloads) == 1:
         return [function(payloads[0])]
     import submitit

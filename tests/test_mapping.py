@@ -126,3 +126,12 @@ def test_job_ends_when_the_process_that_started_it_is_gone() -> None:
     gone.wait()
     code = f"import time; from pseudovox.jobs import _die_with; _die_with({gone.pid}); time.sleep(60)"
     assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == -9
+
+
+def test_unknown_place_for_jobs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pseudovox import jobs
+    from pseudovox.errors import UsageError
+
+    monkeypatch.setenv("PSEUDOVOX_CMD", "slurm")
+    with pytest.raises(UsageError, match="local processes alone"):
+        jobs.run(len, ["ab"], tmp_path)
