@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pseudovox.archive import Archive, read_scp
-from pseudovox.errors import DataError, UsageError
+from pseudovox.errors import UsageError
 
 if TYPE_CHECKING:
     from pseudovox import config
@@ -165,33 +165,6 @@ def shift(contour: np.ndarray, source: Statistics, target: Statistics, options: 
     log_f0 = target.mean + (np.log(contour[voiced].astype(np.float64)) - source.mean) * ratio
     out[voiced] = np.exp(np.clip(log_f0, np.log(options.floor), np.log(options.ceiling)))
     return out
-
-
-class Regression:
-    """Statistics of F0 as a linear function of the x-vector, as stage `fit` leaves them.
-
-    Args:
-        path: npz with `weight` (dimension, 2) and `bias` (2,), giving (mean, deviation) of log F0.
-
-    Raises:
-        DataError: the file is missing, or its arrays are not those.
-    """
-
-    def __init__(self, path: Path) -> None:
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                self.weight, self.bias = file["weight"].astype(np.float64), file["bias"].astype(np.float64)
-        except (OSError, KeyError, ValueError) as error:
-            raise DataError(f"{path}: not an F0 regression: {error}", "./run.sh --stage fit") from None
-        if self.weight.ndim != 2 or self.weight.shape[1] != 2 or self.bias.shape != (2,):
-            raise DataError(f"{path}: weight {self.weight.shape}, bias {self.bias.shape}; expected (n, 2) and (2,)")
-
-    def __call__(self, xvector: np.ndarray) -> Statistics:
-        """Statistics of the voice with this x-vector (dimension,)."""
-        if len(xvector) != len(self.weight):
-            raise DataError(f"an x-vector of dimension {len(xvector)}; the F0 regression has {len(self.weight)}")
-        mean, deviation = xvector.astype(np.float64) @ self.weight + self.bias
-        return Statistics(float(mean), max(float(deviation), 0.0))
 
 
 class ExtractWorker:

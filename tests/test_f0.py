@@ -7,7 +7,7 @@ import pytest
 
 from pseudovox import f0
 from pseudovox.config import F0
-from pseudovox.errors import DataError, UsageError
+from pseudovox.errors import UsageError
 
 
 def tone(frequency: np.ndarray | float, seconds: float = 1.0) -> np.ndarray:
@@ -89,18 +89,3 @@ def test_shift_limits_the_change_of_range_and_stays_within_the_limits() -> None:
 def test_shift_of_an_unvoiced_speaker_stays_unvoiced() -> None:
     contour = np.zeros(4, np.float32)
     assert not f0.shift(contour, f0.statistics([contour]), f0.Statistics(5.0, 0.1), F0()).any()
-
-
-def test_regression_is_linear_and_checked(tmp_path) -> None:
-    path = tmp_path / "f0_regression.npz"
-    np.savez(path, weight=np.array([[1.0, 0.0], [0.0, -1.0]]), bias=np.array([5.0, 0.1]))
-    got = f0.Regression(path)(np.array([0.25, 0.5], np.float32))
-    assert got.mean == pytest.approx(5.25)
-    assert got.deviation == 0.0  # never negative
-    with pytest.raises(DataError, match="dimension 3"):
-        f0.Regression(path)(np.zeros(3, np.float32))
-    np.savez(path, weight=np.zeros((2, 3)), bias=np.zeros(2))
-    with pytest.raises(DataError, match="expected"):
-        f0.Regression(path)
-    with pytest.raises(DataError, match="not an F0 regression"):
-        f0.Regression(tmp_path / "absent.npz")
