@@ -4,6 +4,7 @@
 # environment of your own (a container, conda), export PSEUDOVOX_PYTHON=/path/to/python.
 
 export LC_ALL=C PYTHONUTF8=1
+unset PYTHONDONTWRITEBYTECODE # set in many containers; each step would compile the package anew
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 # Libraries' own thread pools: the steps fan out over processes and set torch's threads themselves.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(nproc)}"
