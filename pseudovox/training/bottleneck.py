@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import logging
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -306,7 +305,7 @@ def train(
     batches.warm()
     network.set_statistics(*batches.statistics())
     learner = BottleneckLearner(network, options, seed)
-    fit(learner, batches, folder, device=device, progress=sys.stderr.isatty())
+    fit(learner, batches, folder, device=device)
     network.cpu().eval()
     facts = {
         "phones": batches.phones,

@@ -140,7 +140,7 @@ class _Keep(Callback):
             os.replace(aside, self.path)
 
 
-def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str, progress: bool = True) -> None:
+def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> None:
     """Train `learner.network` in place for `training.updates` updates.
 
     Args:
@@ -148,7 +148,6 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str, pro
         source: numbered batches.
         folder: for checkpoints and TensorBoard events; if it holds a checkpoint, training goes on from there.
         device: "cpu" or "cuda".
-        progress: show a bar.
     """
     options = learner.training_options
     if device == "cpu" and options.threads:
@@ -169,7 +168,7 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str, pro
         gradient_clip_val=options.gradient_clip or None,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
-        enable_progress_bar=progress and sys.stderr.isatty(),  # its lines would fill a log file
+        enable_progress_bar=sys.stderr.isatty(),  # its lines would fill a log file
         enable_model_summary=False,
         log_every_n_steps=10,
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -199,7 +198,7 @@ def train(
     if initial:
         _take_over(network, initial, source.speakers)
     learner = SpeakerLearner(network, training, seed)
-    fit(learner, source, folder, device=device, progress=sys.stderr.isatty())
+    fit(learner, source, folder, device=device)
     validation = _validate(network, source)
     facts = {"speakers": source.speakers, "features": asdict(options.features), "validation": validation}
     store.save(folder, network, kind=kind, hyperparameters=hyperparameters, facts=facts)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -250,7 +249,7 @@ def train(
     log.info("acoustic model: %d parameters", sum(parameter.numel() for parameter in network.parameters()))
     batches.set_statistics(network)
     learner = SynthesizerLearner(network, options.training, seed)
-    fit(learner, batches, folder, device=device, progress=sys.stderr.isatty())
+    fit(learner, batches, folder, device=device)
     network.cpu().eval()
     network.spread.copy_(measure_spread(network, batches))
     facts = {
