@@ -33,7 +33,7 @@ from pseudovox.errors import DataError, PseudovoxError, UsageError
 
 log = logging.getLogger("pseudovox")
 PLACES = ("local", "slurm")
-LIVES = 3  # times that a Slurm job which vanished is started again
+LIVES = 2  # times that a Slurm job which vanished is started again
 NAME_FILE = "slurm_job"  # in an output's log folder: the name of the jobs that write it
 _POLL_SECONDS = 0.2
 _SQUEUE_SECONDS = 3.0
