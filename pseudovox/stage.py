@@ -385,6 +385,8 @@ def _conflict(folder: Path, done: dict[str, Any], made_from: dict[str, Any]) -> 
 
 def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[str, Any]) -> None:
     settings = partial / SETTINGS
+    if partial.is_symlink():
+        raise DataError(f"{partial}: is a link, and nothing is written outside the output dir", f"rm {partial}")
     if partial.exists():
         try:
             old = json.loads(settings.read_text(encoding="utf-8"))
