@@ -244,7 +244,7 @@ def output(
             write_atomic(final / SETTINGS, json.dumps(made_from))
             os.replace(final, partial)
             (partial / MARKER).unlink()
-        _prepare_partial(args, partial, made_from)
+        continued = _prepare_partial(args, partial, made_from)
         if torch_device and jobs.place() == "local":
             args.device = resolve_device(args.device)
         out = Output(partial, final)
@@ -264,6 +264,8 @@ def output(
             "nj": args.nj,
             "versions": versions(),
         }
+        if continued:
+            _remove_unfinished(partial)
         write_atomic(partial / MARKER, json.dumps(marker, indent=1) + "\n")
         _finish_rename(final, partial, digest)
         rate = f", real-time factor {seconds / out.audio_seconds:.4f}" if out.audio_seconds else ""
@@ -343,7 +345,8 @@ def _disk_errors(final: Path) -> Iterator[None]:
 
 def _is_finished(final: Path, digest: str, repair: Callable[[Path], bool] | None) -> bool:
     """Is it there and whole, with nothing to tidy beside it? Writes nothing, so read-only output is skipped too."""
-    if any(final.with_name(f"{final.name}.{end}").exists() for end in ("partial", "replaced")):
+    beside = (f"{final.name}.partial", f"{final.name}.replaced", f".{final.name}.lock")
+    if any(final.with_name(name).exists() for name in beside):
         return False
     done = read_marker(final)
     return done is not None and done["digest"] == digest and (repair is None or repair(final))
@@ -383,7 +386,8 @@ def _conflict(folder: Path, done: dict[str, Any], made_from: dict[str, Any]) -> 
     )
 
 
-def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[str, Any]) -> None:
+def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[str, Any]) -> bool:
+    """Make the dir aside, unless it is there and of the same settings; was it?"""
     settings = partial / SETTINGS
     if partial.is_symlink():
         raise DataError(f"{partial}: is a link, and nothing is written outside the output dir", f"rm {partial}")
@@ -394,12 +398,19 @@ def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[st
             old = None
         if old == made_from and not args.force:
             log.info("%s: going on with what an earlier run left", partial)
-            return
+            return True
         if old is not None and old != made_from and not args.force:
             raise _conflict(partial, old, made_from)
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
     write_atomic(settings, json.dumps(made_from))
+    return False
+
+
+def _remove_unfinished(partial: Path) -> None:
+    """What a killed run was writing: files have such names until they are whole (datadir.write_atomic)."""
+    for path in partial.rglob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def _finish_rename(final: Path, partial: Path, digest: str) -> None:
