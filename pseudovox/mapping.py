@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pseudovox")
 PIECE_UTTERANCES = 100
+# Where utterances share a batch. On a CPU they come one by one: padding costs more than it saves there, and the result
+# cannot depend on the batch.
+BATCHED = ("cuda",)
 SAY_SECONDS = 60.0  # a line on the progress so often, where there is no bar to see
 
 
@@ -263,8 +266,7 @@ def _results(
     if not piece.arrays:
         (piece.folder / "wav").mkdir(exist_ok=True)
         utterances = [utt for utt in utterances if not (piece.folder / "wav" / f"{utt.id}.wav").exists()]
-    # One by one on a CPU: padding costs more than it saves there, and the result cannot depend on the batch.
-    seconds = batch_seconds if device.startswith("cuda") else 0.0
+    seconds = batch_seconds if device.startswith(BATCHED) else 0.0
     batches = list(by_duration(utterances, [utterance.duration for utterance in utterances], seconds))
     while batches:
         batch = batches.pop(0)
