@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -182,7 +183,8 @@ def _run(
     if args.device.startswith("cuda") and jobs.place() == "local":
         nj = 1  # jobs would share the one GPU; its batches are what keeps it busy
     progress = folders[0] / "log" / "progress"
-    progress.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(progress, ignore_errors=True)  # of a run that was killed, perhaps with more jobs
+    progress.mkdir(parents=True)
     # Longest pieces first, dealt out in turn, so that the jobs end together.
     weights = {id(piece): sum(piece.data.duration(utterance) for utterance in piece.utterances) for piece in waiting}
     order = sorted(waiting, key=lambda piece: (-weights[id(piece)], piece.data.name, piece.number))
@@ -212,9 +214,7 @@ def _run(
         log.info("%s: %.0f s of speech in %d pieces, %d jobs on %s", args.step, total, len(order), nj, where)
         results = jobs.run(_run_job, payloads, [folder / "log" for folder in folders], name=args.step, poll=poll)
         poll()
-    for job in payloads:
-        job.progress.unlink(missing_ok=True)
-    progress.rmdir()
+    shutil.rmtree(progress, ignore_errors=True)
     args.device = results[0].device
     return [failure for result in results for failure in result.failed]
 

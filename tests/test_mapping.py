@@ -112,6 +112,8 @@ def test_failures_are_listed_and_the_rest_is_kept(tiny_data: DataDir) -> None:
     with pytest.raises(SomeUtterancesFailed, match="f1-1: ValueError: no voice in it"):
         run("f1-1")
     assert Path("out/tiny.partial/failed.tsv").read_text() == "f1-1\tValueError: no voice in it\n"
+    Path("out/tiny.partial/log/progress").mkdir()
+    Path("out/tiny.partial/log/progress/7.txt").write_text("1.5")  # of a run that was killed, with more jobs
     run("")
     assert sorted(CALLS) == ["f1-0", "f1-1", "f1-2"]  # only the piece that held the failure
     assert not Path("out/tiny/failed.tsv").exists()

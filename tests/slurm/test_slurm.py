@@ -89,12 +89,12 @@ def digests(folder: Path) -> dict[str, str]:
             path.read_bytes().replace(folder.name.encode(), b"OUT")
         ).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "log" not in path.parts and path.name != ".done.json"
+        if path.is_file() and not {"log", "tensorboard"} & set(path.parts) and path.name != ".done.json"
     }
 
 
 def tasks() -> dict[str, int]:
-    """Array index -> process id of the jobs at work."""
+    """Array index (empty for a job alone) -> process id of the jobs at work."""
     found = {}
     for entry in Path("/proc").iterdir():
         try:
@@ -105,7 +105,7 @@ def tasks() -> dict[str, int]:
             continue
         environment = {key.decode(): value.decode(errors="replace") for key, _, value in pairs}
         if environment.get("SLURM_CONF") == os.environ["SLURM_CONF"] and "SLURM_PROCID" in environment:
-            found[environment["SLURM_ARRAY_TASK_ID"]] = int(entry.name)
+            found[environment.get("SLURM_ARRAY_TASK_ID", "")] = int(entry.name)
     return found
 
 
@@ -163,6 +163,35 @@ def test_interrupted_step_cancels_its_jobs_and_a_killed_one_leaves_them_to_the_n
     wait_for(lambda: tasks() and not old & set(tasks().values()))
     finish(again)
     finish(step("local"))
+    assert digests(Path("out_slurm")) == digests(Path("out_local"))
+
+
+def test_training_is_a_job_that_goes_on_from_its_checkpoint(step: Callable[..., object], cluster: Path) -> None:
+    data = Path("data/part0")
+    (data / "phones.ctm").write_text("".join(f"part0-{n} 1 0.0 2.0 sil\npart0-{n} 1 2.0 3.0 aa\n" for n in range(3)))
+    settings = (
+        "channels=16 factor=0 variants=0 validation=1 quantizer_start=4 dimension=16"
+        " training.updates=30 training.round_updates=2 training.batch_size=2"
+    )
+    command = [sys.executable, str(ROOT / "steps/train_bottleneck.py"), "--device", "cpu"]
+    command += [word for key in settings.split() for word in ("--set", f"bottleneck.{key}")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PSEUDOVOX_SLURM_TIME": "10"}
+
+    def train(place: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*command, str(data), f"out_{place}"], stderr=subprocess.PIPE, text=True,
+            env={**environment, "PSEUDOVOX_CMD": place},
+        )  # fmt: skip
+
+    running = train("slurm")
+    wait_for(Path("out_slurm.partial/checkpoints/last.ckpt").exists, 120)
+    for process in tasks().values():
+        os.kill(process, signal.SIGUSR2)
+    shown = finish(running, 240)
+    assert "1 jobs on Slurm" in shown
+    logs = "".join(path.read_text() for path in Path("out_slurm").rglob("*_log.err"))
+    assert "going on from" in logs
+    finish(train("local"), 240)
     assert digests(Path("out_slurm")) == digests(Path("out_local"))
 
 
