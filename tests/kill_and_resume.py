@@ -31,6 +31,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMES = ("when", "wall_seconds", "real_time_factor", "times", "commit", "versions", "nj")
+RESTART_SECONDS = 2.0  # that a step takes to come back to where it was
 IDLE_SHARE = 0.2  # of the kills: at any time since the start, so most likely while skipping
 
 
@@ -39,7 +40,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1, help="of the instants")
     parser.add_argument("--folder", type=Path, required=True, help="for the runs; must not be there yet")
-    parser.add_argument("--whole", type=Path, help="folder of an unbroken run made before (<folder>/whole)")
     parser.add_argument("options", nargs="*", help="of ./run.sh, after `--`")
     args = parser.parse_args(argv)
 
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         return [str(ROOT / "run.sh"), "--set", "size=smoke", "--device", "cpu", "--nj", "2", *places, *args.options]
 
     args.folder.mkdir(parents=True)
-    told = kill_and_resume(command, args.folder, args.kills, args.seed, whole=args.whole)
+    told = kill_and_resume(command, args.folder, args.kills, args.seed)
     print(told)
     return 1 if told.differences else 0
 
@@ -71,9 +71,7 @@ class Outcome:
         )
 
 
-def kill_and_resume(
-    command: Callable[[Path], list[str]], folder: Path, kills: int, seed: int, *, whole: Path | None = None
-) -> Outcome:
+def kill_and_resume(command: Callable[[Path], list[str]], folder: Path, kills: int, seed: int) -> Outcome:
     """Run, kill and rerun `command(<folder>/broken)`; compare with `command(<folder>/whole)`.
 
     Args:
@@ -81,19 +79,16 @@ def kill_and_resume(
         folder: for the runs.
         kills: how many in all.
         seed: of the instants.
-        whole: the folder of an unbroken run, if there is one already.
     """
     draw = random.Random(seed)
     outcome = Outcome()
     started = time.monotonic()
-    if whole is None:
-        whole = folder / "whole"
-        _Run(command(whole)).finish()
+    whole, broken = folder / "whole", folder / "broken"
+    _Run(command(whole)).finish()
     outcome.seconds_whole = time.monotonic() - started
-    # Denser than the kills would need for one chain, since work since the last saving is lost by each.
-    spacing = outcome.seconds_whole / kills / 2
+    # So that the kills spread over the chain, each taking back what was done since the last saving.
+    spacing = outcome.seconds_whole / kills + RESTART_SECONDS
     started = time.monotonic()
-    broken = folder / "broken"
     while outcome.kills < kills or not outcome.chains:
         shutil.rmtree(broken, ignore_errors=True)
         outcome.kills += _one_chain(command(broken), kills - outcome.kills, spacing, draw)
@@ -111,7 +106,7 @@ def _one_chain(command: list[str], kills: int, spacing: float, draw: random.Rand
     skipping = 0.0  # seconds that the last run took to come to new work
     while done < kills:
         run = _Run(command)
-        patience = max(spacing, 1.0) * 1.5**stuck  # a stage that needs longer between two savings gets longer
+        patience = spacing * 1.5**stuck  # a stage that needs longer between two savings gets longer
         if draw.random() < IDLE_SHARE:
             run.wait(draw.uniform(0, skipping + patience))
         else:
