@@ -74,7 +74,7 @@ class Outcome:
 
 
 def kill_and_resume(
-    command: Callable[[Path], list[str]], folder: Path, kills: int, seed: int, *, spacing: float = 0.0
+    command: Callable[[Path], list[str]], folder: Path, kills: int, seed: int, *, density: float = 1.0
 ) -> Outcome:
     """Run, kill and rerun `command(<folder>/broken)`; compare with `command(<folder>/whole)`.
 
@@ -83,7 +83,7 @@ def kill_and_resume(
         folder: for the runs.
         kills: how many in all.
         seed: of the instants.
-        spacing: seconds of new work between two kills, about; 0: so that the kills spread over one chain.
+        density: 1 = so that the kills spread over one chain, about; 2 = over half of it.
     """
     draw = random.Random(seed)
     outcome = Outcome()
@@ -92,7 +92,7 @@ def kill_and_resume(
     _Run(command(whole)).finish()
     outcome.seconds_whole = time.monotonic() - started
     # Each kill takes back what was done since the last saving.
-    spacing = spacing or outcome.seconds_whole / kills + RESTART_SECONDS
+    spacing = (outcome.seconds_whole / kills + RESTART_SECONDS) / density
     started = time.monotonic()
     while outcome.kills < kills or not outcome.chains:
         shutil.rmtree(broken, ignore_errors=True)

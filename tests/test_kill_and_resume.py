@@ -32,7 +32,7 @@ def chain(folder: Path) -> list[str]:
 
 
 def test_killed_and_continued_gives_the_same_bytes(tmp_path: Path) -> None:
-    outcome = kill_and_resume(chain, tmp_path, kills=3, seed=1, spacing=2.0)
+    outcome = kill_and_resume(chain, tmp_path, kills=3, seed=1, density=2)
     assert outcome.kills == 3 and outcome.differences == [], outcome
 
 
