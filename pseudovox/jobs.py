@@ -217,13 +217,19 @@ def _slurm_executor(folder: Path) -> tuple[Any, str]:
         ) from None
     executor.update_parameters(
         time=_minutes(os.environ.get("PSEUDOVOX_SLURM_TIME") or "24:00:00"),
-        cpus_per_task=int(os.environ.get("PSEUDOVOX_SLURM_CPUS") or 2),
+        cpus_per_task=_whole(os.environ.get("PSEUDOVOX_SLURM_CPUS") or "2"),
         additional_parameters=flags,
     )
     return executor, " ".join(f"--{key}={value}" for key, value in flags.items())
 
 
 _SLURM_FLAGS = {"partition": "partition", "account": "account", "memory": "mem", "gpus": "gpus-per-node"}
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"PSEUDOVOX_SLURM_CPUS is {text!r}; expected a whole number above 0")
+    return int(text)
 
 
 def _minutes(text: str) -> int:

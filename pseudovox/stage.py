@@ -83,13 +83,15 @@ def load_data(args: argparse.Namespace, *, need: Sequence[str] = ()) -> list[Dat
     Raises:
         DataError: as DataDir.load.
     """
-    loaded = []
+    loaded: dict[Path, DataDir] = {}
     for path in args.data_dirs:
+        if path in loaded:
+            continue
         # Outputs are named for data dirs: `.` and `..` must not name them.
-        path = path if path.name not in ("", "..") else Path(os.path.abspath(path))
-        data = DataDir.load(path, need=need, allow_pipes=args.allow_pipes)
-        loaded.append(data.subset(data.utterances[: args.limit]) if args.limit else data)
-    return loaded
+        named = path if path.name not in ("", "..") else Path(os.path.abspath(path))
+        data = DataDir.load(named, need=need, allow_pipes=args.allow_pipes)
+        loaded[path] = data.subset(data.utterances[: args.limit]) if args.limit else data
+    return [loaded[path] for path in args.data_dirs]
 
 
 def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace, Any], None]) -> int:

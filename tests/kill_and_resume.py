@@ -2,8 +2,9 @@
 """Kill ./run.sh and all of its workers at random instants, run it again, and compare with an unbroken run.
 
 One chain is killed again and again (SIGKILL) until it comes to its end; a new one begins if there are kills left. The
-instants are drawn: mostly while new work is done, some while what is done is being skipped. At the end every file must
-be there and hold the same bytes as after the unbroken run, but for logs, TensorBoard's events, and what tells times.
+instants are drawn: mostly while new work is done, some while what is done is being skipped; some kills leave the jobs
+of a step behind. At the end every file must be there and hold the same bytes as after the unbroken run, but for logs,
+TensorBoard's events, and what tells times.
 
 Example
     tests/kill_and_resume.py --kills 50 --folder /tmp/killed                    the smallest recipe: 15 min on two cores
@@ -32,6 +33,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 TIMES = ("when", "wall_seconds", "real_time_factor", "times", "commit", "versions", "nj")
 RESTART_SECONDS = 2.0  # that a step takes to come back to where it was
+ORPHAN_SHARE = 0.3  # of the kills: without the jobs
 IDLE_SHARE = 0.2  # of the kills: at any time since the start, so most likely while skipping
 
 
@@ -71,7 +73,9 @@ class Outcome:
         )
 
 
-def kill_and_resume(command: Callable[[Path], list[str]], folder: Path, kills: int, seed: int) -> Outcome:
+def kill_and_resume(
+    command: Callable[[Path], list[str]], folder: Path, kills: int, seed: int, *, density: float = 1.0
+) -> Outcome:
     """Run, kill and rerun `command(<folder>/broken)`; compare with `command(<folder>/whole)`.
 
     Args:
@@ -79,6 +83,7 @@ def kill_and_resume(command: Callable[[Path], list[str]], folder: Path, kills: i
         folder: for the runs.
         kills: how many in all.
         seed: of the instants.
+        density: 1 = so that the kills spread over one chain, about; 2 = over half of it.
     """
     draw = random.Random(seed)
     outcome = Outcome()
@@ -86,8 +91,8 @@ def kill_and_resume(command: Callable[[Path], list[str]], folder: Path, kills: i
     whole, broken = folder / "whole", folder / "broken"
     _Run(command(whole)).finish()
     outcome.seconds_whole = time.monotonic() - started
-    # So that the kills spread over the chain, each taking back what was done since the last saving.
-    spacing = outcome.seconds_whole / kills + RESTART_SECONDS
+    # Each kill takes back what was done since the last saving.
+    spacing = (outcome.seconds_whole / kills + RESTART_SECONDS) / density
     started = time.monotonic()
     while outcome.kills < kills or not outcome.chains:
         shutil.rmtree(broken, ignore_errors=True)
@@ -115,7 +120,7 @@ def _one_chain(command: list[str], kills: int, spacing: float, draw: random.Rand
         if run.ended():
             run.finish()
             return done
-        run.kill()
+        run.kill(orphans=draw.random() < ORPHAN_SHARE)
         done += 1
         stuck = stuck + 1 if run.commands <= reached else 0
         reached = max(reached, run.commands)
@@ -165,14 +170,21 @@ class _Run:
             time.sleep(0.01)
         return self.seconds()
 
-    def kill(self) -> None:
-        """SIGKILL to run.sh, its steps and their jobs, all stopped first so that none starts another."""
-        family = _family(self.process.pid)
+    def kill(self, *, orphans: bool = False) -> None:
+        """SIGKILL to run.sh, its steps and their jobs, all stopped first so that none starts another.
+
+        Args:
+            orphans: leave the jobs to notice that their step is gone; the next run starts while they may still write.
+        """
+        family = self._family(orphans)
         for process in family:
             _signal(process, signal.SIGSTOP)
-        for process in {*family, *_family(self.process.pid)}:
+        for process in family | self._family(orphans):
             _signal(process, signal.SIGKILL)
         self.process.wait()
+
+    def _family(self, orphans: bool) -> set[int]:
+        return {process for process in _family(self.process.pid) if not (orphans and _is_job(process))}
 
     def finish(self) -> None:
         """Until its end; AssertionError with what it showed if it failed."""
@@ -184,6 +196,13 @@ class _Run:
 def _signal(process: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, number)
+
+
+def _is_job(process: int) -> bool:
+    try:
+        return b"submitit" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _family(process: int) -> set[int]:

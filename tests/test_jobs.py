@@ -106,3 +106,8 @@ def test_time_limits_are_read_as_slurm_writes_them(text: str, minutes: int) -> N
 def test_wrong_time_limit_is_told() -> None:
     with pytest.raises(UsageError, match="PSEUDOVOX_SLURM_TIME is '4h'; expected minutes, hours:minutes:seconds"):
         jobs._minutes("4h")
+
+
+def test_wrong_number_of_cores_is_told() -> None:
+    with pytest.raises(UsageError, match="PSEUDOVOX_SLURM_CPUS is 'two'; expected a whole number"):
+        jobs._whole("two")
