@@ -172,9 +172,11 @@ if stage 12 asr "WER on original and anonymized speech" && trains recognizer; th
   done
 fi
 
-if stage 13 utility "pitch correlation"; then
-  for system in $systems; do
+if stage 13 utility "pitch correlation, independent judges"; then
+  for system in $systems; do config=$exp/$system/config.yaml
     step score_pitch --system "$system" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/utility"
+    trains judge || continue
+    step judge --system "$system" $(dirs_of "${conf[judge]}") "$exp/judges"
   done
 fi
 

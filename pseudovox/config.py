@@ -56,6 +56,7 @@ class Sets:
     recognizer: list[str] = field(default_factory=list)  # the evaluation ASR is trained on these
     anonymize: list[str] = field(default_factory=list)  # besides `attacker` and `trials`, if there are more
     trials: list[str] = field(default_factory=list)  # "<enrolment dir> <trial dir>" pairs to be scored
+    judge: list[str] = field(default_factory=list)  # enrolment and trial dirs for the independent judges
 
 
 @dataclass
@@ -276,6 +277,16 @@ class Pitch:
 
 
 @dataclass
+class Judges:
+    """Independent judges, trained by others (stage utility); they hear the sets `sets.judge`."""
+
+    resemblyzer: bool = True
+    pocketsphinx: bool = True
+    dnsmos: bool = True
+    utterances: int = 0  # of each data dir, taken from all speakers, for pocketsphinx and dnsmos; 0 = all
+
+
+@dataclass
 class Synthesis:
     """How the trained synthesizer speaks (stage synthesize)."""
 
@@ -300,6 +311,7 @@ class Config:
     decoder: Decoder = field(default_factory=Decoder)
     wer: Wer = field(default_factory=Wer)
     pitch: Pitch = field(default_factory=Pitch)
+    judges: Judges = field(default_factory=Judges)
     xvector: SpeakerModel = field(default_factory=SpeakerModel)
     attacker: SpeakerModel = field(default_factory=_attacker)
     pseudo: PseudoSpeakers = field(default_factory=PseudoSpeakers)

@@ -42,7 +42,10 @@ def main(argv: list[str] | None = None) -> int:
         "folder": config.data.folder,
         "corpora": config.data.corpora,
         "prepare": "\n".join(config.data.prepare),
-        **{name: getattr(config.sets, name) for name in ("train", "pool", "attacker", "recognizer", "anonymize")},
+        **{
+            name: getattr(config.sets, name)
+            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge")
+        },
     }
     for name, value in values.items():
         for line in [" ".join(value)] if isinstance(value, list) else value.split("\n"):

@@ -15,6 +15,12 @@ _ATTACKER_NOTES = {
     "lazy-informed": "anonymizes the recording that it knows with the same system, then compares",
     "semi-informed": "has, beyond that, trained its own system on anonymized speech; judge privacy by this one",
 }
+# The figures of independent judges, and the columns they stand in.
+_JUDGE_COLUMNS = [
+    *(("resemblyzer_eer", code) for code in ("OO", "OA", "AA")),
+    *((metric, "") for metric in ("pocketsphinx_wer", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")),
+]
+_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ def report_tables(records: Sequence[Record]) -> list[Table]:
     for name in sets:
         own = [record for record in records if record.set == name]
         tables += [privacy_table(own, name), utility_table(own, name)]
+        if any(record.metric in _JUDGED for record in own):
+            tables.append(judges_table(own, name))
     return tables
 
 
@@ -84,6 +92,36 @@ def utility_table(records: Sequence[Record], name: str) -> Table:
         ],
         rows,
         _wer_notes([record for record in records if record.metric == "wer"]),
+    )
+
+
+def judges_table(records: Sequence[Record], name: str) -> Table:
+    """What independent judges say of each system and gender; original speech first."""
+    judged = [record for record in records if record.metric in _JUDGED]
+    valued = [record for record in judged if "not_run" not in record.details]
+    found = {(r.system, r.level, r.group, r.metric, ATTACKERS.get(r.attacker, "")): r for r in valued}
+    eers = {(metric, code) for *_, metric, code in found if code}
+    rows = []
+    for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(judged) if pair[0] != ORIGINAL)]:
+        for group in _groups(valued):
+            cells = []
+            for metric, code in _JUDGE_COLUMNS:
+                # Each EER belongs to original or to anonymized speech; a list of trials holds one gender.
+                other = bool(code) and ((code == "OO") != (system == ORIGINAL) or (group == "all" and bool(eers)))
+                decimals = 2 if metric.startswith("dnsmos") else 1
+                cells.append("" if other else _cell(found.get((system, level, group, metric, code)), decimals))
+            rows.append([_system_name(system, level), _group_name(group), *cells])
+    return Table(
+        f"Independent judges ({name}): models that nobody trained here",
+        "Nothing here was tuned to please them, and they know nothing of anonymization. resemblyzer compares voices: "
+        "its EER is read as above, but it is a weaker attacker than those (OO: both recordings original, OA: one "
+        "anonymized, AA: both). pocketsphinx writes down words: WER, lower = better understood. DNSMOS guesses how "
+        "listeners would rate the speech (SIG), the background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent. "
+        "Compare with the row of the original, not between judges: what a judge makes of the original is how far it "
+        "can be trusted on such speech.",
+        ["system", "speakers", "EER OO", "EER OA", "EER AA", "WER", "SIG", "BAK", "OVRL"],
+        rows,
+        _judge_notes(judged),
     )
 
 
@@ -207,6 +245,18 @@ def _wer_notes(records: Sequence[Record]) -> list[str]:
             f"The language model chooses among {shown} equally likely words on average (its perplexity on the "
             "reference texts): the lower, the more the recogniser knows without listening."
         )
+    return notes
+
+
+def _judge_notes(records: Sequence[Record]) -> list[str]:
+    notes = sorted({record.details["not_run"] for record in records if "not_run" in record.details})
+    for metric, unit in (("resemblyzer_eer", "trials"), ("pocketsphinx_wer", "words"), ("dnsmos_ovrl", "utterances")):
+        own = [record for record in records if record.metric == metric and "not_run" not in record.details]
+        counts = sorted({record.n for record in own})
+        judges = ", ".join(sorted({str(record.details["judge"]) for record in own if record.details.get("judge")}))
+        if counts:
+            shown = " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
+            notes.append(f"{judges or metric}: each figure on {shown} {unit}.")
     return notes
 
 

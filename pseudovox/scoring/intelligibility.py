@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,29 +48,62 @@ def score_texts(
     """
     model = read_arpa(arpa)
     edits: dict[str, wer.Edits] = {}
+    references: dict[str, str] = {}
+    for part in data:
+        edits |= wer.edits_by_utterance(part.text, hypotheses[part.name], config.wer.normalisation)
+        references |= part.text
+    language_model = f" with {config.decoder.language_model} language model" if config.decoder.kind == "lexicon" else ""
+
+    def details(chosen: Sequence[str]) -> dict[str, Any]:
+        return {
+            "normalisation": config.wer.normalisation,
+            "decoder": config.decoder.kind + language_model,
+            **_language_model_facts(model, [references[utt] for utt in chosen]),
+        }
+
+    return rate_records(data, edits, config, system=system, seed=seed, details=details), edits
+
+
+def rate_records(
+    data: Sequence[DataDir],
+    edits: Mapping[str, wer.Edits],
+    config: Config,
+    *,
+    system: str,
+    seed: int,
+    details: Callable[[Sequence[str]], dict[str, Any]],
+    metric: str = "wer",
+) -> list[Record]:
+    """The word error rate of every set, in all and by gender.
+
+    Args:
+        data: the data dirs.
+        edits: by utterance.
+        config: sections `wer` (interval) and `levels` count.
+        system, seed: as in `score_texts`.
+        details: what to say of a rate, given its utterances.
+        metric: the figure's name.
+    """
     records = []
     for name in sorted({set_name(part.name) for part in data}):
         parts = [part for part in data if set_name(part.name) == name]
         speakers: dict[str, str] = {}
         genders: dict[str, str] = {}
-        references: dict[str, str] = {}
         for part in parts:
-            edits |= wer.edits_by_utterance(part.text, hypotheses[part.name], config.wer.normalisation)
             speakers |= part.utt2spk
             genders |= part.tables.get("spk2gender", {})
-            references |= part.text
         for group in ("all", "f", "m"):
             chosen = [utt for utt, speaker in speakers.items() if group in ("all", genders.get(speaker))]
             if not chosen:
                 continue
             level = "" if system == ORIGINAL else level_of(parts, system, config)
-            record = _record(name, group, level, system, chosen, speakers, edits, config, seed)
-            record.details.update(_language_model_facts(model, [references[utt] for utt in chosen]))
+            record = _record(metric, name, group, level, system, chosen, speakers, edits, config, seed)
+            record.details.update(details(chosen))
             records.append(record)
             if group == "all":
                 found = wer.total([edits[utt] for utt in chosen])
-                log.info("%s %s: WER %.2f %% (%s)", system, name, found.rate, found)
-    return records, edits
+                log.info("%s %s: %s %.2f %% (%s)", system, name, metric, found.rate, found)
+    return records
 
 
 def level_of(parts: Sequence[DataDir], system: str, config: Config) -> str:
@@ -80,7 +113,7 @@ def level_of(parts: Sequence[DataDir], system: str, config: Config) -> str:
 
 
 def _record(
-    name: str, group: str, level: str, system: str, chosen: Sequence[str], speakers: Mapping[str, str],
+    metric: str, name: str, group: str, level: str, system: str, chosen: Sequence[str], speakers: Mapping[str, str],
     edits: Mapping[str, wer.Edits], config: Config, seed: int,
 ) -> Record:  # fmt: skip
     by_speaker: dict[str, wer.Edits] = {}
@@ -93,9 +126,8 @@ def _record(
         # The same draws for every system, so that their intervals can be compared.
         draw = seeds.generator(seed, "wer-interval", f"{name}/{group}")
         low, high = wer.bootstrap_interval(errors, words, draw, draws=config.wer.interval_rounds)
-    language_model = f" with {config.decoder.language_model} language model" if config.decoder.kind == "lexicon" else ""
     return Record(
-        metric="wer",
+        metric=metric,
         value=None if np.isnan(found.rate) else found.rate,
         unit="%",
         system=system,
@@ -111,8 +143,6 @@ def _record(
             "deletions": found.deletions,
             "insertions": found.insertions,
             "speakers": len(by_speaker),
-            "normalisation": config.wer.normalisation,
-            "decoder": config.decoder.kind + language_model,
         },
     )
 

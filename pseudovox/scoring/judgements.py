@@ -1,0 +1,168 @@
+"""What independent judges (pseudovox.judges) said, as figures: EER, WER and mean opinion scores of sets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pseudovox import judges, seeds
+from pseudovox.archive import read_scp
+from pseudovox.datadir import write_atomic
+from pseudovox.errors import DataError
+from pseudovox.metrics import wer
+from pseudovox.report.results import ORIGINAL, Record, set_name
+from pseudovox.scoring.intelligibility import level_of, rate_records
+from pseudovox.scoring.trials import record, score_trials, write_scores
+
+if TYPE_CHECKING:
+    from pseudovox.config import Config
+    from pseudovox.datadir import DataDir
+
+METRICS = {
+    "resemblyzer": ("resemblyzer_eer",),
+    "pocketsphinx": ("pocketsphinx_wer",),
+    "dnsmos": ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808"),  # in the order of a judgement
+}
+
+
+def enrolment_for(trials: DataDir, data: Sequence[DataDir]) -> DataDir:
+    """The data dir with `enrolls` that holds the speakers of a trial list: of several, that of the same set.
+
+    Raises:
+        DataError: there is none, or no telling which.
+    """
+    speakers = {trial.speaker for trial in trials.trials}
+    found = [part for part in data if "enrolls" in part.lists and speakers <= set(part.speakers)]
+    if len(found) > 1:
+        found = [part for part in found if part.name.partition("_enrolls")[0] == set_name(trials.name)]
+    if len(found) != 1:
+        raise DataError(
+            f"{trials.path}/trials: {len(found) or 'none'} of the data dirs enrol its {len(speakers)} speakers",
+            "give the data dir with `enrolls` that holds them, too",
+        )
+    return found[0]
+
+
+def speaker_records(
+    data: Sequence[DataDir], made: Mapping[Path, DataDir], root: Path, out: Path, system: str, config: Config, seed: int
+) -> list[Record]:
+    """EER of every trial list by resemblyzer: OO of the original, or OA and AA of a system.
+
+    Args:
+        data: original data dirs, enrolment and trials.
+        made: what the system made of each, by its path; empty for the original.
+        root: the judgements, <root>/<data dir>/judgement.scp.
+        out: where the scores go, <attacker>/<enrolment dir>-<trial dir>/scores.
+        system: its name, or ORIGINAL.
+        config: sections `scoring` and `levels`.
+        seed: of the intervals.
+    """
+    records = []
+    for part in data:
+        if "trials" not in part.lists:
+            continue
+        enrolment = enrolment_for(part, data)
+        trials = made.get(part.path, part)
+        sides = {"original": enrolment}
+        if system != ORIGINAL:
+            sides = {"ignorant": enrolment, "lazy-informed": made[enrolment.path]}
+        for attacker, side in sides.items():
+            vectors = [read_scp(root / name / "judgement.scp") for name in (side.name, trials.name)]
+            scores = score_trials(side, trials, *vectors)
+            write_scores(out / attacker / f"{side.name}-{trials.name}", trials, scores)
+            found = record(scores, trials, config, attacker=attacker, system=system, seed=seed)
+            records.append(dataclasses.replace(found, metric=METRICS["resemblyzer"][0]))
+    return records
+
+
+def word_records(
+    data: Sequence[DataDir], root: Path, out: Path, system: str, config: Config, seed: int
+) -> list[Record]:
+    """WER of every set by pocketsphinx; `out` gets <data dir>/hyp, a table like `text`.
+
+    Args:
+        data: what was judged, original or anonymized; with `text`.
+        root, out, system, seed: as in `speaker_records`.
+        config: sections `wer` (interval) and `levels`.
+    """
+    from pseudovox.judges.pocketsphinx import words
+
+    edits: dict[str, wer.Edits] = {}
+    for part in data:
+        read = read_scp(root / part.name / "judgement.scp")
+        hypotheses = {utterance: words(read[utterance]) for utterance in part.utterances}
+        edits |= wer.edits_by_utterance(part.text, hypotheses, "words")
+        table = "".join(f"{utterance} {text}".rstrip() + "\n" for utterance, text in hypotheses.items())
+        (out / part.name).mkdir(parents=True, exist_ok=True)
+        write_atomic(out / part.name / "hyp", table)
+    return rate_records(
+        data, edits, config, system=system, seed=seed, metric=METRICS["pocketsphinx"][0],
+        details=lambda chosen: {"normalisation": "words", "utterances": len(chosen)},
+    )  # fmt: skip
+
+
+def opinion_records(data: Sequence[DataDir], root: Path, system: str, config: Config, seed: int) -> list[Record]:
+    """Mean opinion scores of every set by DNSMOS, in all and by gender; arguments as `word_records`."""
+    records = []
+    for name in sorted({set_name(part.name) for part in data}):
+        parts = [part for part in data if set_name(part.name) == name]
+        level = "" if system == ORIGINAL else level_of(parts, system, config)
+        scores: dict[str, dict[str, list[np.ndarray]]] = {"all": {}, "f": {}, "m": {}}
+        for part in parts:
+            genders = part.tables.get("spk2gender", {})
+            for utterance, values in read_scp(root / part.name / "judgement.scp", dimension=4).items():
+                speaker = part.utt2spk[utterance]
+                for group in filter(None, ("all", genders.get(speaker))):
+                    scores[group].setdefault(speaker, []).append(values)
+        for group, by_speaker in scores.items():
+            for column, metric in enumerate(METRICS["dnsmos"] if by_speaker else ()):
+                sums = np.array([sum(float(row[column]) for row in rows) for _, rows in sorted(by_speaker.items())])
+                counts = np.array([len(rows) for _, rows in sorted(by_speaker.items())])
+                # A mean over utterances is a ratio of sums, as a word error rate is; that one is in percent.
+                low = high = float("nan")
+                if config.wer.interval_rounds:
+                    draw = seeds.generator(seed, "opinion-interval", f"{name}/{group}")
+                    low, high = wer.bootstrap_interval(sums, counts, draw, draws=config.wer.interval_rounds)
+                records.append(
+                    Record(
+                        metric=metric,
+                        value=float(sums.sum() / counts.sum()),
+                        system=system,
+                        set=name,
+                        group=group,
+                        level=level,
+                        ci_low=None if np.isnan(low) else low / 100,
+                        ci_high=None if np.isnan(high) else high / 100,
+                        n=int(counts.sum()),
+                        n_of="utterances",
+                        details={"speakers": len(counts)},
+                    )
+                )
+    return records
+
+
+def not_run_records(data: Sequence[DataDir], name: str, system: str, config: Config) -> list[Record]:
+    """Records without a value in the place of a judge that is not installed, so that its absence is seen."""
+    records = []
+    for of in sorted({set_name(part.name) for part in data}):
+        parts = [part for part in data if set_name(part.name) == of]
+        level = "" if system == ORIGINAL else level_of(parts, system, config)
+        reason = f"{name}: not run: needs {judges.MEND}"
+        records += [
+            Record(metric=metric, value=None, system=system, set=of, level=level, details={"not_run": reason})
+            for metric in METRICS[name]
+        ]
+    return records
+
+
+def with_versions(records: Sequence[Record], versions: Mapping[str, str | None]) -> list[Record]:
+    """The records, each with its judge's package and version among its details."""
+    judge_of = {metric: name for name, metrics in METRICS.items() for metric in metrics}
+    return [
+        dataclasses.replace(found, details={**found.details, "judge": versions[judge_of[found.metric]]})
+        for found in records
+    ]
