@@ -50,6 +50,40 @@ def test_utility_table() -> None:
     assert any("among 28.5 equally likely words" in note for note in table.notes)
 
 
+def judged(metric: str, system: str, group: str, value: float | None, attacker: str = "", **details: object) -> Record:
+    level = "" if system == "original" else "spk"
+    return Record(metric, value, "", system, attacker, "test", group, level, n=40, details=details)
+
+
+JUDGED = [
+    judged("resemblyzer_eer", "original", "f", 11.0, "original", judge="resemblyzer 0.1.4"),
+    judged("resemblyzer_eer", "vq", "f", 44.0, "ignorant", judge="resemblyzer 0.1.4"),
+    judged("resemblyzer_eer", "vq", "f", 30.04, "lazy-informed", judge="resemblyzer 0.1.4"),
+    judged("dnsmos_ovrl", "original", "all", 3.126),
+    judged("dnsmos_ovrl", "original", "f", 3.2),
+    judged("pocketsphinx_wer", "original", "all", None, not_run="pocketsphinx: not run: needs pip install"),
+]
+
+
+def test_judges_table() -> None:
+    table = tables.judges_table([*RECORDS, *JUDGED], "test")
+    assert table.rows == [
+        ["original", "all", "", "", "", "not run", "not run", "not run", "3.13"],
+        ["original", "female", "11.0", "", "", "not run", "not run", "not run", "3.20"],
+        ["vq", "all", "", "", "", "not run", "not run", "not run", "not run"],
+        ["vq", "female", "", "44.0", "30.0", "not run", "not run", "not run", "not run"],
+    ]
+    assert "pocketsphinx: not run: needs pip install" in table.notes
+    assert "resemblyzer 0.1.4: each figure on 40 trials." in table.notes
+    pages = tables.console_page([*RECORDS, *JUDGED], [])
+    assert "Independent judges (test)" in pages and "Independent judges" not in tables.console_page(RECORDS, [])
+
+
+def test_judges_table_of_judges_that_are_all_absent() -> None:
+    table = tables.judges_table(JUDGED[-1:], "test")
+    assert table.rows == [["original", "all", "not run", "", "", *["not run"] * 4]] and len(table.notes) == 1
+
+
 def test_text_is_aligned_and_names_a_system_once() -> None:
     text = tables.as_text(tables.privacy_table(RECORDS, "test"))
     lines = [line for line in text.split("\n") if "[" in line]

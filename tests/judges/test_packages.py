@@ -1,0 +1,60 @@
+"""The judges as they are, on synthetic sounds: shapes, ranges, silence, and that what came before does not matter.
+
+Left out where the packages are not installed (`pip install '.[judges]'`), as in CI.
+"""
+
+import numpy as np
+import pytest
+
+from pseudovox import judges
+
+
+def vowel(pitch: float, seconds: float = 1.0) -> np.ndarray:
+    """Harmonics with two formants: enough like a voice to be taken for one."""
+    time = np.arange(round(seconds * 16000)) / 16000
+    orders = np.arange(1, int(4000 / pitch))
+    weights = sum(np.exp(-(((orders * pitch - formant) / 150) ** 2)) for formant in (700, 1200))
+    tone = (weights[:, None] * np.sin(2 * np.pi * orders[:, None] * pitch * time)).sum(0)
+    return (0.3 * tone / np.abs(tone).max()).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=list(judges.JUDGES))
+def judge(request: pytest.FixtureRequest) -> tuple[str, judges.Judge]:
+    for module in judges.JUDGES[request.param].modules:
+        pytest.importorskip(module)
+    return request.param, judges.JudgeWorker(request.param).judge
+
+
+def test_order_does_not_matter_and_silence_is_no_error(judge: tuple[str, judges.Judge]) -> None:
+    name, hear = judge
+    sounds = [vowel(120), np.zeros(16000, np.float32), vowel(200, 0.7), np.zeros(100, np.float32), vowel(120)]
+    found = [hear(sound) for sound in sounds]
+    assert all(array.dtype == np.float32 and array.ndim == 1 and np.isfinite(array).all() for array in found)
+    assert np.array_equal(found[0], found[4])
+    if name == "resemblyzer":
+        assert [len(array) for array in found] == [256] * 5 and not found[1].any()
+        assert np.linalg.norm(found[0]) == pytest.approx(1, abs=1e-5)
+    if name == "dnsmos":
+        assert all(len(array) == 4 and 0.5 < array.min() and array.max() < 5.2 for array in found)
+
+
+def test_words_come_back_from_a_judgement() -> None:
+    from pseudovox.judges.pocketsphinx import words
+
+    assert words(np.array([-1.0, *"naïve word".encode()], np.float32)) == "naïve word"
+    assert words(np.array([0.0], np.float32)) == ""
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: None if module == "onnxruntime" else object())
+    assert judges.missing("dnsmos") == ["onnxruntime"] and judges.missing("resemblyzer") == []
+    assert judges.installed(["dnsmos"]) == {"dnsmos": None}
+
+
+def test_figures_are_current_unless_a_judge_has_come_or_changed(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    assert not judges.is_current(tmp_path, {"dnsmos": None})
+    judges.write_installed(tmp_path, {"dnsmos": None, "resemblyzer": "resemblyzer 1"})
+    assert judges.is_current(tmp_path, {"dnsmos": None, "resemblyzer": "resemblyzer 1"})
+    assert judges.is_current(tmp_path, {"dnsmos": None, "resemblyzer": None}), "figures stay when a package goes"
+    assert not judges.is_current(tmp_path, {"dnsmos": "speechmos 1", "resemblyzer": "resemblyzer 1"})
+    assert not judges.is_current(tmp_path, {"dnsmos": None, "resemblyzer": "resemblyzer 2"})
