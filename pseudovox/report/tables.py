@@ -100,23 +100,23 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     judged = [record for record in records if record.metric in _JUDGED]
     valued = [record for record in judged if "not_run" not in record.details]
     found = {(r.system, r.level, r.group, r.metric, ATTACKERS.get(r.attacker, "")): r for r in valued}
-    eers = {(metric, code) for *_, metric, code in found if code}
+    tried = {group for _, _, group, _, code in found if code}  # a list of trials may hold one gender
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(judged) if pair[0] != ORIGINAL)]:
         for group in _groups(valued):
             cells = []
             for metric, code in _JUDGE_COLUMNS:
-                # Each EER belongs to original or to anonymized speech; a list of trials holds one gender.
-                other = bool(code) and ((code == "OO") != (system == ORIGINAL) or (group == "all" and bool(eers)))
+                # Each EER belongs to original or to anonymized speech.
+                other = code and ((code == "OO") != (system == ORIGINAL) or (tried and group not in tried))
                 decimals = 2 if metric.startswith("dnsmos") else 1
                 cells.append("" if other else _cell(found.get((system, level, group, metric, code)), decimals))
             rows.append([_system_name(system, level), _group_name(group), *cells])
     return Table(
         f"Independent judges ({name}): models that nobody trained here",
         "Nothing here was tuned to please them, and they know nothing of anonymization. resemblyzer compares voices: "
-        "its EER is read as above, but it is a weaker attacker than those (OO: both recordings original, OA: one "
-        "anonymized, AA: both). pocketsphinx writes down words: WER, lower = better understood. DNSMOS guesses how "
-        "listeners would rate the speech (SIG), the background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent. "
+        "its EER is read as above (OO: both recordings original, OA: one anonymized, AA: both). pocketsphinx writes "
+        "down words: WER, lower = better understood. DNSMOS guesses how listeners would rate the speech (SIG), the "
+        "background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent. "
         "Compare with the row of the original, not between judges: what a judge makes of the original is how far it "
         "can be trusted on such speech.",
         ["system", "speakers", "EER OO", "EER OA", "EER AA", "WER", "SIG", "BAK", "OVRL"],
