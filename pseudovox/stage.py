@@ -31,7 +31,7 @@ from typing import Any
 from pseudovox import __version__
 from pseudovox import config as configuration
 from pseudovox.datadir import write_atomic
-from pseudovox.digests import MARKER, differing_keys, digest_of, digest_path, read_marker
+from pseudovox.digests import MARKER, differing_keys, digest_file, digest_of, digest_path, read_marker
 from pseudovox.errors import DataError, PseudovoxError, UsageError
 
 log = logging.getLogger("pseudovox")
@@ -64,6 +64,7 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
     """
     args = made.parse_args(argv)
     args.step = Path(made.prog).stem
+    args.script = _own_script(run)
     _console(args.verbose)
     try:
         config = configuration.load(args.config, args.set)
@@ -168,6 +169,8 @@ def output(
     }
     if seeded:
         made_from["seed"] = args.seed
+    if getattr(args, "script", None):
+        made_from["script"] = args.script
     digest = digest_of(made_from)
     final.parent.mkdir(parents=True, exist_ok=True)
     with _lock(final):
@@ -236,6 +239,13 @@ def commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return done.stdout.strip() or "unknown"
+
+
+def _own_script(run: Callable[..., Any]) -> str | None:
+    """The digest of a step's script that is not one of ours: a user edits it, and its output is then made anew."""
+    path = Path(run.__code__.co_filename)
+    ours = path.parent in (configuration.ROOT / "steps", configuration.ROOT / "local")
+    return None if ours or not path.is_file() else digest_file(path)
 
 
 def _plain(settings: Any) -> Any:
