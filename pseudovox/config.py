@@ -1,7 +1,9 @@
 """Configuration: dataclass schemas of every section, and how the layers are merged.
 
-    conf/default.yaml < named blocks (conf/<block>/<name>.yaml) < recipes/<name>/recipe.yaml
-        < recipes/<name>/size/<size>.yaml < conf/system/<system>.yaml < --set key=value
+    conf/default.yaml < named blocks (conf/<block>/<name>.yaml) < the recipe's base < recipes/<name>/recipe.yaml
+        < recipes/<name>/size/<size>.yaml (the base's, the recipe's) < <system>.yaml < --set key=value
+
+where a system is recipes/<name>/system/<system>.yaml, or else conf/system/<system>.yaml.
 
 The schema is this file; an unknown key is an error that offers the nearest valid one. A step's settings are one
 section, and the digest that decides whether it must run again covers that section alone. A value is what is written:
@@ -320,6 +322,7 @@ class Config:
     """The whole configuration."""
 
     seed: int = 1
+    base: str = ""  # a recipe that this one builds on: its recipe.yaml and sizes lie below this one's
     size: str = ""  # a size the recipe comes in: recipes/<recipe>/size/<size>.yaml is merged over it
     models: str = ""  # where the models lie, if not in exp/<recipe>/models (a recipe that trains none)
     systems: list[str] = field(default_factory=list)
@@ -365,31 +368,22 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
             a path (with `/`, `..`, spaces); a command of stage 0 that is no script of the tree.
     """
     overrides = list(overrides)
-    check_name(recipe, "--recipe")
-    recipe_file = ROOT / "recipes" / recipe / "recipe.yaml"
-    if not recipe_file.is_file():
-        known = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml"))
-        raise UsageError(
-            f"no recipe {recipe!r} (recipes/{recipe}/recipe.yaml is missing); there are: {', '.join(known)}"
-        )
-    asked = merge([ROOT / "conf/default.yaml", recipe_file], overrides)
+    recipe_files = [_recipe_file(recipe, "--recipe")]
+    base = merge([ROOT / "conf/default.yaml", *recipe_files], overrides).base
+    if base:
+        recipe_files.insert(0, _recipe_file(base, "base"))
+        if merge(recipe_files[:1]).base:
+            raise UsageError(f"recipe {recipe}: its base {base} has a base itself; name that one, or copy")
+    asked = merge([ROOT / "conf/default.yaml", *recipe_files], overrides)
     blocks = [block_file(block, name) for block, name in asked.use.items()]
-    layers = [ROOT / "conf/default.yaml", *blocks, recipe_file]
-    if asked.size:
-        check_name(asked.size, "size")
-        size_file = recipe_file.parent / "size" / f"{asked.size}.yaml"
-        if not size_file.is_file():
-            known = sorted(path.stem for path in size_file.parent.glob("*.yaml"))
-            raise UsageError(f"recipe {recipe} has no size {asked.size!r}; there are: {', '.join(known) or 'none'}")
-        layers.append(size_file)
-    if system is not None:
-        if system in _RESERVED:
-            raise UsageError(f"a system cannot be called {system!r}: exp/<recipe>/{system} holds something else")
-        layers.append(block_file("system", system))
+    layers = [ROOT / "conf/default.yaml", *blocks, *recipe_files, *_size_files(recipe, recipe_files, asked.size)]
     found = merge(layers, overrides)
     if system is not None:
+        path = _system_file(recipe, system)
+        steps_of_recipe = found.steps
+        found = merge([*layers, path], overrides)
         found.system.name = system
-        _check_steps_of_system(recipe, layers[:-1], system, overrides)
+        _check_steps_of_system(steps_of_recipe, found.steps, path)
     _check_names(found)
     _check_scripts(found)
     return found
@@ -405,6 +399,42 @@ def block_file(block: str, name: str) -> Path:
         raise UsageError(
             f"no {block} called {name!r} (no {path.relative_to(ROOT)}); there are: {', '.join(known) or 'none'}"
         )
+    return path
+
+
+def _recipe_file(recipe: str, where: str) -> Path:
+    check_name(recipe, where)
+    path = ROOT / "recipes" / recipe / "recipe.yaml"
+    if not path.is_file():
+        known = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml"))
+        raise UsageError(
+            f"no recipe {recipe!r} (recipes/{recipe}/recipe.yaml is missing); there are: {', '.join(known)}"
+        )
+    return path
+
+
+def _size_files(recipe: str, recipe_files: list[Path], size: str) -> list[Path]:
+    if not size:
+        return []
+    check_name(size, "size")
+    found = [path for file in recipe_files if (path := file.parent / "size" / f"{size}.yaml").is_file()]
+    if not found:
+        known = sorted({path.stem for file in recipe_files for path in file.parent.glob("size/*.yaml")})
+        raise UsageError(f"recipe {recipe} has no size {size!r}; there are: {', '.join(known) or 'none'}")
+    return found
+
+
+def _system_file(recipe: str, system: str) -> Path:
+    check_name(system, "system")
+    if system in _RESERVED:
+        raise UsageError(f"a system cannot be called {system!r}: exp/<recipe>/{system} holds something else")
+    own = ROOT / "recipes" / recipe / "system" / f"{system}.yaml"
+    if own.is_file():
+        return own
+    path = ROOT / "conf/system" / f"{system}.yaml"
+    if not path.is_file():
+        known = sorted(file.stem for folder in (own.parent, path.parent) for file in folder.glob("*.yaml"))
+        raise UsageError(f"no system called {system!r} (no conf/system/{system}.yaml); there are: {', '.join(known)}")
     return path
 
 
@@ -498,13 +528,12 @@ def check_script(script: str, where: str, *folders: str) -> None:
         raise UsageError(f"{where}: {script!r}: expected a Python script, *.py")
 
 
-def _check_steps_of_system(recipe: str, layers: list[Path], system: str, overrides: list[str]) -> None:
+def _check_steps_of_system(of_recipe: dict[str, str], of_system: dict[str, str], path: Path) -> None:
     """A system may replace the steps that are its own; another one runs once for all systems."""
-    of_recipe = merge(layers, overrides).steps
-    for key, script in merge([*layers, block_file("system", system)], overrides).steps.items():
+    for key, script in of_system.items():
         if key in STEPS and key not in STEPS_OF_SYSTEMS and of_recipe.get(key) != script:
             raise UsageError(
-                f"conf/system/{system}.yaml: steps.{key}: that stage is the same for all systems, which have "
+                f"{path}: steps.{key}: that step runs once for all systems, which have "
                 f"{', '.join(STEPS_OF_SYSTEMS)} of their own",
-                f"put it into recipes/{recipe}/recipe.yaml",
+                "put it into recipe.yaml",
             )

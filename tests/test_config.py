@@ -175,7 +175,7 @@ def test_system_replaces_its_own_steps_alone(tmp_path: Path, monkeypatch: pytest
     path.write_text("steps: {sample: steps/score_wer.py}\n")
     assert configuration.compose("mini", "other", ["data.prepare=[]"]).steps == {"sample": "steps/score_wer.py"}
     path.write_text("steps: {embed: steps/score_wer.py}\n")
-    with pytest.raises(UsageError, match=r"other.yaml: steps.embed: that stage is the same for all systems"):
+    with pytest.raises(UsageError, match=r"other.yaml: steps.embed: that step runs once for all systems"):
         configuration.compose("mini", "other", ["data.prepare=[]"])
     with pytest.raises(UsageError, match="a system cannot be called 'original'"):
         configuration.compose("mini", "original")
