@@ -15,11 +15,11 @@ stage_number() {
 
 # check_setup: ./run.sh --check, with the environment's Python, or, before there is one, whatever python3 there is.
 check_setup() {
-  local python=${PSEUDOVOX_PYTHON:-.venv/bin/python}
-  [ -x "$python" ] || [ -n "${PSEUDOVOX_PYTHON:-}" ] || python=${BASE_PYTHON:-python3}
-  command -v "$python" >/dev/null || die "there is no Python at '$python'${PSEUDOVOX_PYTHON:+ (PSEUDOVOX_PYTHON)}" \
+  local interpreter=${PSEUDOVOX_PYTHON:-.venv/bin/python}
+  [ -x "$interpreter" ] || [ -n "${PSEUDOVOX_PYTHON:-}" ] || interpreter=${BASE_PYTHON:-python3}
+  command -v "$interpreter" >/dev/null || die "there is no Python at '$interpreter'${PSEUDOVOX_PYTHON:+ (PSEUDOVOX_PYTHON)}" \
     "  mend: install Python 3.10 or later (Debian, Ubuntu: apt-get install python3 python3-venv)"
-  exec env PYTHONUTF8=1 "$python" utils/check_setup.py --recipe "$recipe" --system "$system" --data-dir "$data" \
+  exec env PYTHONUTF8=1 "$interpreter" utils/check_setup.py --recipe "$recipe" --system "$system" --data-dir "$data" \
     --exp-dir "$exp" "${settings[@]}"
 }
 
