@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,7 @@ class Promise:
 _MODEL = Promise({"model.json": FILE, "weights.safetensors": FILE}, by_set=False)
 _RESULTS = Promise({"results.json": FILE}, by_set=False)
 PROMISES: dict[str, Promise] = {
+    "data": Promise({}),
     "xvector": _MODEL,
     "bottleneck": _MODEL,
     "synthesizer": _MODEL,
@@ -99,25 +100,32 @@ class Trial:
 
     Args:
         script: the script; anywhere.
-        key: of configuration section `steps`, e.g. "sample".
+        key: of configuration section `steps`, e.g. "sample"; or "data", for a script that makes data dirs.
         folder: an empty folder to work in.
+        words: of "data" alone: the script's arguments, as in data.prepare; DATA stands for the folder of the data dirs.
 
     Raises:
         UsageError: no such script, or a step that cannot be tried.
     """
 
-    def __init__(self, script: Path, key: str, folder: Path) -> None:
+    def __init__(self, script: Path, key: str, folder: Path, words: Sequence[str] = ()) -> None:
         self.script, self.key, self.folder = script.resolve(), key, folder
+        self.words = [str(Path(word).resolve()) if Path(word).exists() else word for word in words]
         if not self.script.is_file():
             raise UsageError(f"{script}: no such script")
         if key not in PROMISES:
             known = ", ".join(PROMISES)
             why = {
-                "data": "stage data runs commands of data.prepare; utils/validate_data_dir.py checks what they make",
                 "report": "stage report only shows what the others measured, anew each time",
             }.get(key, f"expected one of {known}")
             raise UsageError(f"{key!r} cannot be checked: {why}")
+        if (key == "data") != bool(words):
+            raise UsageError(
+                "the script's own arguments are to be given for stage data, and for no other",
+                "utils/check_step.py local/prepare_mini.py data --size smoke DATA",
+            )
         self.promise = PROMISES[key]
+        self.made_dirs: list[str] = []  # of stage data: the data dirs that the first run made
         self.arguments = self._arguments()
         config = configuration.compose("mini", overrides=bench.OVERRIDES)
         of_system = configuration.compose("mini", bench.SYSTEM, bench.OVERRIDES)
@@ -125,11 +133,17 @@ class Trial:
             path = folder / "bench/exp" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(configuration.to_yaml(its), encoding="utf-8")
+        if key == "data":
+            self.made, self.data = [], []
+            return
         self.made = bench.make(folder / "bench", self.arguments, of_system, anonymized=key == "utility")
         self.data = [DataDir.load(path) for path in self._data_dirs(folder / "bench")]
 
     def _arguments(self) -> list[str]:
         """What run.sh gives the step, from its own dry run."""
+        if self.key == "data":
+            words = [f"data{word[4:]}" if word.startswith("DATA") else word for word in self.words]
+            return [*words, "--config", "exp/config.yaml", "--nj", "1"]
         step, stages = configuration.STEPS[self.key]
         command = [
             str(configuration.ROOT / "run.sh"), "--dry-run", "--recipe", "mini", "--system", bench.SYSTEM,
@@ -150,6 +164,8 @@ class Trial:
     @property
     def outputs(self) -> list[str]:
         """The folders that the step is to make, below the working directory."""
+        if self.key == "data":
+            return self.made_dirs
         out = self.arguments[-1]
         if not self.promise.by_set:
             return [out]
@@ -211,6 +227,8 @@ class Trial:
             told("runs on the command line of run.sh", [f"ends with exit code {code}; it printed:\n{_tail(printed)}"])
             return count
         told(f"runs on the command line of run.sh ({time.monotonic() - started:.1f} s)", [])
+        if self.key == "data":
+            self.made_dirs = sorted(str(path.relative_to(where)) for path in where.glob("data/*") if path.is_dir())
         told("every utterance, sorted, as the next stages read it", self._outputs(where))
         told("input untouched, nothing written elsewhere or left behind", self._elsewhere(where, before))
         first = self._contents(where)
@@ -219,9 +237,10 @@ class Trial:
                 ("the same bytes with --nj 2", lambda: self._same("nj", self._option("--nj", "2"), first)),
                 ("a second run does nothing", lambda: self._again(where)),
                 ("killed (kill -9) and run again: the same bytes", lambda: self._killed(first)),
-                ("bad data: exit code 3, the file named, no traceback", self._bad),
             ]
-            if self._other_order() != self.arguments and self.promise.by_set:
+            if self.data:
+                later.append(("bad data: exit code 3, the file named, no traceback", self._bad))
+            if self.data and self.promise.by_set and self._other_order() != self.arguments:
                 order = ("the same bytes whatever the order of data dirs", self._other_order())
                 later.insert(1, (order[0], lambda: self._same("order", order[1], first)))
             if self.made:
@@ -262,7 +281,7 @@ class Trial:
         return [] if code == 2 else [f"exit code {code}: are the shared options those of pseudovox.stage.parser?"]
 
     def _outputs(self, where: Path) -> list[str]:
-        found = []
+        found = [] if self.outputs else ["no data dir was made below DATA"]
         for output in self.outputs:
             if not (where / output).is_dir():
                 found.append(f"{output}: was not made")
@@ -270,7 +289,10 @@ class Trial:
                 found.append(
                     f"{output}/{MARKER}: no marker, so nobody knows whether the output is whole (stage.output)"
                 )
-        if self.promise.by_set:
+        if self.key == "data":
+            with _inside(where):
+                found += [breach for output in self.outputs for breach in _new_data_dir(Path(output))]
+        elif self.promise.by_set:
             for part in self.data:
                 folder = f"{self.arguments[-1]}/{part.name}{self.promise.suffix}"
                 if (where / folder).is_dir():
@@ -373,7 +395,7 @@ class Trial:
         process = self._start(where, self.arguments, hash_seed=3)
         deadline = time.monotonic() + _TIMEOUT
         while process.poll() is None and time.monotonic() < deadline:
-            if any(name.endswith(("k", "p", "v", "n", "s")) for name in set(_names(where)) - before):
+            if any(not name.endswith(".lock") for name in set(_names(where)) - before):
                 break  # it has begun to write
             time.sleep(0.005)
         with contextlib.suppress(ProcessLookupError):
@@ -448,6 +470,15 @@ def _data_dir(folder: Path, part: DataDir) -> list[str]:
     except PseudovoxError as error:
         return [f"no valid data dir: {error.message}"]
     return found
+
+
+def _new_data_dir(folder: Path) -> list[str]:
+    try:
+        data = DataDir.load(folder)
+    except PseudovoxError as error:
+        return [f"no valid data dir: {error.message}"]
+    unsorted = [name for name, table in data.tables.items() if list(table) != bytewise(table)]
+    return [f"{folder}/{name}: not in bytewise order (DataDir.write sorts)" for name in unsorted]
 
 
 @contextlib.contextmanager

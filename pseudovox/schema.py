@@ -152,6 +152,8 @@ def _plain_text(text: str, where: str, key: str) -> None:
             f"{where}: {key} holds '${{': nothing is put in for it, so that no file reads the environment",
             "write the value itself",
         )
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # how Python hands over bytes that are no text
+        raise UsageError(f"{where.encode(errors='replace').decode()}: {key} is not utf-8", "rename what it names")
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
         raise UsageError(f"{where}: {key} holds a line break or another control character: {text[:40]!r}")
 

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pseudovox import config as configuration
 from pseudovox import yamltext
@@ -118,6 +120,39 @@ def test_file_that_is_no_text(tmp_path: Path) -> None:
                           (Path("/dev/zero"), "no such configuration file")):  # fmt: skip
         with pytest.raises(UsageError, match=message):
             configuration.load(path)
+
+
+DAMAGE = st.sampled_from(
+    [*"{}[]:,&*!|>%@`\"'#-? \t\n\0", "  ", "\n  ", "${", "<<: ", "- ", "key: ", "~", "9" * 400, "\ud7ff", "\u2028"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), DAMAGE), min_size=1, max_size=4))
+def test_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, damage: list) -> None:
+    text = (ROOT / "recipes/mini/recipe.yaml").read_text()
+    for place, length, put in damage:
+        start = round(place * len(text))
+        text = text[:start] + put + text[start + length :]
+    path = tmp_path_factory.getbasetemp() / "damaged.yaml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        config = configuration.load(path)
+    except UsageError as error:
+        assert str(error).startswith(str(path)) and "Traceback" not in str(error)
+        return
+    assert yamltext.parse(configuration.to_yaml(config), "")[0] == asdict(config)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(["data.folder", "models", "levels.sets.x"]), st.text(max_size=30))
+def test_any_text_can_be_set_or_is_refused(key: str, text: str) -> None:
+    try:
+        config = configuration.load(None, [f"{key}={text}"])
+    except UsageError:
+        assert "${" in text or any(ord(letter) < 32 or ord(letter) == 127 for letter in text)
+        return
+    assert text in (config.data.folder, config.models, config.levels.sets.get("x"))
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "../x", "a b", "", "-x", ".x", "a;b", "$(x)", "a*"])

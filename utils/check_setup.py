@@ -182,6 +182,9 @@ def torch_line() -> tuple[str, ...]:
         return MISSING, "torch", f"cannot be imported: {reason[:120]}", f"rm -r .venv, then {INSTALL}"
     if torch.cuda.is_available():
         return OK, "torch", f"{torch.__version__}, uses CUDA on {torch.cuda.get_device_name(0)}"
+    if gpu()[0] == OK:
+        driver = "a driver for CUDA 13, or in .venv the torch of an older CUDA (pytorch.org)"
+        return NOTE, "torch", f"{torch.__version__}, on the CPU: it cannot use the GPU that is there", driver
     return OK, "torch", f"{torch.__version__}, on the CPU"
 
 

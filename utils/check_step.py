@@ -6,12 +6,15 @@ run.sh would give it, on a made corpus of some 40 utterances and, where it needs
 seconds (a training step: a minute or two). It runs some ten times: with one job and two, with the data dirs in
 another order, killed and run again, on bad data. What is promised stands in recipes/README.md.
 
-Reads   the script; <stage>, a key of section `steps`: the name of the stage, or of one of its further steps.
+Reads   the script; <stage>, a key of section `steps`: the name of the stage, or of one of its further steps. For stage
+        data, the script's own arguments follow, as they stand in data.prepare: DATA is the folder of the data dirs.
 Writes  nothing (a temporary folder, which --keep DIR keeps).
 
 Exit code 0: everything holds; 3: breaches, which are listed.
 
-Example: utils/check_step.py recipes/example_swap/steps/sample_uniform.py sample
+Examples
+    utils/check_step.py recipes/example_swap/steps/sample_uniform.py sample
+    utils/check_step.py local/prepare_mini.py data --size smoke DATA
 """
 
 import argparse
@@ -29,13 +32,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("script", type=Path)
     parser.add_argument("stage", help="a key of section steps, e.g. sample")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="stage data: the script's arguments")
     args = parser.parse_args(argv)
     try:
         if args.keep:
             args.keep.mkdir(parents=True)
-            return _check(args.script, args.stage, args.keep.resolve())
+            return _check(args, args.keep.resolve())
         with tempfile.TemporaryDirectory(prefix="check_step.") as folder:
-            return _check(args.script, args.stage, Path(folder))
+            return _check(args, Path(folder))
     except FileExistsError:
         print(f"check_step.py: {args.keep}: exists already; give a new folder", file=sys.stderr)
         return 2
@@ -49,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _check(script: Path, key: str, folder: Path) -> int:
+def _check(args: argparse.Namespace, folder: Path) -> int:
     from pseudovox.contract import Trial
 
     def tell(title: str, breaches: list[str]) -> None:
@@ -57,11 +61,11 @@ def _check(script: Path, key: str, folder: Path) -> int:
         for breach in breaches:
             print(f"    - {breach}", flush=True)
 
-    breaches = Trial(script, key, folder).check(tell)
+    breaches = Trial(args.script, args.stage, folder, args.words).check(tell)
     if breaches:
-        print(f"{script} in the place of {key}: {breaches} breaches", flush=True)
+        print(f"{args.script} in the place of {args.stage}: {breaches} breaches", flush=True)
         return 3
-    print(f"{script} can take the place of {key}")
+    print(f"{args.script} can take the place of {args.stage}")
     return 0
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -82,13 +82,20 @@ def test_environment(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 def test_broken_torch_is_no_traceback(monkeypatch: pytest.MonkeyPatch, setup: ModuleType) -> None:
-    fresh = importlib.util.spec_from_file_location("fresh", ROOT / "utils/check_setup.py")
-    assert fresh and fresh.loader
-    module = importlib.util.module_from_spec(fresh)
-    fresh.loader.exec_module(module)
+    monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "torch", None)
-    status, _, found, mend = module.torch_line()
+    status, _, found, mend = setup.torch_line()
     assert status == "MISSING" and "cannot be imported: ModuleNotFoundError" in found and "rm -r .venv" in mend
+
+
+def test_gpu_that_torch_cannot_use(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(setup, "gpu", lambda: ("ok", "GPU", "an old one"))
+    monkeypatch.setitem(sys.modules, "torchaudio", ModuleType("torchaudio"))
+    torch = ModuleType("torch")
+    torch.__version__, torch.cuda = "2.11.0", SimpleNamespace(is_available=lambda: False)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert setup.torch_line()[:3] == ("note", "torch", "2.11.0, on the CPU: it cannot use the GPU that is there")
 
 
 def test_gpu(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
