@@ -31,7 +31,7 @@ from typing import Any
 from pseudovox import __version__
 from pseudovox import config as configuration
 from pseudovox.datadir import write_atomic
-from pseudovox.digests import MARKER, differing_keys, digest_file, digest_of, digest_path, read_marker
+from pseudovox.digests import MARKER, differing_keys, digest_of, digest_path, read_marker
 from pseudovox.errors import DataError, PseudovoxError, UsageError
 
 log = logging.getLogger("pseudovox")
@@ -64,12 +64,12 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
     """
     args = made.parse_args(argv)
     args.step = Path(made.prog).stem
-    args.script = _own_script(run)
     _console(args.verbose)
     try:
         config = configuration.load(args.config, args.set)
         args.seed = config.seed = config.seed if args.seed is None else args.seed
         args.nj = args.nj or len(os.sched_getaffinity(0))
+        args.script = _own_script(run)
         if args.nj < 1 or args.limit < 0:
             raise UsageError("--nj and --limit must be positive")
         run(args, config)
@@ -245,7 +245,7 @@ def _own_script(run: Callable[..., Any]) -> str | None:
     """The digest of a step's script that is not one of ours: a user edits it, and its output is then made anew."""
     path = Path(run.__code__.co_filename)
     ours = path.parent in (configuration.ROOT / "steps", configuration.ROOT / "local")
-    return None if ours or not path.is_file() else digest_file(path)
+    return None if ours or not path.is_file() else digest_path(path)
 
 
 def _plain(settings: Any) -> Any:

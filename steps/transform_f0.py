@@ -24,7 +24,6 @@ from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
 from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,6 +40,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     for part in data:
         read_scp(args.f0 / part.name / "f0.scp")
         if not (args.pseudo / part.name).is_dir():  # else F0 would stay the speaker's own without a word
+            from pseudovox.errors import DataError
+
             raise DataError(f"{args.pseudo / part.name}: no pseudo-speakers here", "./run.sh --stage sample")
     from pseudovox import f0
 

@@ -61,6 +61,7 @@ def test_stage_by_name_and_number_are_the_same() -> None:
         (["--set", "steps.sample=../x.py"], "expected a script of the checkout"),
         (["--set", "data.folder=${oc.env:HOME}"], "reads the environment"),
         (["--set", "models=a\nsystems=b"], "line break"),
+        (["--set", "models=caf\udce9"], r"--set models=caf\?: models is not utf-8"),
         (["--set", "sets.train=[a b]"], "cannot be a name"),
         (["--recipe", "../mini"], "--recipe: '../mini' cannot be a name"),
         (["--system", "pca_gmm,../x"], "'../x' cannot be a name"),
