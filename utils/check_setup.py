@@ -4,7 +4,7 @@
 Lists machine (cores, memory, disk, GPU), environment (Python, torch and the packages against constraints.txt) and
 recipe (configuration, corpora, models): each line `ok`, `note` (works, worth knowing), `MISSING` or `WRONG`, with its
 mend.
-Runs with any Python 3.7 or later, before anything is installed, and changes nothing.
+Runs with any Python 3.7 or later, before anything is installed (PYTHONPATH=. then), and changes nothing.
 
 Exit code 0: the recipe can run; 2: its configuration is wrong; 4: something that it needs is missing.
 
@@ -14,19 +14,16 @@ Example: utils/check_setup.py --recipe own --set data.folder=/my/wavs
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import re
 import shutil
-import subprocess
+import signal
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-GIGABYTE = 1e9
+from pseudovox import machine
+from pseudovox.machine import GIGABYTE, INSTALL, MISSING, NOTE, OK, WRONG
+
 LEAST_DISK, LOW_DISK = 0.5, 5.0  # GB: below the first nothing runs, below the second a recipe may fill it
-OK, NOTE, MISSING, WRONG = "ok", "note", "MISSING", "WRONG"
-INSTALL = "utils/install.sh (./run.sh does it on its first run; PyTorch is a download of some GB)"
 
 
 class Report:
@@ -57,11 +54,11 @@ def main(argv: list[str] | None = None) -> int:
     exp = args.exp_dir or Path("exp") / args.recipe
     report = Report()
     report.head("machine")
-    machine(report, data, exp)
+    of_machine(report, data, exp)
     report.head("environment")
-    environment(report)
+    of_environment(report)
     report.head(f"recipe {args.recipe}")
-    wrong = recipe(report, args, data, exp)
+    wrong = of_recipe(report, args, data, exp)
     print()
     if wrong:
         print("the configuration is wrong; see above")
@@ -74,12 +71,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 # ---------------------------------------------------------------------- machine
-def machine(report: Report, data: Path, exp: Path) -> None:
+def of_machine(report: Report, data: Path, exp: Path) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     report.line(OK, "cores", f"{cores} (--nj 0 makes as many jobs)")
-    report.line(OK, "memory", memory())
+    report.line(OK, "memory", machine.memory())
     for name, folder in (("data", data), ("exp", exp)):
-        there = existing(folder)
+        there = machine.existing(folder)
         free = shutil.disk_usage(there).free / GIGABYTE
         status = MISSING if free < LEAST_DISK else NOTE if free < LOW_DISK else OK
         other = f"--{name}-dir: another folder, on a larger disk"
@@ -88,52 +85,20 @@ def machine(report: Report, data: Path, exp: Path) -> None:
             report.line(MISSING, f"disk, {name}", f"{there} is a file, not a folder", f"--{name}-dir: another folder")
         elif not os.access(there, os.W_OK):
             report.line(MISSING, f"disk, {name}", f"{there} cannot be written", f"--{name}-dir: a folder of yours")
-    report.line(*gpu())
-
-
-def memory() -> str:
-    try:
-        text = Path("/proc/meminfo").read_text()
-        total, free = (int(re.search(rf"{key}: +(\d+) kB", text)[1]) * 1024 for key in ("MemTotal", "MemAvailable"))
-    except (OSError, TypeError):
-        return "unknown"
-    with contextlib.suppress(OSError, ValueError):  # a container's limit; "max" where there is none
-        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return f"{min(free, total) / GIGABYTE:.1f} of {total / GIGABYTE:.1f} GB free"
-
-
-def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    folder = folder.absolute()
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder
-
-
-def gpu() -> tuple[str, str, str]:
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        shown = subprocess.run(query, capture_output=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return NOTE, "GPU", "none found (no nvidia-smi): everything runs on the CPU"
-    lines = [line.split(", ") for line in shown.stdout.decode(errors="replace").splitlines() if line.count(", ") == 2]
-    if shown.returncode or not lines:
-        return NOTE, "GPU", "none that works (nvidia-smi failed): everything runs on the CPU"
-    cards = "; ".join(f"{name}, {size}" for name, size, _ in lines)
-    return OK, "GPU", f"{cards} (driver {lines[0][2]})"
+    report.line(*machine.gpu())
 
 
 # ---------------------------------------------------------------------- environment
-def environment(report: Report) -> None:
+def of_environment(report: Report) -> None:
     version = ".".join(map(str, sys.version_info[:3]))
     status = OK if sys.version_info >= (3, 10) else MISSING
     newer = "install Python 3.10 or later, or BASE_PYTHON=/path/to/python3 ./run.sh"
     report.line(status, "python", f"{version} ({sys.executable})", "" if status == OK else newer)
-    pinned = constraints()
-    needed = dependencies()
+    pinned = machine.constraints()
+    needed = machine.dependencies()
     absent, other = [], []
     for package, wanted in sorted(pinned.items()):
-        found = installed(package)
+        found = machine.installed(package)
         if found is None:
             absent += [package] if package in needed else []
         elif found.split("+")[0] != wanted:  # torch's own builds are 2.11.0+cpu, 2.11.0+cu130
@@ -147,51 +112,12 @@ def environment(report: Report) -> None:
         report.line(NOTE, "packages", f"other versions than pinned: {', '.join(other)}", INSTALL)
     if not absent and not other:
         report.line(OK, "packages", f"{len(needed)} needed, all as constraints.txt pins them")
-    report.line(*torch_line())
-
-
-def constraints() -> dict[str, str]:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return dict(line.strip().split("==") for line in lines if "==" in line)
-
-
-def dependencies() -> set[str]:
-    """The packages that pyproject.toml names as needed."""
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    block = re.search(r"^dependencies = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
-    return set(re.findall(r'"([\w.-]+)', block[1])) if block else set()
-
-
-def installed(package: str) -> str | None:
-    try:
-        from importlib.metadata import PackageNotFoundError, version
-    except ImportError:  # Python 3.7
-        return None
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def torch_line() -> tuple[str, ...]:
-    try:
-        import torch
-        import torchaudio  # noqa: F401  # it loads only beside the torch that it was built for
-    except Exception as error:  # a broken installation raises anything
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        return MISSING, "torch", f"cannot be imported: {reason[:120]}", f"rm -r .venv, then {INSTALL}"
-    if torch.cuda.is_available():
-        return OK, "torch", f"{torch.__version__}, uses CUDA on {torch.cuda.get_device_name(0)}"
-    if gpu()[0] == OK:
-        driver = "a driver for CUDA 13, or in .venv the torch of an older CUDA (pytorch.org)"
-        return NOTE, "torch", f"{torch.__version__}, on the CPU: it cannot use the GPU that is there", driver
-    return OK, "torch", f"{torch.__version__}, on the CPU"
+    report.line(*machine.torch_line())
 
 
 # ---------------------------------------------------------------------- recipe
-def recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -> bool:
+def of_recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -> bool:
     """Lines on configuration, corpora and models; True if the configuration is wrong."""
-    sys.path.insert(0, str(ROOT))
     try:
         if sys.version_info < (3, 10):  # noqa: UP036  # whatever python3 there is, before the installation
             raise ImportError
@@ -258,4 +184,5 @@ def models(report: Report, config: object, systems: dict[str, object], exp: Path
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # | head
     sys.exit(main())

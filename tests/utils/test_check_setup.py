@@ -9,6 +9,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from pseudovox import machine
+
 ROOT = Path(__file__).resolve().parents[2]
 Printed = pytest.CaptureFixture[str]
 
@@ -20,7 +22,7 @@ def setup(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "torch_line", lambda: ("ok", "torch", "2.11.0, on the CPU"))
+    monkeypatch.setattr(machine, "torch_line", lambda: ("ok", "torch", "2.11.0, on the CPU"))
     return module
 
 
@@ -67,16 +69,16 @@ def test_wrong_configuration_and_folders(setup: ModuleType, tmp_path: Path, caps
 
 
 def test_environment(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
-    assert setup.dependencies() <= setup.constraints().keys() and "torch" in setup.dependencies()
-    known = setup.constraints()
+    assert machine.dependencies() <= machine.constraints().keys() and "torch" in machine.dependencies()
+    known = machine.constraints()
     monkeypatch.setattr(
-        setup, "installed", lambda name: {"jiwer": None, "torch": "2.11.0+cpu", "tqdm": "1.0"}.get(name, known[name])
+        machine, "installed", lambda name: {"jiwer": None, "torch": "2.11.0+cpu", "tqdm": "1.0"}.get(name, known[name])
     )
     assert setup.main([]) == 4
     shown = capsys.readouterr().out
     assert "MISSING  packages     not installed: jiwer\n" in shown and "mend: utils/install.sh" in shown
     assert f"note     packages     other versions than pinned: tqdm 1.0 (pinned: {known['tqdm']})\n" in shown
-    monkeypatch.setattr(setup, "installed", lambda name: None)
+    monkeypatch.setattr(machine, "installed", lambda name: None)
     assert setup.main([]) == 4
     assert "MISSING  packages     none: the environment is not made yet\n" in capsys.readouterr().out
 
@@ -84,18 +86,18 @@ def test_environment(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys:
 def test_broken_torch_is_no_traceback(monkeypatch: pytest.MonkeyPatch, setup: ModuleType) -> None:
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "torch", None)
-    status, _, found, mend = setup.torch_line()
+    status, _, found, mend = machine.torch_line()
     assert status == "MISSING" and "cannot be imported: ModuleNotFoundError" in found and "rm -r .venv" in mend
 
 
 def test_gpu_that_torch_cannot_use(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(setup, "gpu", lambda: ("ok", "GPU", "an old one"))
+    monkeypatch.setattr(machine, "gpu", lambda: ("ok", "GPU", "an old one"))
     monkeypatch.setitem(sys.modules, "torchaudio", ModuleType("torchaudio"))
     torch = ModuleType("torch")
     torch.__version__, torch.cuda = "2.11.0", SimpleNamespace(is_available=lambda: False)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch", torch)
-    assert setup.torch_line()[:3] == ("note", "torch", "2.11.0, on the CPU: it cannot use the GPU that is there")
+    assert machine.torch_line()[:3] == ("note", "torch", "2.11.0, on the CPU: it cannot use the GPU that is there")
 
 
 def test_gpu(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -103,8 +105,8 @@ def test_gpu(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     tool.write_text("#!/bin/sh\necho 'NVIDIA H200, 143771 MiB, 570.86.10'\n")
     tool.chmod(0o755)
-    assert setup.gpu() == ("ok", "GPU", "NVIDIA H200, 143771 MiB (driver 570.86.10)")
+    assert machine.gpu() == ("ok", "GPU", "NVIDIA H200, 143771 MiB (driver 570.86.10)")
     tool.write_text("#!/bin/sh\necho 'Failed to initialize NVML'; exit 9\n")
-    assert setup.gpu()[0] == "note"
+    assert machine.gpu()[0] == "note"
     monkeypatch.setenv("PATH", "")
-    assert "no nvidia-smi" in setup.gpu()[2]
+    assert "no nvidia-smi" in machine.gpu()[2]
