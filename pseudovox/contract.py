@@ -110,14 +110,14 @@ class Trial:
 
     def __init__(self, script: Path, key: str, folder: Path, words: Sequence[str] = ()) -> None:
         self.script, self.key, self.folder = script.resolve(), key, folder
-        self.words = [str(Path(word).resolve()) if Path(word).exists() else word for word in words]
+        # (The command runs elsewhere; a word without a slash may be a name.)
+        self.words = [str(Path(word).resolve()) if "/" in word and Path(word).exists() else word for word in words]
         if not self.script.is_file():
             raise UsageError(f"{script}: no such script")
         if key not in PROMISES:
-            known = ", ".join(PROMISES)
-            why = {
-                "report": "stage report only shows what the others measured, anew each time",
-            }.get(key, f"expected one of {known}")
+            why = f"expected one of {', '.join(PROMISES)}"
+            if key == "report":
+                why = "stage report only shows what the others measured, anew each time"
             raise UsageError(f"{key!r} cannot be checked: {why}")
         if (key == "data") != bool(words):
             raise UsageError(

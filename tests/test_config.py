@@ -216,6 +216,35 @@ def test_system_replaces_its_own_steps_alone(tmp_path: Path, monkeypatch: pytest
         configuration.compose("mini", "original")
 
 
+def test_recipe_builds_on_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("conf", "recipes", "local", "steps"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    monkeypatch.setattr(configuration, "ROOT", tmp_path)
+    mine = tmp_path / "recipes/mine"
+    (mine / "size").mkdir(parents=True)
+    (mine / "recipe.yaml").write_text("base: mini\nseed: 5\n")
+    mini, own = configuration.compose("mini"), configuration.compose("mine")
+    assert own.seed == 5 and own.sets == mini.sets and own.bottleneck == mini.bottleneck
+    smoke = configuration.compose("mine", None, ["size=smoke"])
+    assert smoke.xvector == configuration.compose("mini", None, ["size=smoke"]).xvector
+    (mine / "size/smoke.yaml").write_text("xvector: {embedding: 3}\n")
+    both = configuration.compose("mine", None, ["size=smoke"]).xvector
+    assert both.embedding == 3 and both.channels == smoke.xvector.channels
+    (mine / "system").mkdir()
+    (mine / "system/other.yaml").write_text("system: {description: of this recipe}\n")
+    assert configuration.compose("mine", "other").system.description == "of this recipe"
+    with pytest.raises(UsageError, match=r"no system called 'othr'.*there are: other, pca_gmm"):
+        configuration.compose("mine", "othr")
+    with pytest.raises(UsageError, match=r"recipe mine has no size 'tiny'; there are: smoke"):
+        configuration.compose("mine", None, ["size=tiny"])
+    (mine / "recipe.yaml").write_text("base: minni\n")
+    with pytest.raises(UsageError, match=r"no recipe 'minni'"):
+        configuration.compose("mine")
+    (mine / "recipe.yaml").write_text("base: example_swap\n")
+    with pytest.raises(UsageError, match="its base example_swap has a base itself"):
+        configuration.compose("mine")
+
+
 def test_table_of_steps_agrees_with_run_sh() -> None:
     source = (ROOT / "run.sh").read_text()
     for key, (step, stages) in configuration.STEPS.items():
