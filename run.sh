@@ -81,7 +81,7 @@ data=${data:-data/$recipe}
 exp=${exp:-exp/$recipe}
 for folder in "$data" "$exp"; do
   case $folder in
-    -* | *[[:space:]]* | *[*?[]*) die "'$folder' cannot be the name of a folder here: no spaces, no * ? [, no - in front" ;;
+    -* | *[[:space:]]* | *[*?[]*) die "'$folder' cannot be a folder here: no spaces, no * ? [, no - in front" ;;
   esac
 done
 [[ $nj =~ ^[0-9]+$ ]] || die "--nj $nj: expected a whole number, 0 for one job per core"

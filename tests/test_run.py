@@ -67,8 +67,8 @@ def test_stage_by_name_and_number_are_the_same() -> None:
         (["--system", "pca_gmm,../x"], "'../x' cannot be a name"),
         (["--system", "pca_gmm,"], "'' cannot be a name"),
         (["--nj", "two"], "--nj two: expected a whole number"),
-        (["--data-dir", "my data"], "'my data' cannot be the name of a folder here"),
-        (["--exp-dir", "exp/*"], "cannot be the name of a folder here"),
+        (["--data-dir", "my data"], "'my data' cannot be a folder here"),
+        (["--exp-dir", "exp/*"], "cannot be a folder here"),
         (["--seed", "x"], "seed must be a whole number"),
     ],
 )

@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check(args: argparse.Namespace, folder: Path) -> int:
-    from pseudovox.contract import Trial
+    from pseudovox.trial import Trial
 
     def tell(title: str, breaches: list[str]) -> None:
         print(f"{'BREACH' if breaches else 'ok    '}  {title}", flush=True)

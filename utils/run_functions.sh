@@ -17,9 +17,11 @@ stage_number() {
 check_setup() {
   local interpreter=${PSEUDOVOX_PYTHON:-.venv/bin/python}
   [ -x "$interpreter" ] || [ -n "${PSEUDOVOX_PYTHON:-}" ] || interpreter=${BASE_PYTHON:-python3}
-  command -v "$interpreter" >/dev/null || die "there is no Python at '$interpreter'${PSEUDOVOX_PYTHON:+ (PSEUDOVOX_PYTHON)}" \
-    "  mend: install Python 3.10 or later (Debian, Ubuntu: apt-get install python3 python3-venv)"
-  exec env PYTHONUTF8=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" "$interpreter" utils/check_setup.py --recipe "$recipe" --system "$system" --data-dir "$data" \
+  command -v "$interpreter" >/dev/null ||
+    die "there is no Python at '$interpreter'${PSEUDOVOX_PYTHON:+ (PSEUDOVOX_PYTHON)}" \
+      "  mend: install Python 3.10 or later (Debian, Ubuntu: apt-get install python3 python3-venv)"
+  export PYTHONUTF8=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+  exec "$interpreter" utils/check_setup.py --recipe "$recipe" --system "$system" --data-dir "$data" \
     --exp-dir "$exp" "${settings[@]}"
 }
 

@@ -11,6 +11,7 @@ import pytest
 from pseudovox import config as configuration
 from pseudovox import contract
 from pseudovox.audio import write_wav
+from pseudovox.trial import Trial
 
 ROOT = Path(__file__).resolve().parents[2]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -48,7 +49,7 @@ for folder in data:
 def check(script: Path, key: str, folder: Path) -> dict[str, list[str]]:
     """The breaches of every check."""
     found: dict[str, list[str]] = {}
-    trial = contract.Trial(script, key, folder)
+    trial = Trial(script, key, folder)
     count = trial.check(lambda title, breaches: found.update({title: breaches}))
     assert count == sum(map(len, found.values()))
     return found
@@ -67,9 +68,7 @@ def test_script_that_makes_data_dirs(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     script, words = ROOT / "local/prepare_folder.py", [str(tmp_path / "recordings"), "DATA"]
     found: dict[str, list[str]] = {}
-    assert contract.Trial(script, "data", tmp_path / "work", words).check(lambda *told: found.update([told])) == 0, (
-        found
-    )
+    assert Trial(script, "data", tmp_path / "work", words).check(lambda *told: found.update([told])) == 0, found
     assert len(found) == 8
 
 
