@@ -124,7 +124,7 @@ class Trial:
         environment = {**os.environ, "PYTHONPATH": str(configuration.ROOT), "PYTHONHASHSEED": str(hash_seed),
                        "PSEUDOVOX_CMD": "local"}  # fmt: skip
         return subprocess.Popen(
-            [sys.executable, str(self.script), *arguments], cwd=where, env=environment, text=True,
+            [sys.executable, str(self.script), *arguments], cwd=where, env=environment, text=True, errors="replace",
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
@@ -143,7 +143,7 @@ class Trial:
         return [*self.arguments[:place], value, *self.arguments[place + 1 :]]
 
     def _other_order(self) -> list[str]:
-        """The arguments with the data dirs turned round (pairs stay pairs); the same where there is but one."""
+        """The arguments with the data dirs turned round; the same where there is but one, or where they are pairs."""
         first = next(number for number, word in enumerate(self.arguments) if word.startswith("data/"))
         names = self.arguments[first:-1]
         return self.arguments if self.key == "asv" else [*self.arguments[:first], *names[::-1], self.arguments[-1]]
@@ -193,7 +193,10 @@ class Trial:
         return count
 
     def _help(self) -> list[str]:
-        documentation = ast.get_docstring(ast.parse(self.script.read_text(encoding="utf-8"))) or ""
+        try:
+            documentation = ast.get_docstring(ast.parse(self.script.read_bytes(), self.script.name)) or ""
+        except (SyntaxError, ValueError) as error:
+            return [f"not a Python script: {error}"]
         before = _cpu_seconds()
         shown = subprocess.run(
             [sys.executable, "-X", "importtime", str(self.script), "--help"], capture_output=True, text=True,

@@ -99,10 +99,12 @@ def test_naive_script_is_told_every_breach(tmp_path: Path, program: Program) -> 
 
 def test_script_that_fails_shows_what_it_printed(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text('"""A step. Example: x"""\nimport sys\nsys.exit("no such luck")\n')
-    (tmp_path / "work").mkdir()
     found = check(tmp_path / "broken.py", "sample", tmp_path / "work")
     [(_, [breach])] = [item for item in found.items() if item[0].startswith("runs")]
     assert "ends with exit code 1" in breach and "| no such luck" in breach
+    (tmp_path / "broken.py").write_text("def run(:\n")
+    found = check(tmp_path / "broken.py", "sample", tmp_path / "other")
+    assert found["--help is the manual, and quick"] == ["not a Python script: invalid syntax (broken.py, line 1)"]
 
 
 @pytest.mark.parametrize(
