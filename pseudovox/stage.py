@@ -69,6 +69,7 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
         config = configuration.load(args.config, args.set)
         args.seed = config.seed = config.seed if args.seed is None else args.seed
         args.nj = args.nj or len(os.sched_getaffinity(0))
+        args.script = _own_script(run)
         if args.nj < 1 or args.limit < 0:
             raise UsageError("--nj and --limit must be positive")
         run(args, config)
@@ -168,6 +169,8 @@ def output(
     }
     if seeded:
         made_from["seed"] = args.seed
+    if getattr(args, "script", None):
+        made_from["script"] = args.script
     digest = digest_of(made_from)
     final.parent.mkdir(parents=True, exist_ok=True)
     with _lock(final):
@@ -236,6 +239,13 @@ def commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return done.stdout.strip() or "unknown"
+
+
+def _own_script(run: Callable[..., Any]) -> str | None:
+    """The digest of a step's script that is not one of ours: a user edits it, and its output is then made anew."""
+    path = Path(run.__code__.co_filename)
+    ours = path.parent in (configuration.ROOT / "steps", configuration.ROOT / "local")
+    return None if ours or not path.is_file() else digest_path(path)
 
 
 def _plain(settings: Any) -> Any:
