@@ -54,14 +54,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check(args: argparse.Namespace, folder: Path) -> int:
-    from pseudovox.trial import Trial
+    from pseudovox.stepcheck.rehearsal import Rehearsal
 
     def tell(title: str, breaches: list[str]) -> None:
         print(f"{'BREACH' if breaches else 'ok    '}  {title}", flush=True)
         for breach in breaches:
             print(f"    - {breach}", flush=True)
 
-    breaches = Trial(args.script, args.stage, folder, args.words).check(tell)
+    breaches = Rehearsal(args.script, args.stage, folder, args.words).check(tell)
     if breaches:
         print(f"{args.script} in the place of {args.stage}: {breaches} breaches", flush=True)
         return 3

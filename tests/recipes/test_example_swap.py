@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox import bench
 from pseudovox import config as configuration
 from pseudovox.anonymize.pseudo_speakers import PcaGmm, Source, VoiceModel
 from pseudovox.archive import read_scp
+from pseudovox.stepcheck import bench
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "recipes/example_swap/steps/sample_uniform.py"

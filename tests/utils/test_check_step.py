@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pseudovox import config as configuration
-from pseudovox import contract
 from pseudovox.audio import write_wav
-from pseudovox.trial import Trial
+from pseudovox.stepcheck import contract
+from pseudovox.stepcheck.rehearsal import Rehearsal
 
 ROOT = Path(__file__).resolve().parents[2]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -49,8 +49,8 @@ for folder in data:
 def check(script: Path, key: str, folder: Path) -> dict[str, list[str]]:
     """The breaches of every check."""
     found: dict[str, list[str]] = {}
-    trial = Trial(script, key, folder)
-    count = trial.check(lambda title, breaches: found.update({title: breaches}))
+    rehearsal = Rehearsal(script, key, folder)
+    count = rehearsal.check(lambda title, breaches: found.update({title: breaches}))
     assert count == sum(map(len, found.values()))
     return found
 
@@ -68,7 +68,7 @@ def test_script_that_makes_data_dirs(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     script, words = ROOT / "local/prepare_folder.py", [str(tmp_path / "recordings"), "DATA"]
     found: dict[str, list[str]] = {}
-    assert Trial(script, "data", tmp_path / "work", words).check(lambda *told: found.update([told])) == 0, found
+    assert Rehearsal(script, "data", tmp_path / "work", words).check(lambda *told: found.update([told])) == 0, found
     assert len(found) == 8
 
 

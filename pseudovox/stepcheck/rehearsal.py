@@ -1,8 +1,8 @@
 """What a step promises, checked by running it (utils/check_step.py).
 
-`Trial` puts a script in a step's place in run.sh, takes the command that run.sh then prints, makes the smallest data
-it can run on (bench.py), and runs it again and again, each time in a fresh copy of that data as the working directory:
-whatever differs, is lost, or turns up where it should not is a breach.
+`Rehearsal` puts a script in a step's place in run.sh, takes the command that run.sh then prints, makes the smallest
+data it can run on (bench.py), and runs it again and again, each time in a fresh copy of that data as the working
+directory: whatever differs, is lost, or turns up where it should not is a breach.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pseudovox import bench
 from pseudovox import config as configuration
-from pseudovox.contract import PROMISES, inside, inspect_data_dir, inspect_output
 from pseudovox.datadir import DataDir
 from pseudovox.digests import MARKER, read_marker
 from pseudovox.errors import UsageError
+from pseudovox.stepcheck import bench
+from pseudovox.stepcheck.contract import PROMISES, inside, inspect_data_dir, inspect_output
 
 HELP_SECONDS = 0.5  # of CPU time
 HEAVY = ("torch", "torchaudio", "lightning", "sklearn", "scipy", "pyworld", "matplotlib", "numpy", "soundfile")
@@ -36,7 +36,7 @@ _TIMEOUT = 300
 _UNCOMPARED = ("log", "tensorboard")  # folders that tell of times
 
 
-class Trial:
+class Rehearsal:
     """One script in the place of one step.
 
     Args:

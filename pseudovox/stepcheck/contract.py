@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pseudovox import bench
 from pseudovox import config as configuration
 from pseudovox.archive import read_scp
 from pseudovox.datadir import DataDir, bytewise
 from pseudovox.errors import DataError, PseudovoxError
+from pseudovox.stepcheck import bench
 
 UTTERANCES, SPEAKERS, FILE = "utterances", "speakers", "file"
 
