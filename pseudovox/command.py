@@ -1,0 +1,49 @@
+"""The frame of the small programs in utils/: manual page, messages and exit codes, without what a step needs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from pseudovox.errors import DataError, PseudovoxError
+
+
+def parser(manual: str | None) -> argparse.ArgumentParser:
+    """An argument parser whose --help is the program's docstring."""
+    return argparse.ArgumentParser(
+        description=manual, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+
+
+def main(
+    made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace], None]
+) -> int:
+    """Parse and run; errors become a message and an exit code (0 done, 2 usage, 3 bad data, 4 missing corpus).
+
+    Option names may be written with _ for -, as in Kaldi.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    args = made.parse_args([_dashes(word) for word in words])
+    try:
+        run(args)
+        sys.stdout.flush()
+    except PseudovoxError as error:
+        print(f"{made.prog}: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output has gone, e.g. head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        # Disk full, read-only folder, no permission: the user's to mend, so no traceback.
+        print(f"{made.prog}: {error.strerror}: {error.filename or ''}", file=sys.stderr)
+        return DataError.exit_code
+    return 0
+
+
+def _dashes(word: str) -> str:
+    if not word.startswith("--"):
+        return word
+    name, equals, value = word.partition("=")
+    return name.replace("_", "-") + equals + value
