@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What awk and sort need for the core of each tool's work: order and keys of all tables; filtering; merging; dealing out.
+# The core of each tool's work: order and keys of all tables; filtering; merging; dealing out.
 SHELL = {
     "validate_data_dir": r"""
         awk '{print $1}' data/utt2spk > keys; sort -u keys | cmp - keys; sort -k2 data/utt2spk | cmp - data/utt2spk
@@ -51,7 +51,9 @@ def make(folder: Path, utterances: int, speakers: int) -> None:
     """Write the data dir: utterances in order, each speaker as many, lines as long as LibriSpeech's."""
     folder.mkdir(parents=True)
     share = utterances // speakers
-    names = [(f"s{number // share:06d}", f"s{number // share:06d}-{number % share:05d}") for number in range(utterances)]
+    names = [
+        (f"s{number // share:06d}", f"s{number // share:06d}-{number % share:05d}") for number in range(utterances)
+    ]
     lines = {
         "wav.scp": (f"{utt} corpora/librispeech/train/{spk}/{utt}.flac\n" for spk, utt in names),
         "utt2spk": (f"{utt} {spk}\n" for spk, utt in names),
@@ -121,7 +123,10 @@ def main() -> None:
             script = SHELL[name].replace("HALF", half).replace("UTTERANCES", str(args.utterances))
         their_wall, their_cpu, _ = measure(["bash", "-ec", f"export LC_ALL=C\n{script}"], folder, {})
         ratio = cpu / their_cpu
-        print(f"{name:18} {wall:7.1f} {cpu:7.1f} {peak:5.2f} {their_wall:16.1f} {their_cpu:7.1f} {ratio:15.2f}", flush=True)
+        print(
+            f"{name:18} {wall:7.1f} {cpu:7.1f} {peak:5.2f} {their_wall:16.1f} {their_cpu:7.1f} {ratio:15.2f}",
+            flush=True,
+        )
     shutil.rmtree(folder)
 
 

@@ -17,9 +17,7 @@ def parser(manual: str | None) -> argparse.ArgumentParser:
     )
 
 
-def main(
-    made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace], None]
-) -> int:
+def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace], None]) -> int:
     """Parse and run; errors become a message and an exit code (0 done, 2 usage, 3 bad data, 4 missing corpus).
 
     Option names may be written with _ for -, as in Kaldi.

@@ -62,7 +62,9 @@ def listed(args: Namespace, data) -> list[str]:  # type: ignore[no-untyped-def]
         raise DataError(f"{args.spk_list or args.utt_list}: names nothing that is in {data.path}")
     if len(found) < len(names):
         missing = next(name for name in names if name not in known)
-        print(f"{len(names) - len(found)} of {len(names)} names are not in {data.path}, e.g. {missing}", file=sys.stderr)
+        print(
+            f"{len(names) - len(found)} of {len(names)} names are not in {data.path}, e.g. {missing}", file=sys.stderr
+        )
     return [utterance for name in found for utterance in data.spk2utt[name]] if args.spk_list else found
 
 

@@ -1,6 +1,6 @@
 """What makes a data dir sound: tables of one set of ids, values of the right form, lists that name what is there.
 
-These are the rules for reading one. Those about the order of lines, which only Kaldi's programs need, are in `validate`.
+These are the rules for reading one. Those about the order of lines, which Kaldi's programs need, are in `validate`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pseudovox.datadir.ids import bad_id, bytewise, check_id
-from pseudovox.datadir.tables import LISTS, TABLES, Table, first_bad, list_kind, number
+from pseudovox.datadir.tables import LISTS, TABLES, Table, first_bad, list_kind, phone_of, trial_of
 from pseudovox.errors import DataError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _check_values(data: DataDir) -> None:
 def _check_keys(data: DataDir) -> None:
     utterances = data.utt2spk.keys()
     segments = data.tables.get("segments", {})
-    for name, table in data.tables.items():
+    for name in data.tables:
         if name not in TABLES or name == "utt2spk":
             continue
         key = TABLES[name].key
@@ -185,26 +185,25 @@ def _check_lists(data: DataDir) -> None:
 def parse_trials(data: DataDir, name: str) -> Iterator[tuple[str, str, bool]]:
     """(speaker, utterance, is it a target) of each line of a trial list; DataError with the line if malformed."""
     for place, line in enumerate(data.lists.get(name, []), 1):
-        fields = line.split()
-        if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
+        found = trial_of(line)
+        if found is None:
             raise DataError(
                 f"{data.path}/{name}:{place}: expected `speaker utterance target|nontarget`, found {line!r}",
                 "correct the line, or leave it out",
             )
-        yield fields[0], fields[1], fields[2] == "target"
+        yield found
 
 
 def parse_phones(data: DataDir) -> Iterator[tuple[str, float, float, str]]:
     """(utterance, start, duration, phone) of each line of phones.ctm, seconds; DataError with the line if malformed."""
     for place, line in enumerate(data.lists.get("phones.ctm", []), 1):
-        fields = line.split()
-        start, length = (number(fields[2]), number(fields[3])) if len(fields) == 5 else (None, None)
-        if start is None or length is None or start < 0 or length < 0:
+        found = phone_of(line)
+        if found is None:
             raise DataError(
                 f"{data.path}/phones.ctm:{place}: expected `utterance 1 start duration phone`, found {line!r}",
                 f"correct the line, or leave it out: {_fix(data)}",
             )
-        yield fields[0], start, length, fields[4]
+        yield found
 
 
 def check_trials(data: DataDir, enrolment: DataDir) -> None:

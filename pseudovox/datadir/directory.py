@@ -94,7 +94,7 @@ class DataDir:
         path = Path(path)
         if not path.is_dir():
             raise DataError(f"{path}: no such data dir", "./run.sh --stage data makes the recipe's data dirs")
-        files = {file.name: file for file in _table_files(path)}
+        files = {file.name: file for file in table_files(path)}
         tables: dict[str, dict[str, str]] = {}
         lists: dict[str, list[str]] = {}
         others: list[str] = []
@@ -118,7 +118,7 @@ class DataDir:
         ids = data.ids() if unread else set()
         for name in unread:
             file = files[name]
-            unknown = _read_unknown(file, ids)
+            unknown = read_unknown(file, ids)
             if unknown is None:
                 others.append(name)
             elif isinstance(unknown, dict):
@@ -294,7 +294,7 @@ class DataDir:
             columns: tuple[Rename, ...] = (utterance,)
             if list_kind(name) == "trials":
                 columns = (speaker, utterance)
-            elif not list_kind(name) and not lines[0].split()[0] in self.utt2spk:
+            elif not list_kind(name) and lines[0].split()[0] not in self.utt2spk:
                 columns = ()  # a table of other things
             lists[name] = [_rename_line(line, columns) for line in lines]
         return DataDir(path, tables, lists, allow_pipes=self.allow_pipes)
@@ -363,7 +363,7 @@ class DataDir:
             DataError: an id or a value cannot stand in a line of text.
         """
         folder = Path(path or self.path)
-        contents = {name: self._content(name) for name in (*self.tables, *self.lists, SPK2UTT)}
+        contents = {name: self.content(name) for name in (*self.tables, *self.lists, SPK2UTT)}
         if not folder.exists():
             aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
             shutil.rmtree(aside, ignore_errors=True)
@@ -380,8 +380,8 @@ class DataDir:
             write_atomic(folder / name, content)
         write_atomic(folder / "utt2spk", last)
 
-    def _content(self, name: str) -> str:
-        """A file's text."""
+    def content(self, name: str) -> str:
+        """The text of a table's file (also of spk2utt) as `write` writes it."""
         if name == SPK2UTT:
             return checks.spk2utt_text(self.spk2utt)
         if name in self.lists:
@@ -406,7 +406,7 @@ class DataDir:
 
 
 # ---------------------------------------------------------------------- files of a dir
-def _table_files(path: Path) -> list[Path]:
+def table_files(path: Path) -> list[Path]:
     """Files of a dir that may be tables, by name."""
     found = []
     for file in sorted(path.iterdir()):
@@ -420,7 +420,7 @@ def _table_files(path: Path) -> list[Path]:
     return found
 
 
-def _read_unknown(file: Path, ids: set[str]) -> dict[str, str] | list[str] | None:
+def read_unknown(file: Path, ids: set[str]) -> dict[str, str] | list[str] | None:
     """A file that the library does not know: a table, a list of lines (a key stands twice), or None (no table).
 
     It is one if its name says so (utt2..., spk2..., reco2...) or if most of its lines begin with an id of the dir.
@@ -444,13 +444,13 @@ def _stale(folder: Path, written: Iterable[str]) -> list[Path]:
     """Tables of the data dir that is there already which the new one does not have."""
     if not (folder / "utt2spk").is_file():
         return []
-    left = [file for file in _table_files(folder) if file.name not in written]
+    left = [file for file in table_files(folder) if file.name not in written]
     named = [file for file in left if is_named_as_table(file.name)]
     if len(named) < len(left):
         ids: set[str] = set()
         for line in (folder / "utt2spk").read_text(encoding="utf-8", errors="replace").split("\n"):
             ids.update(line.split())
-        named += [file for file in left if file not in named and _read_unknown(file, ids) is not None]
+        named += [file for file in left if file not in named and read_unknown(file, ids) is not None]
     return named
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -89,7 +89,7 @@ def split_by_speaker(data: DataDir, parts: int) -> list[list[str]]:
     bounds.append(len(data.speakers))
     return [
         [utterance for speaker in data.speakers[start:end] for utterance in data.spk2utt[speaker]]
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        for start, end in pairwise(bounds)
     ]
 
 
@@ -105,4 +105,4 @@ def split_by_utterance(data: DataDir, parts: int) -> list[list[str]]:
             f"{data.path}: {len(data.utterances)} utterances cannot be split into {parts} parts", "ask for fewer parts"
         )
     starts = [part * size + min(part, rest) for part in range(parts + 1)]
-    return [data.utterances[start:end] for start, end in zip(starts, starts[1:], strict=False)]
+    return [data.utterances[start:end] for start, end in pairwise(starts)]

@@ -43,6 +43,25 @@ def segment_of(value: str) -> tuple[str, float, float] | None:
     return (fields[0], start, end) if start is not None and end is not None and 0 <= start < end else None
 
 
+def trial_of(line: str) -> tuple[str, str, bool] | None:
+    """(speaker, utterance, is it a target) of a line of `trials`; None if malformed."""
+    fields = line.split()
+    if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
+        return None
+    return fields[0], fields[1], fields[2] == "target"
+
+
+def phone_of(line: str) -> tuple[str, float, float, str] | None:
+    """(utterance, start, duration, phone) of a line of phones.ctm, times in seconds; None if malformed."""
+    fields = line.split()
+    if len(fields) != 5:
+        return None
+    start, duration = number(fields[2]), number(fields[3])
+    if start is None or duration is None or start < 0 or duration < 0:
+        return None
+    return fields[0], start, duration, fields[4]
+
+
 def _file_and_channel(value: str) -> bool:
     fields = value.split()
     return len(fields) == 2 and fields[1] in ("A", "B", "1")  # Kaldi takes 1, with a warning
@@ -101,7 +120,22 @@ LISTS = {
     "phones.ctm": "<utterance> 1 <start> <duration> <phone>",
 }
 _BY_NAME = (("utt2", "utterance"), ("spk2", "speaker"), ("reco2", "recording"))
-_NO_TABLE = (".log", ".json", ".tsv", ".md", ".txt", ".ark", ".gz", ".zip", ".wav", ".flac", ".npz", ".pdf", ".py", ".sh")
+_NO_TABLE = (
+    ".log",
+    ".json",
+    ".tsv",
+    ".md",
+    ".txt",
+    ".ark",
+    ".gz",
+    ".zip",
+    ".wav",
+    ".flac",
+    ".npz",
+    ".pdf",
+    ".py",
+    ".sh",
+)
 
 
 def list_kind(name: str) -> str | None:
