@@ -202,11 +202,11 @@ def test_segments(tmp_path: Path) -> None:
         data.tables["segments"]["a-1"] = bad
         for read in (lambda: data.segment("a-1"), data.check):
             with pytest.raises(
-                DataError, match="segments: utterance a-1 has .* expected `recording start end` with 0 <="
+                DataError, match=r"segments: utterance a-1 has .* expected `recording start end` with 0 <="
             ):
                 read()
     data.tables["segments"]["a-1"] = "r3 0 1"
-    with pytest.raises(DataError, match="a-1 is in recording r3, which is not in wav.scp"):
+    with pytest.raises(DataError, match=r"a-1 is in recording r3, which is not in wav.scp"):
         data.check()
     data.tables["segments"]["a-1"] = "r2 0.5 3"  # overlaps a-2, as Kaldi allows
     data.tables["reco2dur"] = {"r1": "4", "r2": "2.96"}
@@ -249,7 +249,7 @@ def test_write_atomic_and_scp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_writing_again_leaves_no_stale_table(folder: Path) -> None:
     for name in ("notes.md", "model.bin"):
-        (folder / name).write_bytes(b"a-1 \0")
+        (folder / name).write_bytes(b"\0a-1\n")
     (folder / "split2").mkdir()
     data = DataDir.load(folder)
     assert data.others == ("model.bin",)
@@ -341,6 +341,6 @@ def test_combine(tmp_path: Path) -> None:
     assert DataDir.combine([first, first], tmp_path / "both")[0].tables == TABLES
     third = DataDir(tmp_path / "third", {**TABLES, "text": {**TABLES["text"], "b-1": "TWO"}})
     with pytest.raises(
-        DataError, match="b-1 is 'TWO' here and 'ONE' in .*first/text\n  mend: give one dir's ids a prefix"
+        DataError, match=r"b-1 is 'TWO' here and 'ONE' in .*first/text\n  mend: give one dir's ids a prefix"
     ):
         DataDir.combine([first, third], tmp_path / "both")

@@ -423,13 +423,11 @@ def table_files(path: Path) -> list[Path]:
 def read_unknown(file: Path, ids: set[str]) -> dict[str, str] | list[str] | None:
     """A file that the library does not know: a table, a list of lines (a key stands twice), or None (no table).
 
-    It is one if its name says so (utt2..., spk2..., reco2...) or if most of its lines begin with an id of the dir.
+    It is one if its name says so (utt2..., spk2..., reco2...) or if most of its first lines begin with an id.
     """
     if key_by_name(file.name) is None:
         with open(file, "rb") as opened:
-            if b"\0" in opened.read(2**13):
-                return None
-        lines = file.read_bytes().decode("utf-8", errors="replace").split("\n")
+            lines = opened.read(2**13).decode("utf-8", errors="replace").split("\n")
         firsts = [fields[0] for fields in (line.split(maxsplit=1) for line in lines) if fields]
         if not firsts or 2 * sum(first in ids for first in firsts) < len(firsts):
             return None

@@ -16,7 +16,6 @@ from pseudovox.datadir.tables import (
     SPK2UTT,
     TABLES,
     Table,
-    cannot_be_table,
     list_kind,
     phone_of,
     segment_of,
@@ -160,8 +159,10 @@ def _table(path: Path, lines: list[str], changes: list[str]) -> dict[str, str]:
         key, value = (*line.split(maxsplit=1), "")[:2]
         if not _is_id(key) or not value or not _is_valid(known, value):
             malformed.append(line)
-        elif found.setdefault(key, value) is not value:
+        elif key in found:
             again.append(line)
+        else:
+            found[key] = value
     if malformed:
         _say(path.name, changes, malformed, f"not of the form `<{known.key}> {known.value}`")
     if again:
@@ -231,7 +232,7 @@ def _make_agree(path: Path, tables: dict[str, dict[str, str]], changes: list[str
         rows = {key: value for key, value in table.items() if key in used[TABLES[name].key]}
         if len(rows) < len(table):
             dropped = [f"{key} {value}" for key, value in table.items() if key not in rows]
-            _say(name, changes, dropped, "that is not in every table")
+            _say(name, changes, dropped, "not in every table")
         tables[name] = rows
 
 
