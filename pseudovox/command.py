@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pseudovox.errors import DataError, PseudovoxError
 
@@ -20,10 +20,9 @@ def parser(manual: str | None) -> argparse.ArgumentParser:
 def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace], None]) -> int:
     """Parse and run; errors become a message and an exit code (0 done, 2 usage, 3 bad data, 4 missing corpus).
 
-    Option names may be written with _ for -, as in Kaldi.
+    As in Kaldi, option names may be written with _ for -, and the value of an option may begin with -.
     """
-    words = sys.argv[1:] if argv is None else argv
-    args = made.parse_args([_dashes(word) for word in words])
+    args = made.parse_args(_as_kaldi(made, sys.argv[1:] if argv is None else argv))
     try:
         run(args)
         sys.stdout.flush()
@@ -40,8 +39,16 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
     return 0
 
 
-def _dashes(word: str) -> str:
-    if not word.startswith("--"):
-        return word
-    name, equals, value = word.partition("=")
-    return name.replace("_", "-") + equals + value
+def _as_kaldi(made: argparse.ArgumentParser, words: Iterable[str]) -> list[str]:
+    """The words of a command line as argparse takes them."""
+    valued = {name for action in made._actions if action.nargs is None for name in action.option_strings}
+    given: list[str] = []
+    for word in words:
+        if given and given[-1] in valued:
+            given[-1] += f"={word}"
+        elif word.startswith("--"):
+            name, equals, value = word.partition("=")
+            given.append(name.replace("_", "-") + equals + value)
+        else:
+            given.append(word)
+    return given

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pseudovox.audio import load, resample
+from pseudovox.datadir.files import words
 from pseudovox.datadir.tables import number
 from pseudovox.errors import UsageError
 
@@ -80,7 +81,7 @@ def sped_up(data: DataDir, words: str, path: Path, *, speaker_prefix: bool = Tru
 
 
 def _phone_at_speed(line: str, speed: float) -> str:
-    utterance, channel, start, duration, phone = line.split()
+    utterance, channel, start, duration, phone = words(line)
     return f"{utterance} {channel} {float(start) / speed:.4f} {float(duration) / speed:.4f} {phone}"
 
 
@@ -92,7 +93,7 @@ def speed_pipes(made: DataDir, words: str) -> None:
         command = entry.rstrip(" |") + " | sox -t wav -" if entry.endswith("|") else f"sox {_argument(entry)}"
         entries[key] = f"{command} -t wav - speed {words} |"
     for key, value in made.tables.get("segments", {}).items():
-        recording, start, end = value.split()
+        recording, start, end = words(value)
         made.tables["segments"][key] = f"{recording} {float(start) / speed:.4f} {float(end) / speed:.4f}"
     made.allow_pipes = True
 

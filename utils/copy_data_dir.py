@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Copy a data dir, with a prefix or suffix for the ids of utterances and speakers; recordings keep theirs.
 
-A value that begins with - needs the form --utt-suffix=-noisy.
-
 Reads    <data-dir>.
 Writes   <new-dir>, checked as utils/validate_data_dir.py does before it is written.
 

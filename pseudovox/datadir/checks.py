@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pseudovox.datadir.files import words
 from pseudovox.datadir.ids import bad_id, bytewise, check_id
 from pseudovox.datadir.tables import LISTS, TABLES, Table, first_bad, list_kind, phone_of, trial_of
 from pseudovox.errors import DataError
@@ -171,7 +172,7 @@ def _check_lists(data: DataDir) -> None:
         if kind == "trials":
             found: Iterable[str] = (utterance for _, utterance, _ in parse_trials(data, name))
         elif kind:
-            found = (line.split(maxsplit=1)[0] for line in lines)
+            found = (words(line, 1)[0] for line in lines)
         else:
             continue
         for place, utterance in enumerate(found, 1):
@@ -237,7 +238,7 @@ def check_spk2utt(data: DataDir, text: str) -> None:
         return
     seen: dict[str, int] = {}
     for place, line in enumerate(text.split("\n")[:-1], 1):
-        speaker, *utterances = line.split() or [""]
+        speaker, *utterances = words(line) or [""]
         if seen.setdefault(speaker, place) != place or utterances != expected.get(speaker):
             if seen[speaker] != place:
                 what = f"speaker {speaker} stands twice"

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pseudovox.datadir import checks
-from pseudovox.datadir.files import Keys, line_of, parse_table, read_lines, read_table, read_text, write_atomic
+from pseudovox.datadir.files import Keys, line_of, parse_table, read_lines, read_table, read_text, words, write_atomic
 from pseudovox.datadir.ids import bad_id, bytewise, check_id
 from pseudovox.datadir.tables import (
     LISTS,
@@ -221,7 +221,7 @@ class DataDir:
         """The enrolment utterances; all utterances where the dir has no `enrolls`."""
         if "enrolls" not in self.lists:
             return list(self.utterances)
-        return [line.split()[0] for line in self.lists["enrolls"]]
+        return [words(line)[0] for line in self.lists["enrolls"]]
 
     def check_trials(self, enrolment: DataDir) -> None:
         """Raise DataError unless `trials` has targets and non-targets and all its speakers enrol in `enrolment`."""
@@ -262,9 +262,9 @@ class DataDir:
         for name, lines in self.lists.items():
             column = 1 if list_kind(name) == "trials" else 0
             if list_kind(name):
-                lists[name] = [line for line in lines if line.split()[column] in kept]
+                lists[name] = [line for line in lines if words(line)[column] in kept]
             else:
-                lists[name] = [line for line in lines if line.split()[0] not in gone]
+                lists[name] = [line for line in lines if words(line)[0] not in gone]
         return DataDir(path or self.path, tables, lists, allow_pipes=self.allow_pipes)
 
     def renamed(self, utterance: Rename, speaker: Rename, path: Path | str, recording: Rename | None = None) -> DataDir:
@@ -287,14 +287,14 @@ class DataDir:
         tables["utt2spk"] = {utterance(key): sys.intern(speaker(value)) for key, value in self.utt2spk.items()}
         if "segments" in tables and recording:
             for key, value in tables["segments"].items():
-                old, rest = value.split(maxsplit=1)
+                old, rest = words(value, 1)
                 tables["segments"][key] = f"{recording(old)} {rest}"
         lists = {}
         for name, lines in self.lists.items():
             columns: tuple[Rename, ...] = (utterance,)
             if list_kind(name) == "trials":
                 columns = (speaker, utterance)
-            elif not list_kind(name) and lines[0].split()[0] not in self.utt2spk:
+            elif not list_kind(name) and lines and words(lines[0])[0] not in self.utt2spk:
                 columns = ()  # a table of other things
             lists[name] = [_rename_line(line, columns) for line in lines]
         return DataDir(path, tables, lists, allow_pipes=self.allow_pipes)
@@ -428,11 +428,11 @@ def read_unknown(file: Path, ids: set[str]) -> dict[str, str] | list[str] | None
     if key_by_name(file.name) is None:
         with open(file, "rb") as opened:
             lines = opened.read(2**13).decode("utf-8", errors="replace").split("\n")
-        firsts = [fields[0] for fields in (line.split(maxsplit=1) for line in lines) if fields]
+        firsts = [fields[0] for fields in (words(line, 1) for line in lines) if fields]
         if not firsts or 2 * sum(first in ids for first in firsts) < len(firsts):
             return None
     text = read_text(file, whole=True)
-    firsts = [fields[0] for fields in (line.split(maxsplit=1) for line in text.split("\n")) if fields]
+    firsts = [fields[0] for fields in (words(line, 1) for line in text.split("\n")) if fields]
     if len(set(firsts)) < len(firsts):
         return read_lines(file, whole=True)
     return parse_table(text, file, allow_empty=True)
@@ -447,14 +447,14 @@ def _stale(folder: Path, written: Iterable[str]) -> list[Path]:
     if len(named) < len(left):
         ids: set[str] = set()
         for line in (folder / "utt2spk").read_text(encoding="utf-8", errors="replace").split("\n"):
-            ids.update(line.split())
+            ids.update(words(line))
         named += [file for file in left if file not in named and read_unknown(file, ids) is not None]
     return named
 
 
 # ---------------------------------------------------------------------- helpers of renaming and combining
 def _rename_line(line: str, columns: Sequence[Rename]) -> str:
-    fields = line.split(maxsplit=len(columns))
+    fields = words(line, len(columns))
     return " ".join([*(rename(field) for rename, field in zip(columns, fields, strict=False)), *fields[len(columns) :]])
 
 

@@ -80,6 +80,18 @@ def parse_table(text: str, path: Path, *, allow_empty: bool = False, keys: Keys 
     return table
 
 
+def words(line: str, most: int = 0) -> list[str]:
+    """The fields of a line, between blanks and tabs alone (Python's split also takes white space of other kinds).
+
+    Args:
+        line: of a table.
+        most: after this many fields the rest of the line is one more; 0: all are parted.
+    """
+    if line.isascii() and line.isprintable():  # its only white space is the blank
+        return line.split(None, most or -1)
+    return [word for word in _BLANKS.split(line.strip(" \t"), most) if word]
+
+
 def read_lines(path: Path, *, whole: bool = False) -> list[str]:
     """The lines of a table without their ends; DataError (file and line) if it cannot be read as UTF-8 text."""
     lines = _lines(read_text(path, whole=whole))
@@ -137,7 +149,7 @@ def line_of(path: Path, key: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             for number, line in enumerate(file, 1):
-                if line.split(maxsplit=1)[:1] == [key]:
+                if words(line.rstrip("\n"), 1)[:1] == [key]:
                     return f"{path}:{number}"
     except OSError:
         pass

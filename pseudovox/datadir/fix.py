@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pseudovox.datadir.checks import SEGMENT_SLACK
 from pseudovox.datadir.directory import DataDir, read_unknown, table_files
-from pseudovox.datadir.files import write_atomic
+from pseudovox.datadir.files import words, write_atomic
 from pseudovox.datadir.ids import bytewise, check_id
 from pseudovox.datadir.tables import (
     LISTS,
@@ -83,7 +83,7 @@ def fix(path: Path | str, *, allow_pipes: bool = False, non_print: bool = False,
     for name in tables:
         if list(tables[name]) != bytewise(tables[name]):
             changes.append(f"{name}: sorted")
-    if spk2utt is None or {key: value.split() for key, value in spk2utt.items()} != data.spk2utt:
+    if spk2utt is None or {key: words(value) for key, value in spk2utt.items()} != data.spk2utt:
         changes.append(f"{SPK2UTT}: derived from utt2spk")
     elif list(spk2utt) != bytewise(spk2utt):
         changes.append(f"{SPK2UTT}: sorted")
@@ -156,7 +156,7 @@ def _table(path: Path, lines: list[str], changes: list[str]) -> dict[str, str]:
     again, malformed = [], []
     known = TABLES.get(path.name, Table(path.name, "speaker", ""))
     for line in lines:
-        key, value = (*line.split(maxsplit=1), "")[:2]
+        key, value = (*words(line, 1), "")[:2]
         if not _is_id(key) or not value or not _is_valid(known, value):
             malformed.append(line)
         elif key in found:
@@ -190,7 +190,7 @@ def _make_agree(path: Path, tables: dict[str, dict[str, str]], changes: list[str
     for name in [name for name, table in TABLES.items() if table.filled and name in tables]:
         keys: Iterable[str] = utt2spk
         if TABLES[name].key == "recording" and segments is not None:
-            keys = {value.split()[0] for value in segments.values()}
+            keys = {words(value)[0] for value in segments.values()}
         missing = bytewise(set(keys) - tables[name].keys())
         if missing:
             del tables[name]
@@ -208,7 +208,7 @@ def _make_agree(path: Path, tables: dict[str, dict[str, str]], changes: list[str
                 kept &= table.keys()
         kept = {utterance for utterance in kept if utt2spk[utterance] in speakers}
         if segments is not None:
-            recordings = tables.get("wav.scp", {}).keys() & {segments[utterance].split()[0] for utterance in kept}
+            recordings = tables.get("wav.scp", {}).keys() & {words(segments[utterance])[0] for utterance in kept}
             lengths = tables.get("reco2dur", {})
             for utterance in bytewise(kept):
                 found = segment_of(segments[utterance])
@@ -226,7 +226,7 @@ def _make_agree(path: Path, tables: dict[str, dict[str, str]], changes: list[str
     used = {
         "utterance": kept,
         "speaker": {utt2spk[utterance] for utterance in kept},
-        "recording": {segments[utterance].split()[0] for utterance in kept} if segments is not None else kept,
+        "recording": {words(segments[utterance])[0] for utterance in kept} if segments is not None else kept,
     }
     for name, table in list(tables.items()):
         rows = {key: value for key, value in table.items() if key in used[TABLES[name].key]}
@@ -249,6 +249,6 @@ def _lists(
             _drop(name, changes, f"not of the form `{LISTS[kind]}`", lines, lambda line: parse(line) is not None)  # noqa: B023
         _drop(
             name, changes, "of utterances that are not there", lines,
-            lambda line, column=column: line.split()[column] in tables["utt2spk"],  # type: ignore[misc]
+            lambda line, column=column: words(line)[column] in tables["utt2spk"],  # type: ignore[misc]
         )  # fmt: skip
     return lists

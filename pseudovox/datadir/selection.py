@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pseudovox.datadir.directory import DataDir
-from pseudovox.datadir.files import read_lines
+from pseudovox.datadir.files import read_lines, words
 from pseudovox.errors import DataError
 from pseudovox.seeds import seed_for
 
@@ -58,7 +58,7 @@ def random_speakers(data: DataDir, count: int, seed: int) -> list[str]:
 
 def read_list(path: Path) -> list[str]:
     """The first word of each line of a file, each once, in the file's order."""
-    return list(dict.fromkeys(line.split(maxsplit=1)[0] for line in read_lines(path)))
+    return list(dict.fromkeys(words(line, 1)[0] for line in read_lines(path)))
 
 
 def split_by_speaker(data: DataDir, parts: int) -> list[list[str]]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pseudovox.datadir.files import words
+
 Valid = Callable[[str], bool]
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -36,7 +38,7 @@ def _warp(value: str) -> bool:
 def segment_of(value: str) -> tuple[str, float, float] | None:
     """(recording, start, end) of a line of `segments`, times in seconds; None if malformed or the times are not
     0 <= start < end."""
-    fields = value.split()
+    fields = words(value)
     if len(fields) != 3:
         return None
     start, end = number(fields[1]), number(fields[2])
@@ -45,7 +47,7 @@ def segment_of(value: str) -> tuple[str, float, float] | None:
 
 def trial_of(line: str) -> tuple[str, str, bool] | None:
     """(speaker, utterance, is it a target) of a line of `trials`; None if malformed."""
-    fields = line.split()
+    fields = words(line)
     if len(fields) != 3 or fields[2] not in ("target", "nontarget"):
         return None
     return fields[0], fields[1], fields[2] == "target"
@@ -53,7 +55,7 @@ def trial_of(line: str) -> tuple[str, str, bool] | None:
 
 def phone_of(line: str) -> tuple[str, float, float, str] | None:
     """(utterance, start, duration, phone) of a line of phones.ctm, times in seconds; None if malformed."""
-    fields = line.split()
+    fields = words(line)
     if len(fields) != 5:
         return None
     start, duration = number(fields[2]), number(fields[3])
@@ -63,7 +65,7 @@ def phone_of(line: str) -> tuple[str, float, float, str] | None:
 
 
 def _file_and_channel(value: str) -> bool:
-    fields = value.split()
+    fields = words(value)
     return len(fields) == 2 and fields[1] in ("A", "B", "1")  # Kaldi takes 1, with a warning
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pseudovox.datadir import checks
 from pseudovox.datadir.directory import DataDir
-from pseudovox.datadir.files import line_of, read_table
+from pseudovox.datadir.files import line_of, read_table, words
 from pseudovox.datadir.ids import bytewise
 from pseudovox.datadir.tables import SPK2UTT, TABLES
 from pseudovox.errors import DataError
@@ -56,7 +56,7 @@ def validate(
     spk2utt = read_table(data.path / SPK2UTT, whole=True)
     _check_order(data.path / SPK2UTT, spk2utt)
     for speaker, utterances in spk2utt.items():
-        if utterances.split() != data.spk2utt[speaker]:
+        if words(utterances) != data.spk2utt[speaker]:
             raise DataError(
                 f"{line_of(data.path / SPK2UTT, speaker)}: the utterances of {speaker} are not sorted bytewise",
                 f"utils/fix_data_dir.py {data.path}",
@@ -117,13 +117,13 @@ def _check_text(data: DataDir, non_print: bool) -> None:
     joined = " ".join(data.text.values())
     if joined.isprintable() and not any(symbol in joined for symbol in ("<s>", "</s>", "#0")):
         return
-    for utterance, words in data.text.items():
-        symbol, space = _SYMBOL.search(words), _WHITESPACE.search(words)
+    for utterance, spoken in data.text.items():
+        symbol, space = _SYMBOL.search(spoken), _WHITESPACE.search(spoken)
         if symbol:
             fault, mend = f"the symbol {symbol.group()}, which Kaldi keeps for itself", "take it out"
         elif space:
             fault, mend = f"white space {space.group()!r} other than blanks and tabs", "put a blank in its place"
-        elif not non_print and not words.replace("\t", "").isprintable():
+        elif not non_print and not spoken.replace("\t", "").isprintable():
             fault, mend = "a character that cannot be printed", "take it out, or give --non-print"
         else:
             continue
