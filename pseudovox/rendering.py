@@ -45,23 +45,23 @@ def at_speed(samples: np.ndarray, speed: float) -> np.ndarray:
     return samples if speed == 1 else resample(samples, round(speed * 1000), 1000)
 
 
-def speed_of(words: str) -> float:
+def speed_of(factor: str) -> float:
     """The factor that a command line names; UsageError unless it is a number between 0.2 and 5, to 1/1000."""
-    speed = number(words)
+    speed = number(factor)
     if speed is None or not SPEEDS[0] <= speed <= SPEEDS[1] or round(speed * 1000) / 1000 != speed:
         raise UsageError(
-            f"speed {words!r}: expected a number from {SPEEDS[0]} to {SPEEDS[1]} of three decimals, e.g. 0.9"
+            f"speed {factor!r}: expected a number from {SPEEDS[0]} to {SPEEDS[1]} of three decimals, e.g. 0.9"
         )
     return speed
 
 
-def sped_up(data: DataDir, words: str, path: Path, *, speaker_prefix: bool = True) -> DataDir:
+def sped_up(data: DataDir, factor: str, path: Path, *, speaker_prefix: bool = True) -> DataDir:
     """The tables of a data dir at another speed: ids with Kaldi's prefix `sp<speed>-`, durations divided by it.
 
     wav.scp and segments are still those of `data`, under the new ids; features are left out, utt2uniq says of which
     utterance each is a copy.
     """
-    speed, prefix = speed_of(words), f"sp{words}-"
+    speed, prefix = speed_of(factor), f"sp{factor}-"
     original = data.tables.get("utt2uniq") or {utterance: utterance for utterance in data.utterances}
     made = data.renamed(
         lambda utterance: prefix + utterance,
@@ -85,13 +85,13 @@ def _phone_at_speed(line: str, speed: float) -> str:
     return f"{utterance} {channel} {float(start) / speed:.4f} {float(duration) / speed:.4f} {phone}"
 
 
-def speed_pipes(made: DataDir, words: str) -> None:
+def speed_pipes(made: DataDir, factor: str) -> None:
     """Give a dir of `sped_up` commands for sox in its wav.scp, as Kaldi's script writes them, and segments to fit."""
-    speed = speed_of(words)
+    speed = speed_of(factor)
     entries = made.tables["wav.scp"]
     for key, entry in entries.items():
         command = entry.rstrip(" |") + " | sox -t wav -" if entry.endswith("|") else f"sox {_argument(entry)}"
-        entries[key] = f"{command} -t wav - speed {words} |"
+        entries[key] = f"{command} -t wav - speed {factor} |"
     for key, value in made.tables.get("segments", {}).items():
         recording, start, end = words(value)
         made.tables["segments"][key] = f"{recording} {float(start) / speed:.4f} {float(end) / speed:.4f}"

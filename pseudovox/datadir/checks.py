@@ -82,7 +82,7 @@ def _check_ids(data: DataDir) -> None:
             wrong = bad_id(table)
             if wrong is not None:
                 check_id(wrong, data.where(name, wrong))
-    wrong = bad_id(set(data.utt2spk.values()))
+    wrong = bad_id(data.speakers)
     if wrong is not None:
         utterance = next(key for key, speaker in data.utt2spk.items() if speaker == wrong)
         check_id(wrong, data.where("utt2spk", utterance))

@@ -39,7 +39,7 @@ Change = Callable[[list[str]], list[str]]
         ("text", None, "lacks the file text\n  mend: .*, or give --no-text"),
         ("wav.scp", None, r"lacks the file wav\.scp"),
         ("spk2utt", None, r"lacks the file spk2utt\n  mend: derive it: utils/utt2spk_to_spk2utt.py \S+ > data"),
-        ("utt2spk", lambda lines: lines[::-1], "utt2spk:1: not sorted bytewise: m2-3 stands where f1-0 belongs\n  mend: "),
+        ("utt2spk", lambda lines: lines[::-1], "utt2spk:1: not sorted bytewise: m2-3 stands where f1-0 belongs"),
         ("text", lambda lines: [lines[1], lines[0], *lines[2:]], "text:1: not sorted bytewise: f1-1 stands"),
         ("text", lambda lines: [lines[0], *lines], "text:2: f1-0 stands twice"),
         ("utt2spk", lambda lines: ["f1-0 z", *lines[1:]], "spk2gender: lacks 1 of the 4 speakers in utt2spk"),
