@@ -15,7 +15,7 @@ from pseudovox.datadir.fix import fix, write_fixed
 from pseudovox.datadir.validate import validate
 from pseudovox.errors import DataError
 
-EXAMPLES = int(os.environ.get("PSEUDOVOX_EXAMPLES", "60"))  # more for a thorough search
+EXAMPLES = int(os.environ.get("PSEUDOVOX_EXAMPLES", "40"))  # more for a thorough search
 UTTERANCES = [f"{speaker}-{number}" for speaker in ("a", "b", "é") for number in range(3)]
 BY_UTTERANCE = {
     "utt2spk": "{0}", "text": "WORD of {1}", "wav.scp": "wav/{1}.wav", "utt2dur": "1.{2}", "utt2emo": "sad",
@@ -135,6 +135,39 @@ def test_an_error_or_everything(tmp_path_factory, sound, kind, chooser) -> None:
         assert str(folder) in str(error)
     mend(folder)
     shutil.rmtree(folder.parent)
+
+
+WORDS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters="/\\\ufeff"), min_size=1, max_size=20
+)
+WORDS = WORDS.filter(lambda word: "#0" not in word and "s>" not in word)  # Kaldi keeps #0, <s> and </s> for itself
+IDS = WORDS.filter(lambda word: word not in (".", ".."))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    utt2spk=st.dictionaries(IDS, IDS, min_size=1, max_size=8),
+    value=st.lists(WORDS, min_size=1, max_size=3).map(" ".join),
+    chooser=st.data(),
+)
+def test_what_is_written_comes_back(tmp_path_factory, sound, utt2spk, value, chooser) -> None:  # type: ignore[no-untyped-def]
+    utterances = st.sampled_from(sorted(utt2spk))
+    chosen = chooser.draw(st.lists(utterances, max_size=5))
+    data = DataDir(
+        tmp_path_factory.mktemp("trip") / "data",
+        {
+            "utt2spk": utt2spk,
+            "wav.scp": dict.fromkeys(utt2spk, "x.wav"),
+            "text": dict.fromkeys(utt2spk, value),
+            "spk2gender": dict.fromkeys(utt2spk.values(), "f"),
+            "utt2note": dict.fromkeys(chosen, value),
+        },
+        {"enrolls": chosen, "trials": [f"s {utterance} target" for utterance in chosen]},
+    )
+    data.write()
+    found = validate(data.path, no_feats=True, no_spk_sort=True, non_print=True)
+    assert found.tables == data.tables and found.lists == data.lists and found.spk2utt == data.spk2utt
+    shutil.rmtree(data.path.parent)
 
 
 def mend(folder: Path) -> None:

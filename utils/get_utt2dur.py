@@ -48,11 +48,7 @@ def run(args: Namespace) -> None:
         if "wav.scp" not in data.tables:
             return int(float(data.table("utt2num_frames")[utterance])) * args.frame_shift
         entry = data.tables["wav.scp"][utterance]
-        if entry.endswith("|"):
-            from pseudovox.audio import SAMPLE_RATE, load
-
-            return len(load(data, utterance)) / SAMPLE_RATE
-        if args.read_entire_file == "true":
+        if args.read_entire_file == "true" and not entry.endswith("|"):
             from pseudovox.audio import decoded_duration
 
             return decoded_duration(entry)

@@ -6,6 +6,8 @@ Writes   <new-dir>: wav/<utterance>.wav (16 kHz, mono, 16 bit) and all tables bu
          (segments, recordings, features). Interrupted, it goes on where it was; utterances that fail are in
          <new-dir>.partial/failed.tsv (exit code 5).
 
+Where there is no utt2dur, commands are run once more before, for the lengths.
+
 Example: utils/materialize_data_dir.py --allow-pipes --nj 8 data/sph data/plain
 """
 
@@ -26,10 +28,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
     from pseudovox.datadir import DataDir
     from pseudovox.rendering import RenderWorker
 
     data = DataDir.load(args.data_dir, allow_pipes=args.allow_pipes)
+    if "utt2dur" not in data.tables and any(entry.endswith("|") for entry in data.tables["wav.scp"].values()):
+        with ThreadPoolExecutor(args.nj) as pool:
+            lengths = pool.map(data.duration, data.utterances)
+            data.tables["utt2dur"] = {
+                one: f"{length:.4f}" for one, length in zip(data.utterances, lengths, strict=True)
+            }
     args.device = "cpu"
     stage.map_utterances(
         args, [data], args.new_dir.parent, settings={}, worker=RenderWorker, audio=True, seeded=False,

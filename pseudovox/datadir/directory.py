@@ -187,7 +187,7 @@ class DataDir:
         return line_of(self.path / name, key)
 
     def duration(self, utterance: str) -> float:
-        """Length in seconds, from utt2dur, the segment, or the audio file's header."""
+        """Length in seconds, from utt2dur, the segment, the audio file's header, or what a command prints."""
         if "utt2dur" in self.tables:
             value = self.tables["utt2dur"][utterance]
             seconds = number(value)
@@ -197,8 +197,10 @@ class DataDir:
         if "segments" in self.tables:
             _, start, end = self.segment(utterance)
             return end - start
-        from pseudovox.audio import file_duration
+        from pseudovox.audio import SAMPLE_RATE, file_duration, load
 
+        if self.tables["wav.scp"][utterance].endswith("|"):
+            return len(load(self, utterance)) / SAMPLE_RATE
         return file_duration(self.tables["wav.scp"][utterance], f"{self.path}/wav.scp, {utterance}")
 
     def segment(self, utterance: str) -> tuple[str, float, float]:
