@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -23,6 +24,8 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
     As in Kaldi, option names may be written with _ for -, and the value of an option may begin with -.
     """
     args = made.parse_args(_as_kaldi(made, sys.argv[1:] if argv is None else argv))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # ids that the locale cannot show
     try:
         run(args)
         sys.stdout.flush()
