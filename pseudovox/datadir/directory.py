@@ -15,7 +15,6 @@ from pseudovox.datadir import checks
 from pseudovox.datadir.files import Keys, line_of, parse_table, read_lines, read_table, read_text, words, write_atomic
 from pseudovox.datadir.ids import bad_id, bytewise, check_id
 from pseudovox.datadir.tables import (
-    LISTS,
     SPK2UTT,
     TABLES,
     cannot_be_table,
@@ -250,14 +249,14 @@ class DataDir:
             "speaker": {self.utt2spk[utterance] for utterance in kept},
             "recording": {self.segment(utterance)[0] for utterance in kept} if "segments" in self.tables else kept,
         }
-        any_of = set().union(*by_key.values())
-        gone = self.ids() - any_of if self.tables.keys() - TABLES.keys() or self.lists.keys() - LISTS.keys() else set()
+        gone: set[str] = set()
+        if self.tables.keys() - TABLES.keys() or not all(map(list_kind, self.lists)):
+            gone = self.ids() - set().union(*by_key.values())
+        in_order = {kind: bytewise(keys) for kind, keys in by_key.items()}
         tables: dict[str, dict[str, str]] = {}
         for name, table in self.tables.items():
-            kind = key_by_name(name)
-            if kind and name in TABLES:
-                keys = by_key[kind]
-                tables[name] = {key: value for key, value in table.items() if key in keys}
+            if name in TABLES:
+                tables[name] = {key: table[key] for key in in_order[TABLES[name].key] if key in table}
             else:  # rows of other things than this dir's utterances, speakers and recordings stay
                 tables[name] = {key: value for key, value in table.items() if key not in gone}
         lists = {}
