@@ -252,7 +252,9 @@ class DataDir:
         gone: set[str] = set()
         if self.tables.keys() - TABLES.keys() or not all(map(list_kind, self.lists)):
             gone = self.ids() - set().union(*by_key.values())
-        in_order = {kind: bytewise(keys) for kind, keys in by_key.items()}
+        in_order = {kind: bytewise(by_key[kind]) for kind in ("speaker", "recording") if by_key[kind] is not kept}
+        in_order["utterance"] = [utterance for utterance in self.utterances if utterance in kept]
+        in_order.setdefault("recording", in_order["utterance"])
         tables: dict[str, dict[str, str]] = {}
         for name, table in self.tables.items():
             if name in TABLES:
