@@ -284,7 +284,7 @@ def _is_whole(folder: Path, data: DataDir, arrays: tuple[str, ...]) -> bool:
     """Does a finished output still have all its files?"""
     if not arrays:
         found = {entry.name for entry in os.scandir(folder / "wav")} if (folder / "wav").is_dir() else set()
-        tables = all((folder / name).exists() for name in (*data.tables, *data.lists))
+        tables = all((folder / name).exists() for name in (*data.with_audio({}, {}, folder).tables, *data.lists))
         return tables and all(f"{utterance}.wav" in found for utterance in data.utterances)
     pieces = range(1, -(-len(data.utterances) // PIECE_UTTERANCES) + 1)
     return all(
@@ -318,11 +318,9 @@ def _join_scps(data: DataDir, out: Any, arrays: tuple[str, ...]) -> None:
 def _write_data_dir(data: DataDir, out: Any) -> None:
     import soundfile
 
-    tables = {name: table for name, table in data.tables.items() if name not in ("segments", "utt2dur")}
-    tables["wav.scp"] = {utt: scp_path(out.final / "wav" / f"{utt}.wav") for utt in data.utterances}
+    files = {utterance: scp_path(out.final / "wav" / f"{utterance}.wav") for utterance in data.utterances}
     durations = {}
     for utterance in data.utterances:
         info = soundfile.info(str(out.path / "wav" / f"{utterance}.wav"))
-        durations[utterance] = f"{info.frames / info.samplerate:.4f}"
-    tables["utt2dur"] = durations
-    DataDir(out.final, tables, data.lists).write(out.path)
+        durations[utterance] = info.frames / info.samplerate
+    data.with_audio(files, durations, out.final).write(out.path)

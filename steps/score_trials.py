@@ -42,6 +42,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         raise UsageError(f"{len(args.data_dirs)} data dirs: expected pairs of an enrolment and a trial dir")
     loaded = {path: DataDir.load(path) for path in args.data_dirs}
     pairs = list(zip(args.data_dirs[::2], args.data_dirs[1::2], strict=True))
+    for enrolment, trials in pairs:
+        loaded[trials].check_trials(loaded[enrolment])
     vectors = {path: read_scp(args.xvectors / path.name / "xvector.scp") for path in loaded}
     inputs = [*args.data_dirs, *(args.xvectors / path.name for path in args.data_dirs)]
     settings = {"scoring": config.scoring, "attacker": args.attacker, "system": args.system}
