@@ -54,6 +54,7 @@ def prepare(
     *,
     duration: Callable[[Path], float] = file_duration,
     finish: Callable[[DataDir], None] | None = None,
+    protocol: Sequence[str] = (),
 ) -> None:
     """The work of a preparation step for one set: <args.out_dir>/<name>, made, or left as it is if it is current.
 
@@ -63,12 +64,13 @@ def prepare(
         recordings: what it holds.
         duration: see `data_dir`.
         finish: adds the lists (trials, enrolls) to the finished data dir.
+        protocol: what decides them besides the recordings, so that a changed list is noticed.
     """
     final = args.out_dir / check_id(name, "name of the data dir")
     with stage.output(
         args,
         final,
-        settings={"recordings": digest(recordings)},
+        settings={"recordings": digest(recordings)} | ({"protocol": digest_of(list(protocol))} if protocol else {}),
         seeded=False,
         torch_device=False,
         repair=_audio_is_there,  # the corpus may have been moved
