@@ -7,9 +7,9 @@
            <root>/wav48/<speaker>/<speaker>_<nnn>.wav
            <root>/txt/<speaker>/<speaker>_<nnn>.txt
 
-Another sample rate in the folder's name (wav16) is accepted. Ids are the names of the files; of 0.92 with the microphone,
-as in the VoicePrivacy Challenges, which take the second. The corpus's own gaps, all named in the log: speaker p315 has
-no text, p280 and p315 nothing from microphone 2, and a few sentences lack one microphone.
+Another sample rate in the folder's name (wav16) is accepted. Ids are the names of the files; of 0.92 with the
+microphone, as in the VoicePrivacy Challenges, which take the second. The corpus's own gaps, all named in the log:
+speaker p315 has no text, p280 and p315 nothing from microphone 2, and a few sentences lack one microphone.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def read(root: Path, *, mic: int = 2, with_text: bool = True) -> list[Recording]
 
     Raises:
         MissingModelError: no VCTK there.
-        DataError: a recording without text, a speaker whom speaker-info.txt lacks, a name that is not of the layout, or a
-            speaker without a recording of the microphone.
+        DataError: a recording without text, a speaker whom speaker-info.txt lacks, a name that is not of the layout, or
+            a speaker without a recording of the microphone.
     """
     folder, by_mic = _audio_folder(root)
     table = root / "speaker-info.txt"

@@ -1,4 +1,6 @@
-"""VoxCeleb 1 and 2 (Nagrani et al., Interspeech 2017; Chung et al., Interspeech 2018; robots.ox.ac.uk/~vgg/data/voxceleb).
+"""VoxCeleb 1 and 2 (Nagrani et al., Interspeech 2017; Chung et al., Interspeech 2018).
+
+robots.ox.ac.uk/~vgg/data/voxceleb, in its published layout:
 
     1   <root>/vox1_meta.csv                                  id TAB name TAB gender TAB nationality TAB set
         <root>/<dev|test>/wav/<id10001>/<video>/<nnnnn>.wav   or all under <root>/wav
@@ -29,7 +31,8 @@ KINDS = (".wav", ".flac", ".m4a")
 # Speakers of VoxCeleb 2's test part whom vox2_meta.csv does not know.
 NOT_IN_META = ("id04170", "id05348")
 MEND = "download VoxCeleb from robots.ox.ac.uk/~vgg/data/voxceleb, unpacked as it says"
-CONVERT = 'find {} -name \'*.m4a\' -exec sh -c \'ffmpeg -nostdin -i "$1" -ac 1 -ar 16000 "${{1%.m4a}}.wav" && rm "$1"\' _ {{}} \\;'
+# The m4a stay; they are passed over where a .wav lies beside them.
+CONVERT = """find {} -name '*.m4a' -exec sh -c 'ffmpeg -nostdin -i "$1" -ac 1 -ar 16000 "${{1%.m4a}}.wav"' _ {{}} \\;"""
 
 
 def find_parts(root: Path) -> dict[str, Path]:
@@ -135,7 +138,7 @@ def read_trials(path: Path) -> list[tuple[str, str, bool]]:
 
 
 def trial_sets(recordings: Sequence[Recording], path: Path) -> tuple[list[Recording], list[Recording], list[str]]:
-    """The sets of an official list: recordings of the enrolment (a model each) and of the trials, and the lines `trials`.
+    """The sets of an official list: recordings of the enrolment (a model each) and of the trials, and its `trials`.
 
     Raises:
         DataError: a malformed list, or a recording that is not there.
