@@ -13,7 +13,7 @@ from pseudovox.errors import DataError, MissingModelError
 
 TEXTS = {"84_10_000000": "grüße aus dem wald", "84_10_000001": "noch einmal", "840_11_000000": "der dritte satz"}
 META = (
-    " SPEAKER   |   GENDER   | PARTITION  |  MINUTES   |  BOOK ID   |             TITLE              |            CHAPTER",
+    " SPEAKER   |   GENDER   | PARTITION  |  MINUTES   |  BOOK ID   |             TITLE        |            CHAPTER",
     "  84       |     M      |    dev     |   15.500   |     10     | Ein Buch | mit Strich          | Kapitel 1",
     "  84       |     M      |    dev     |    3.500   |     12     | Noch eins                       | Kapitel 2",
     "  840      |     F      |    dev     |   12.100   |     11     | Ein drittes                     | Kapitel 3",
@@ -52,7 +52,7 @@ def audio(root: Path) -> Path:
         (lambda root: put_audio(audio(root) / "84_11_000002.flac"), r"expected a name 84_10_<segment>"),
         (
             lambda root: put_text(root / "dev" / "transcripts.txt", "84_10_000000 no tab"),
-            r"transcripts\.txt:1: expected",
+            r"transcripts\.txt:1: expect",
         ),
         (lambda root: put_text(root / "dev/transcripts.txt", "1_1_1\ta", "1_1_1\tb"), r"txt:2: 1_1_1 stands twice"),
         (lambda root: (root / "dev" / "transcripts.txt").unlink(), r"transcripts\.txt: No such file"),
