@@ -11,15 +11,15 @@ import contextlib
 import io
 import os
 import re
-import stat
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pseudovox import pipes, truncation
 from pseudovox.errors import DataError
+from pseudovox.inputs import NotAFile, open_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,7 +136,7 @@ def _opened(source: str | Path | bytes, where: str) -> Iterator[tuple[soundfile.
         stream: Any = io.BytesIO(source)
     else:
         name = f"{where}: {source}" if where else str(source)
-        stream = _open_regular(source, name)
+        stream = _open_file(source, name)
     with stream:
         try:
             with soundfile.SoundFile(stream) as file:
@@ -156,21 +156,15 @@ def _opened(source: str | Path | bytes, where: str) -> Iterator[tuple[soundfile.
             raise DataError(f"{name}: cannot be read as audio: {reason}") from None
 
 
-def _open_regular(path: str | Path, name: str) -> io.BufferedReader:
-    """Open a file; never a device or FIFO, which would hang or go on for ever."""
+def _open_file(path: str | Path, name: str) -> BinaryIO:
     try:
-        mode = Path(path).stat().st_mode
-        if stat.S_ISREG(mode):
-            return open(path, "rb")
-    except (OSError, ValueError) as error:
+        return open_regular(path)
+    except NotAFile as error:
+        raise DataError(f"{name}: {error}") from None
+    except OSError as error:
         if re.search(r":\d+$", str(path)):
             raise DataError(f"{name}: wave files inside archives (`file:offset`) are not read", "wav-copy") from None
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{name}: cannot be read: {reason}" + _cwd_hint(path)) from None
-    kind = next(
-        (word for word, is_kind in (("folder", stat.S_ISDIR), ("FIFO", stat.S_ISFIFO)) if is_kind(mode)), "device"
-    )
-    raise DataError(f"{name}: a {kind}, expected an audio file")
+        raise DataError(f"{name}: cannot be read: {error}" + _cwd_hint(path)) from None
 
 
 def _blocks(file: soundfile.SoundFile, name: str, frames: int) -> Iterator[np.ndarray]:

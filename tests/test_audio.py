@@ -175,9 +175,9 @@ def test_mp3_of_variable_bit_rate_without_its_length_is_not_read_in_part(tmp_pat
 def test_not_a_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.wav")
     for entry, message in (
-        (tmp_path / "fifo.wav", "a FIFO, expected an audio file"),
-        (Path("/dev/zero"), "a device, expected an audio file"),
-        (tmp_path, "a folder, expected an audio file"),
+        (tmp_path / "fifo.wav", "a FIFO, expected a file"),
+        (Path("/dev/zero"), "a device, expected a file"),
+        (tmp_path, "a folder, expected a file"),
         (Path("-"), "No such file"),
         (Path("x.ark:17"), "wave files inside archives"),
         (Path("a\0b"), "null"),
