@@ -136,24 +136,23 @@ def _opened(source: str | Path | bytes, where: str) -> Iterator[tuple[soundfile.
         stream: Any = io.BytesIO(source)
     else:
         name = f"{where}: {source}" if where else str(source)
-        stream = _open_file(source, name)
-    with stream:
-        try:
-            with soundfile.SoundFile(stream) as file:
-                if not RATES[0] <= file.samplerate <= RATES[1]:
-                    raise DataError(f"{name}: a sample rate of {file.samplerate} Hz in its header")
-                place = stream.tell()
-                found = truncation.fault(file.format, file.extra_info, file.frames, stream)
-                if found:
-                    mend = "ffmpeg -i IN.mp3 OUT.flac" if "variable" in found else "get the whole file, or leave it out"
-                    raise DataError(f"{name} {found}", mend)
-                stream.seek(place)
-                if file.frames >= UNKNOWN:  # then libsndfile cannot seek, which soundfile does after every read
-                    file.seekable = lambda: False  # type: ignore[method-assign]
-                yield file, name
-        except (OSError, soundfile.SoundFileError) as error:
-            reason = str(error).removeprefix(f"Error opening {stream!r}: ")
-            raise DataError(f"{name}: cannot be read as audio: {reason}") from None
+        _open_file(source, name).close()
+        stream = str(source)  # libsndfile reads a file itself several times faster than through Python
+    try:
+        with soundfile.SoundFile(stream) as file:
+            if not RATES[0] <= file.samplerate <= RATES[1]:
+                raise DataError(f"{name}: a sample rate of {file.samplerate} Hz in its header")
+            with io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name) as content:
+                found = truncation.fault(file.format, file.extra_info, file.frames, content)
+            if found:
+                mend = "ffmpeg -i IN.mp3 OUT.flac" if "variable" in found else "get the whole file, or leave it out"
+                raise DataError(f"{name} {found}", mend)
+            if file.frames >= UNKNOWN:  # then libsndfile cannot seek, which soundfile does after every read
+                file.seekable = lambda: False  # type: ignore[method-assign]
+            yield file, name
+    except (OSError, soundfile.SoundFileError) as error:
+        reason = str(error).removeprefix(f"Error opening {stream!r}: ")
+        raise DataError(f"{name}: cannot be read as audio: {reason}") from None
 
 
 def _open_file(path: str | Path, name: str) -> BinaryIO:
