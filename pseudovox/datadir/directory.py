@@ -56,7 +56,10 @@ class DataDir:
         lists: the tables without unique keys (`trials`, `enrolls`, `phones.ctm`) as lists of lines.
         allow_pipes: wav.scp may hold commands.
         others: names of files in the dir that are no tables, and so are not in a dir made from this one.
+        channel: which channel of its audio `pseudovox.audio.load` takes; set by who loads it, not carried over.
     """
+
+    channel: int | str = 0
 
     def __init__(
         self,
