@@ -17,7 +17,7 @@ TABLES = {
     "text": {"b-1": "ONE", "a-2": "TWO  WORDS", "a-1": "ZWÖLF"},
     "spk2gender": {"a": "f", "b": "m"},
     "utt2dur": {"b-1": "1.5", "a-2": "2", "a-1": "0.25"},
-    "utt2path": {"b-1": "x/y", "a-2": "y", "a-1": "z"},  # a table that the library does not know
+    "utt2note": {"b-1": "x/y", "a-2": "y", "a-1": "z"},  # a table that the library does not know
 }
 LISTS = {
     "trials": ["b a-1 nontarget", "a a-1 target", "a b-1 nontarget"],
@@ -145,7 +145,7 @@ def remove(name: str) -> Callable[[Path], None]:
         (write("spk2utt", "a a-1\nb b-1\n"), "spk2utt:1: a-2 of a is otherwise in utt2spk"),
         (write("spk2utt", "a a-1 a-2\nb b-1\nb b-1\n"), "spk2utt:3: speaker b stands twice"),
         (write("spk2utt", "a a-1 a-2\nb b-1\nc b-1\n"), "spk2utt:3: speaker 'c' is not in utt2spk"),
-        (write("utt2path", "a-1 x\na-2 \xff\n".encode("latin1")), "utt2path:2: not UTF-8"),
+        (write("utt2note", "a-1 x\na-2 \xff\n".encode("latin1")), "utt2note:2: not UTF-8"),
         (write("trials", "a a-1 target\na a-1 taget\n"), "trials:2: expected `speaker utterance target|nontarget`"),
         (write("trials", "a a-1 target\na c nontarget\n"), "trials:2: utterance c is not in utt2spk"),
         (write("trials_f", "a c target\n"), "trials_f:1: utterance c is not in utt2spk"),
@@ -229,7 +229,7 @@ def test_subset(folder: Path, tmp_path: Path) -> None:
     subset.write()
     found = DataDir.load(tmp_path / "sub")
     assert found.utterances == ["a-2", "b-1"] and found.spk2gender == {"a": "f", "b": "m"}
-    assert found.table("utt2path") == {"a-2": "y", "b-1": "x/y"}
+    assert found.table("utt2note") == {"a-2": "y", "b-1": "x/y"}
     assert found.lists["trials"] == ["a b-1 nontarget"] and found.enrolls == ["b-1", "a-2"]
     assert "a-1" not in "".join(found.lists["phones.ctm"])
     assert DataDir.load(folder).subset(["b-1"]).spk2gender == {"b": "m"}
@@ -253,7 +253,7 @@ def test_writing_again_leaves_no_stale_table(folder: Path) -> None:
     (folder / "split2").mkdir()
     data = DataDir.load(folder)
     assert data.others == ("model.bin",)
-    for name in ("text", "utt2path", "spk2gender"):
+    for name in ("text", "utt2note", "spk2gender"):
         del data.tables[name]
     del data.lists["enrolls"]
     data.write()
@@ -330,7 +330,7 @@ def test_combine(tmp_path: Path) -> None:
     second = DataDir(tmp_path / "second", {**other, "utt2uniq": {"c-1": "u"}})
     data, left_out = DataDir.combine([first, second], tmp_path / "both")
     data.check()
-    assert left_out == ["enrolls", "phones.ctm", "spk2gender", "trials", "utt2dur", "utt2path"]
+    assert left_out == ["enrolls", "phones.ctm", "spk2gender", "trials", "utt2dur", "utt2note"]
     assert data.tables["segments"] == {
         "a-1": "a-1 0 0.2500",
         "a-2": "a-2 0 2.0000",

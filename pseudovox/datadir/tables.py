@@ -105,6 +105,7 @@ TABLES = {
         Table("utt2uniq", "utterance", "original utterance"),
         Table("utt2warp", "utterance", "factor of vocal tract length", _warp, audio=True),
         Table("utt2emo", "utterance", "emotion"),
+        Table("utt2path", "utterance", "file it was read from", audio=True),  # may name the speaker: never published
         Table("cmvn.scp", "speaker", "archive:offset", audio=True),
         Table("spk2gender", "speaker", "f|m", lambda value: value in ("f", "m")),
         Table("spk2warp", "speaker", "factor of vocal tract length", _warp, audio=True),
