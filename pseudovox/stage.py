@@ -201,6 +201,7 @@ def output(
     seeded: bool = True,
     torch_device: bool = True,
     repair: Callable[[Path], bool] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> Iterator[Output | None]:
     """The output dir of a step, whole or absent; yields None when it is there already.
 
@@ -213,6 +214,8 @@ def output(
         torch_device: the step uses torch, so resolve --device.
         repair: `repair(folder)` tells whether a finished output still has all its files; if not, the step is
             entered again with what is left.
+        prepare: called if there may be work, before anything is written: for checks that a step need not make if it is
+            done. What it raises leaves no trace in the output.
 
     Raises:
         DataError: output of other settings is there and --force was not given, another run holds the dir, it is
@@ -235,6 +238,8 @@ def output(
         log.info("%s: done already, skipped", final)
         yield None
         return
+    if prepare:
+        prepare()
     with _disk_errors(final), _lock(final):
         _finish_rename(final, partial, digest)
         if _is_done(args, final, digest, made_from, repair):
