@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox.datadir import DataDir
+from pseudovox.errors import DataError
 
 MARKER = ".done.json"
 _WHOLE_FILE = 64 * 2**20  # files up to this size are digested by content, larger ones by size and both ends
@@ -50,7 +51,11 @@ def digest_data(data: DataDir) -> str:
 
 
 def digest_path(path: Path) -> str:
-    """Digest of an input: a file, a data dir, a step's output (by its marker), or any folder of files."""
+    """Digest of an input: a file, a data dir, a step's output (by its marker), or any folder of files.
+
+    Raises:
+        DataError: it is none of these, but a pipe or a device.
+    """
     path = Path(path)
     if path.is_file():
         return digest_file(path)
@@ -58,6 +63,8 @@ def digest_path(path: Path) -> str:
         return "missing"
     if (path / "wav.scp").is_file():
         return digest_data(DataDir.load(path, allow_pipes=True))
+    if not path.is_dir():
+        raise DataError(f"{path}: neither a file nor a folder, but a pipe or device; its content cannot be told apart")
     done = read_marker(path)
     if done:
         return str(done["digest"])

@@ -8,8 +8,11 @@ and of resuming: what is there is not made again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
+import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pseudovox import jobs
 from pseudovox.datadir import DataDir, bytewise, read_table, scp_path, write_atomic
-from pseudovox.errors import DataError, PseudovoxError, SomeUtterancesFailed
+from pseudovox.errors import DataError, PseudovoxError, SomeUtterancesFailed, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pseudovox")
 PIECE_UTTERANCES = 100
+# Where utterances share a batch. On a CPU they come one by one: padding costs more than it saves there, and the result
+# cannot depend on the batch.
+BATCHED = ("cuda",)
+SAY_SECONDS = 60.0  # a line on the progress so often, where there is no bar to see
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Piece:
 class _Job:
     pieces: list[Piece]
     worker: Callable[..., Worker]
-    device: str
+    device: str  # as asked for: it is resolved where the job runs
     batch_seconds: float
     progress: Path
 
@@ -84,8 +91,8 @@ def map_utterances(
     out_dir: Path,
     *,
     settings: Any,
-    worker: Callable[..., Worker],
-    inputs: Callable[[DataDir], Iterable[Path | str]] = lambda data: (),
+    worker: Callable[[], Callable[..., Worker]],
+    inputs: Callable[[DataDir], Iterable[Path | str | DataDir]] = lambda data: (),
     arrays: tuple[str, ...] = (),
     audio: bool = False,
     out_names: Callable[[str], str] = lambda name: name,
@@ -95,11 +102,13 @@ def map_utterances(
     """Run a worker over every utterance of the data dirs; one output dir each, `<out_dir>/<name of the data dir>`.
 
     Args:
-        args: the step's arguments (`nj`, `device`, `batch_seconds`, `limit`).
-        data_dirs: what to go over.
+        args: the step's arguments (`nj`, `device`, `batch_seconds`).
+        data_dirs: what to go over, as stage.load_data gives them.
         out_dir: the parent of the outputs.
         settings: the configuration that decides the result.
-        worker: picklable; `worker(device=...)` makes the Worker in its process.
+        worker: called once, if there is work, so that a step that is done need not import what works; gives a
+            picklable function, which makes the Worker in its process: `worker()(device=...)`. It is called before
+            anything is written, so it is the place to check what the step was given.
         inputs: further files and folders that decide the result, for a data dir.
         arrays: names of the arrays that the worker yields, written as `<name>.scp` and arks; or
         audio: it yields samples, and the outputs are data dirs with wav/<utterance>.wav and all tables carried over.
@@ -107,20 +116,29 @@ def map_utterances(
         finish: called with (data dir, stage.Output) when the arrays or audio are there, for further files.
         seeded: the worker draws random numbers by the seed.
 
+    The outputs share the wall time by their seconds of speech (see stage.Output).
+
     Raises:
+        UsageError: two data dirs of the same name, whose outputs would be one.
         SomeUtterancesFailed: after everything else was done; the utterances are in <output>.partial/failed.tsv.
     """
     from pseudovox import stage
 
+    places: dict[str, Path] = {}
+    for data in data_dirs:
+        if places.setdefault(data.name, data.path) != data.path:
+            raise UsageError(
+                f"{places[data.name]} and {data.path}: the outputs of data dirs of the same name would be one",
+                "run the step once for each, with an output dir of its own",
+            )
+    make = functools.cache(worker)
     with contextlib.ExitStack() as stack:
         opened: list[tuple[DataDir, Any]] = []
-        for data in data_dirs:
-            if args.limit:
-                data = data.subset(data.utterances[: args.limit])
+        for data in {data.name: data for data in data_dirs}.values():
             final = Path(out_dir) / out_names(data.name)
             context = stage.output(
-                args, final, settings=settings, inputs=[data.path, *inputs(data)], seeded=seeded,
-                repair=lambda folder, data=data: _is_whole(folder, data, arrays),  # type: ignore[misc]
+                args, final, settings=settings, inputs=[data, *inputs(data)], seeded=seeded,
+                repair=lambda folder, data=data: _is_whole(folder, data, arrays), prepare=make,  # type: ignore[misc]
             )  # fmt: skip
             out = stack.enter_context(context)
             if out is not None:
@@ -129,7 +147,7 @@ def map_utterances(
             return
         pieces = [piece for data, out in opened for piece in _pieces(data, out, arrays)]
         waiting = [piece for piece in pieces if not _is_made(piece)]
-        failed = _run(args, waiting, worker, opened[0][1].path)
+        failed = _run(args, waiting, make, [out.path for _, out in opened])
         for data, out in opened:
             out.audio_seconds = sum(data.duration(utterance) for utterance in data.utterances)
         total = sum(out.audio_seconds for _, out in opened)
@@ -158,54 +176,76 @@ def map_utterances(
 
 
 def _run(
-    args: argparse.Namespace, waiting: list[Piece], worker: Callable[..., Worker], folder: Path
+    args: argparse.Namespace, waiting: list[Piece], worker: Callable[[], Callable[..., Worker]], folders: list[Path]
 ) -> list[tuple[str, str, str]]:
     from tqdm import tqdm
 
     if not waiting:
         return []
     nj = min(args.nj, len(waiting))
-    if args.device.startswith("cuda"):
+    if args.device.startswith("cuda") and jobs.place() == "local":
         nj = 1  # jobs would share the one GPU; its batches are what keeps it busy
-    progress = folder / "log" / "progress"
-    progress.mkdir(parents=True, exist_ok=True)
+    progress = folders[0] / "log" / "progress"
+    shutil.rmtree(progress, ignore_errors=True)  # of a run that was killed, perhaps with more jobs
+    progress.mkdir(parents=True)
     # Longest pieces first, dealt out in turn, so that the jobs end together.
     weights = {id(piece): sum(piece.data.duration(utterance) for utterance in piece.utterances) for piece in waiting}
     order = sorted(waiting, key=lambda piece: (-weights[id(piece)], piece.data.name, piece.number))
+    made = worker()
     payloads = [
-        _Job(order[job::nj], worker, args.device, args.batch_seconds, progress / f"{job}.txt") for job in range(nj)
+        _Job(order[job::nj], made, args.device, args.batch_seconds, progress / f"{job}.txt") for job in range(nj)
     ]
     total = sum(weights.values())
+    started = said = time.monotonic()
     with tqdm(
         total=round(total), unit="s", desc=args.step, dynamic_ncols=True, disable=None,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of speech [{elapsed}<{remaining}]",
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s of speech [{elapsed}<{remaining}{postfix}]",
     ) as bar:  # fmt: skip
 
         def poll() -> None:
-            bar.n = round(sum(_read_progress(job.progress) for job in payloads))
-            bar.refresh()
+            nonlocal said
+            done = sum(_read_progress(job.progress) for job in payloads)
+            factor = (time.monotonic() - started) / done if done else 0.0
+            bar.n = round(done)
+            bar.set_postfix_str(f"real-time factor {factor:.4f}", refresh=True)
+            if time.monotonic() - said > SAY_SECONDS:
+                said = time.monotonic()
+                line = "%s: %.0f of %.0f s of speech, real-time factor %.4f"
+                log.log(logging.INFO if bar.disable else logging.DEBUG, line, args.step, done, total, factor)
 
-        log.info("%s: %.0f s of speech in %d pieces, %d jobs on %s", args.step, total, len(order), nj, args.device)
-        results = jobs.run(_run_job, payloads, folder / "log" / "jobs", poll=poll)
+        where = {"local": args.device, "slurm": "Slurm"}[jobs.place()]
+        log.info("%s: %.0f s of speech in %d pieces, %d jobs on %s", args.step, total, len(order), nj, where)
+        results = jobs.run(_run_job, payloads, [folder / "log" for folder in folders], name=args.step, poll=poll)
         poll()
-    for job in payloads:
-        job.progress.unlink(missing_ok=True)
-    progress.rmdir()
-    return [failure for result in results for failure in result]
+    shutil.rmtree(progress, ignore_errors=True)
+    args.device = results[0].device
+    return [failure for result in results for failure in result.failed]
 
 
-def _run_job(job: _Job) -> list[tuple[str, str, str]]:
-    """In the worker process: every piece of the job; returns (data dir, utterance, reason) of what failed."""
+@dataclass(frozen=True)
+class _Result:
+    failed: list[tuple[str, str, str]]  # (data dir, utterance, reason)
+    device: str
+
+
+def _run_job(job: _Job) -> _Result:
+    """In the worker process: every piece of the job that an earlier life of it has not made."""
     import torch
 
+    from pseudovox.stage import resolve_device
+
     torch.set_num_threads(1)  # sums in another order round differently: one thread, whatever --nj is
-    worker = job.worker(device=job.device)
+    device = resolve_device(job.device)
+    worker = job.worker(device=device)
     failed: list[tuple[str, str, str]] = []
     done = 0.0
     for piece in job.pieces:
+        if _is_made(piece):
+            done += sum(piece.data.duration(utterance) for utterance in piece.utterances)
+            continue
         collected: dict[str, dict[str, np.ndarray]] = {name: {} for name in piece.arrays}
         lost = len(failed)
-        for utterance, result in _results(worker, piece, job, failed):
+        for utterance, result in _results(worker, piece, device, job.batch_seconds, failed):
             if piece.arrays:
                 for name in piece.arrays:
                     collected[name][utterance.id] = result[name]
@@ -217,11 +257,11 @@ def _run_job(job: _Job) -> list[tuple[str, str, str]]:
             job.progress.write_text(f"{done:.3f}")
         if len(failed) == lost:
             _write_arrays(piece, collected)
-    return failed
+    return _Result(failed, device)
 
 
 def _results(
-    worker: Worker, piece: Piece, job: _Job, failed: list[tuple[str, str, str]]
+    worker: Worker, piece: Piece, device: str, batch_seconds: float, failed: list[tuple[str, str, str]]
 ) -> Iterator[tuple[Utterance, Any]]:
     from pseudovox.batching import by_duration
 
@@ -229,8 +269,7 @@ def _results(
     if not piece.arrays:
         (piece.folder / "wav").mkdir(exist_ok=True)
         utterances = [utt for utt in utterances if not (piece.folder / "wav" / f"{utt.id}.wav").exists()]
-    # One by one on a CPU: padding costs more than it saves there, and the result cannot depend on the batch.
-    seconds = job.batch_seconds if job.device.startswith("cuda") else 0.0
+    seconds = batch_seconds if device.startswith(BATCHED) else 0.0
     batches = list(by_duration(utterances, [utterance.duration for utterance in utterances], seconds))
     while batches:
         batch = batches.pop(0)
@@ -241,7 +280,7 @@ def _results(
                 half = len(batch) // 2
                 batches[:0] = [batch[:half], batch[half:]]
                 log.warning("batch of %d failed (%s); trying halves", len(batch), str(error).split("\n")[0])
-                _free_memory(job.device)
+                _free_memory(device)
             else:
                 reason = str(error) if isinstance(error, PseudovoxError) else f"{type(error).__name__}: {error}"
                 if not isinstance(error, PseudovoxError):

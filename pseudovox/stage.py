@@ -7,14 +7,18 @@ which settings and inputs it was made. Run again, a step
     continues    a partial output of the same settings and inputs,
     stops        before output of other settings, naming what differs (--force makes it anew).
 
-Two runs into one dir are kept apart by a lock that dies with its process.
+Two runs into one dir are kept apart by a lock that dies with its process. The lock is flock's: on a network file system
+it keeps apart what runs on one machine, and, where the file system passes it on (NFS 4, Lustre with `-o flock`),
+machines too. Where it does not, or knows no locks at all, nothing can tell: do not start the same step on two machines.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import fcntl
+import functools
 import json
 import logging
 import os
@@ -23,15 +27,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pseudovox import __version__
+from pseudovox import __version__, jobs
 from pseudovox import config as configuration
-from pseudovox.datadir import write_atomic
-from pseudovox.digests import MARKER, differing_keys, digest_of, digest_path, read_marker
+from pseudovox.datadir import DataDir, write_atomic
+from pseudovox.digests import MARKER, differing_keys, digest_data, digest_of, digest_path, read_marker
 from pseudovox.errors import DataError, PseudovoxError, UsageError
 
 log = logging.getLogger("pseudovox")
@@ -39,8 +43,14 @@ SETTINGS = ".settings.json"  # in a partial output: what it is being made from
 
 
 # ---------------------------------------------------------------------- arguments
-def parser(manual: str | None) -> argparse.ArgumentParser:
-    """An argument parser with the options that all steps share; `manual` is the step's docstring."""
+def parser(manual: str | None, *, data_dirs: str = "", out_dir: str = "") -> argparse.ArgumentParser:
+    """An argument parser with the options that all steps share.
+
+    Args:
+        manual: the step's docstring, which --help shows.
+        data_dirs: what the data dirs are that the step reads; if given, the step takes `<data_dirs>... <out_dir>`.
+        out_dir: what the output is.
+    """
     made = argparse.ArgumentParser(
         description=manual, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -54,7 +64,45 @@ def parser(manual: str | None) -> argparse.ArgumentParser:
     shared.add_argument("--batch-seconds", type=float, default=120.0, help="audio in one batch on a GPU, at most")
     shared.add_argument("--force", action="store_true", help="make the output anew, replacing what is there")
     shared.add_argument("--verbose", action="store_true", help="more detail in the log; tracebacks of user errors")
+    if data_dirs:
+        made.add_argument(
+            "--allow-pipes", action="store_true", help="run the commands that wav.scp names (`... |`), as their author"
+        )
+        made.add_argument(
+            "--channel", type=channel, default=0, metavar="N", help="of recordings with several: 0, 1, ... or mean (0)"
+        )
+        made.add_argument("data_dirs", nargs="+", type=Path, help=data_dirs)
+        made.add_argument("out_dir", type=Path, help=out_dir or "gets one folder for each data dir")
     return made
+
+
+def channel(word: str) -> int | str:
+    """The value of --channel: a number from 0, or "mean"."""
+    if word != "mean" and not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r}: expected 0, 1, ... or mean")
+    return word if word == "mean" else int(word)
+
+
+def load_data(args: argparse.Namespace, *, need: Sequence[str] = ()) -> list[DataDir]:
+    """The step's data dirs, checked, and cut to the first --limit utterances.
+
+    Args:
+        args: the step's arguments (`data_dirs`, `allow_pipes`, `channel`, `limit`).
+        need: tables that must be there besides wav.scp and utt2spk.
+
+    Raises:
+        DataError: as DataDir.load.
+    """
+    loaded: dict[Path, DataDir] = {}
+    for path in args.data_dirs:
+        if path in loaded:
+            continue
+        # Outputs are named for data dirs: `.` and `..` must not name them.
+        named = path if path.name not in ("", "..") else Path(os.path.abspath(path))
+        data = DataDir.load(named, need=need, allow_pipes=args.allow_pipes)
+        loaded[path] = data.subset(data.utterances[: args.limit]) if args.limit else data
+        loaded[path].channel = args.channel
+    return [loaded[path] for path in args.data_dirs]
 
 
 def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace, Any], None]) -> int:
@@ -64,7 +112,7 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
     """
     args = made.parse_args(argv)
     args.step = Path(made.prog).stem
-    _console(args.verbose)
+    jobs.log_to(sys.stderr, verbose=args.verbose)
     try:
         config = configuration.load(args.config, args.set)
         args.seed = config.seed = config.seed if args.seed is None else args.seed
@@ -81,22 +129,13 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
     except OSError as error:
         if error.errno is None:
             raise
-        # Disk full, read-only folder, no permission: the user's to mend, so no traceback.
+        # No permission, too many files open: the user's to mend, so no traceback.
         log.error("%s: %s: %s", made.prog, error.strerror, error.filename or "")
         return DataError.exit_code
     except KeyboardInterrupt:
         log.error("%s: interrupted; run it again to go on from here", made.prog)
         return 130
     return 0
-
-
-def _console(verbose: bool) -> None:
-    log.setLevel(logging.DEBUG if verbose else logging.INFO)
-    log.propagate = False
-    if not any(isinstance(handler, logging.StreamHandler) for handler in log.handlers):
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
 
 
 def resolve_device(asked: str) -> str:
@@ -114,6 +153,35 @@ def resolve_device(asked: str) -> str:
     return asked
 
 
+def compute(args: argparse.Namespace, out: Output, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Do a step's one long computation, `function(*arguments, **named, device=...)`, where cmd.sh has jobs run.
+
+    On this machine that is in this process; on a cluster it is one job, requeued when it runs out of time, so the
+    function must go on from what it left in the output dir. `--device` is resolved where it runs.
+
+    Args:
+        args: the step's arguments (`device`; it says afterwards what was taken).
+        out: the step's output, where the job's log goes.
+        function: importable by name; its arguments are picklable.
+
+    Returns:
+        the function's result.
+    """
+    task = _Computation(functools.partial(function, *arguments, **named), args.device)
+    result, args.device = jobs.run(_Computation.run, [task], [out.path / "log"], name=args.step)[0]
+    return result
+
+
+@dataclass(frozen=True)
+class _Computation:
+    function: Callable[..., Any]
+    device: str
+
+    def run(self) -> tuple[Any, str]:
+        device = resolve_device(self.device)
+        return self.function(device=device), device
+
+
 # ---------------------------------------------------------------------- output
 @dataclass
 class Output:
@@ -124,7 +192,8 @@ class Output:
         final: where it will lie; paths written into files must name this one.
         counts: what to record in the marker, e.g. {"utterances": 12}.
         audio_seconds: speech processed, for the real-time factor.
-        share: this output's part of the time, where several are made together.
+        share: this output's part of the time. Outputs that are made together, one for each of a step's data dirs, share
+            its wall time by their seconds of speech; the factor in their markers is that of the whole.
     """
 
     path: Path
@@ -140,10 +209,11 @@ def output(
     out_dir: Path | str,
     *,
     settings: Any,
-    inputs: Iterable[Path | str] = (),
+    inputs: Iterable[Path | str | DataDir] = (),
     seeded: bool = True,
     torch_device: bool = True,
     repair: Callable[[Path], bool] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> Iterator[Output | None]:
     """The output dir of a step, whole or absent; yields None when it is there already.
 
@@ -151,16 +221,21 @@ def output(
         args: the parsed arguments; `args.device` is resolved once work is sure to be done.
         out_dir: the output.
         settings: the configuration that decides the result (a dataclass, dict, or list of them).
-        inputs: files and folders that decide the result.
+        inputs: files and folders that decide the result; a DataDir stands for its folder, as far as it was loaded.
         seeded: the seed decides the result too.
         torch_device: the step uses torch, so resolve --device.
         repair: `repair(folder)` tells whether a finished output still has all its files; if not, the step is
             entered again with what is left.
+        prepare: called if there may be work, before anything is written: for checks that a step need not make if it is
+            done. What it raises leaves no trace in the output.
 
     Raises:
-        DataError: output of other settings is there and --force was not given, or another run holds the dir.
+        DataError: output of other settings is there and --force was not given, another run holds the dir, it is
+            an input as well, or the disk is full or read-only.
     """
     final = Path(out_dir)
+    inputs = list(inputs)
+    _check_apart(final, inputs)
     made_from = {
         "step": args.step,
         "settings": _plain(settings),
@@ -169,12 +244,19 @@ def output(
     }
     if seeded:
         made_from["seed"] = args.seed
+    if getattr(args, "channel", 0):
+        made_from["channel"] = args.channel
     if getattr(args, "script", None):
         made_from["script"] = args.script
     digest = digest_of(made_from)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(final):
-        partial = final.with_name(f"{final.name}.partial")
+    partial = final.with_name(f"{final.name}.partial")
+    if not args.force and _is_finished(final, digest, repair):
+        log.info("%s: done already, skipped", final)
+        yield None
+        return
+    if prepare:
+        prepare()
+    with _disk_errors(final), _lock(final):
         _finish_rename(final, partial, digest)
         if _is_done(args, final, digest, made_from, repair):
             log.info("%s: done already, skipped", final)
@@ -185,20 +267,13 @@ def output(
             write_atomic(final / SETTINGS, json.dumps(made_from))
             os.replace(final, partial)
             (partial / MARKER).unlink()
-        _prepare_partial(args, partial, made_from)
-        if torch_device:
+        continued = _prepare_partial(args, partial, made_from)
+        if torch_device and jobs.place() == "local":
             args.device = resolve_device(args.device)
         out = Output(partial, final)
-        handler = _log_file(partial, args)
         started, when = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        try:
+        with _log_file(partial, args):
             yield out
-        except PseudovoxError as error:
-            log.debug("failed: %s", error)
-            raise
-        finally:
-            log.removeHandler(handler)
-            handler.close()
         seconds = (time.monotonic() - started) * out.share
         marker = {
             **made_from,
@@ -212,6 +287,8 @@ def output(
             "nj": args.nj,
             "versions": versions(),
         }
+        if continued:
+            _remove_unfinished(partial)
         write_atomic(partial / MARKER, json.dumps(marker, indent=1) + "\n")
         _finish_rename(final, partial, digest)
         rate = f", real-time factor {seconds / out.audio_seconds:.4f}" if out.audio_seconds else ""
@@ -256,12 +333,53 @@ def _plain(settings: Any) -> Any:
     return configuration.section_dict(settings)
 
 
-def _input_digests(inputs: Iterable[Path | str]) -> dict[str, str]:
+def _input_digests(inputs: Sequence[Path | str | DataDir]) -> dict[str, str]:
     digests: dict[str, str] = {}
-    for number, path in enumerate(inputs):
+    for number, given in enumerate(inputs):
         # Named for the message of a conflict; numbered since two inputs may have the same last name.
-        digests[f"{number}:{Path(path).name}"] = digest_path(Path(path))
+        if isinstance(given, DataDir):
+            digests[f"{number}:{given.name}"] = digest_data(given)
+        else:
+            digests[f"{number}:{Path(given).name}"] = digest_path(Path(given))
     return digests
+
+
+def _check_apart(final: Path, inputs: Sequence[Path | str | DataDir]) -> None:
+    """Inputs are never modified: an output may be none of them, nor lie in one."""
+    place = Path(os.path.realpath(final))
+    for given in inputs:
+        path = Path(os.path.realpath(given.path if isinstance(given, DataDir) else given))
+        if place == path or path in place.parents:
+            raise DataError(f"{final}: the output would be in the input {path}", "give another output dir")
+
+
+@contextlib.contextmanager
+def _disk_errors(final: Path) -> Iterator[None]:
+    """Say which output could not be written, where the system's message names a file or none at all."""
+    try:
+        yield
+    except OSError as error:
+        mends = {
+            errno.ENOSPC: "make room there",
+            errno.EDQUOT: "make room there",
+            errno.EROFS: "give an output dir that can be written",
+            errno.EACCES: "give an output dir that can be written",
+            errno.EPERM: "give an output dir that can be written",
+        }
+        if error.errno not in mends:
+            raise
+        file = f" ({error.filename})" if error.filename else ""
+        mend = f"{mends[error.errno]}, then run the same command: what is done is kept"
+        raise DataError(f"{final}: cannot be written: {error.strerror}{file}", mend) from error
+
+
+def _is_finished(final: Path, digest: str, repair: Callable[[Path], bool] | None) -> bool:
+    """Is it there and whole, with nothing to tidy beside it? Writes nothing, so read-only output is skipped too."""
+    beside = (f"{final.name}.partial", f"{final.name}.replaced", f".{final.name}.lock")
+    if any(final.with_name(name).exists() for name in beside):
+        return False
+    done = read_marker(final)
+    return done is not None and done["digest"] == digest and (repair is None or repair(final))
 
 
 def _is_done(
@@ -270,6 +388,8 @@ def _is_done(
 ) -> bool:  # fmt: skip
     if not final.exists():
         return False
+    if not final.is_dir():
+        raise DataError(f"{final}: is a file; the output is a folder", "give another output dir")
     done = read_marker(final)
     if done is None:
         if not any(path for path in final.iterdir()):
@@ -296,8 +416,11 @@ def _conflict(folder: Path, done: dict[str, Any], made_from: dict[str, Any]) -> 
     )
 
 
-def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[str, Any]) -> None:
+def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[str, Any]) -> bool:
+    """Make the dir aside, unless it is there and of the same settings; was it?"""
     settings = partial / SETTINGS
+    if partial.is_symlink():
+        raise DataError(f"{partial}: is a link, and nothing is written outside the output dir", f"rm {partial}")
     if partial.exists():
         try:
             old = json.loads(settings.read_text(encoding="utf-8"))
@@ -305,12 +428,19 @@ def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[st
             old = None
         if old == made_from and not args.force:
             log.info("%s: going on with what an earlier run left", partial)
-            return
+            return True
         if old is not None and old != made_from and not args.force:
             raise _conflict(partial, old, made_from)
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
     write_atomic(settings, json.dumps(made_from))
+    return False
+
+
+def _remove_unfinished(partial: Path) -> None:
+    """What a killed run was writing: files have such names until they are whole (datadir.write_atomic)."""
+    for path in partial.rglob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def _finish_rename(final: Path, partial: Path, digest: str) -> None:
@@ -330,6 +460,7 @@ def _finish_rename(final: Path, partial: Path, digest: str) -> None:
 
 @contextlib.contextmanager
 def _lock(final: Path) -> Iterator[None]:
+    final.parent.mkdir(parents=True, exist_ok=True)
     path = final.with_name(f".{final.name}.lock")
     while True:
         with open(path, "a+", encoding="utf-8") as file:
@@ -341,6 +472,10 @@ def _lock(final: Path) -> Iterator[None]:
                 raise DataError(
                     f"{final}: another run is writing it ({holder})", "wait for it, or end that process"
                 ) from None
+            except OSError as error:
+                if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                    raise
+                log.warning("%s: this file system knows no locks; see that no other run writes it", final)
             if not path.exists() or os.fstat(file.fileno()).st_ino != path.stat().st_ino:
                 continue  # its holder removed the file between our opening and locking it
             file.truncate(0)
@@ -353,16 +488,29 @@ def _lock(final: Path) -> Iterator[None]:
             return
 
 
-def _log_file(partial: Path, args: argparse.Namespace) -> logging.Handler:
-    (partial / "log").mkdir(exist_ok=True)
-    handler = logging.FileHandler(partial / "log" / f"{args.step}.log", encoding="utf-8")
+@contextlib.contextmanager
+def _log_file(partial: Path, args: argparse.Namespace) -> Iterator[None]:
+    """Write the log into the output, too, and at its end why the step failed; say where it lies."""
+    path = partial / "log" / f"{args.step}.log"
+    path.parent.mkdir(exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
-    log.debug("command: %s", " ".join(sys.argv))
-    return handler
+    handler.handle(log.makeRecord(log.name, logging.INFO, "", 0, f"command: {' '.join(sys.argv)}", (), None))
+    try:
+        yield
+    except BaseException as error:
+        handler.handle(log.makeRecord(log.name, logging.ERROR, "", 0, f"failed: {error}", (), sys.exc_info()))
+        log.info("the log is %s", path)
+        raise
+    finally:
+        log.removeHandler(handler)
+        handler.close()
 
 
 # Steps that go over utterances are written against stage.map_utterances; its machinery is in mapping.py.
 from pseudovox.mapping import Utterance, map_utterances  # noqa: E402
 
-__all__ = ["Output", "Utterance", "main", "map_utterances", "output", "parser", "resolve_device"]
+__all__ = [
+    "Output", "Utterance", "compute", "load_data", "main", "map_utterances", "output", "parser", "resolve_device",
+]  # fmt: skip

@@ -16,36 +16,46 @@ import argparse
 import functools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 from pseudovox.models import store
+
+if TYPE_CHECKING:
+    from pseudovox.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="data dirs to recognise")
     parser.add_argument("--model", type=Path, required=True, help="the recogniser")
-    parser.add_argument("data_dirs", nargs="+", type=Path, help="data dirs to recognise")
-    parser.add_argument("out_dir", type=Path, help="gets one folder for each data dir")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path) for path in args.data_dirs]
+    data = stage.load_data(args)
     store.read_card(args.model, "recognizer")
-    from pseudovox.scoring.recognition import RecognizeWorker, vocabulary, write_hypotheses
 
-    names = vocabulary(args.model, config.decoder)
+    def worker() -> Any:
+        from pseudovox.scoring.recognition import RecognizeWorker, vocabulary
+
+        vocabulary(args.model, config.decoder)  # there, and fit for this decoder?
+        return functools.partial(RecognizeWorker, args.model, config.decoder)
+
+    def finish(_: DataDir, out: stage.Output) -> None:
+        from pseudovox.scoring.recognition import vocabulary, write_hypotheses
+
+        write_hypotheses(out.path, vocabulary(args.model, config.decoder))
+
     stage.map_utterances(
         args,
         data,
         args.out_dir,
         settings=config.decoder,
-        worker=functools.partial(RecognizeWorker, args.model, config.decoder),
+        worker=worker,
         inputs=lambda _: [args.model],
         arrays=("tokens",),
-        finish=lambda _, out: write_hypotheses(out.path, names),
+        finish=finish,
     )
 
 

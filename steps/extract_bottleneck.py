@@ -15,32 +15,34 @@ import argparse
 import functools
 import sys
 from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 from pseudovox.models import store
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="data dirs whose speech is analysed")
     parser.add_argument("--model", type=Path, required=True, help="model dir of the content extractor")
-    parser.add_argument("data_dirs", nargs="+", type=Path)
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path) for path in args.data_dirs]
+    data = stage.load_data(args)
     store.read_card(args.model, "bottleneck")
-    from pseudovox.content import ExtractWorker
+
+    def worker() -> Any:
+        from pseudovox.content import ExtractWorker
+
+        return functools.partial(ExtractWorker, args.model)
 
     stage.map_utterances(
         args,
         data,
         args.out_dir,
         settings={},  # the model says how it is to be used
-        worker=functools.partial(ExtractWorker, args.model),
+        worker=worker,
         inputs=lambda _: [args.model],
         arrays=("bottleneck",),
     )

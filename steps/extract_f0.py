@@ -16,34 +16,35 @@ import argparse
 import functools
 import sys
 from dataclasses import asdict
-from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
-    parser.add_argument("data_dirs", nargs="+", type=Path)
-    parser.add_argument("out_dir", type=Path)
+    parser = stage.parser(__doc__, data_dirs="data dirs whose speech is analysed")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path) for path in args.data_dirs]
-    from pseudovox import f0
-
-    f0.check(config.f0)
+    data = stage.load_data(args)
     settings = asdict(config.f0)
     del settings["transform"]  # of steps/transform_f0.py
     args.device = "cpu"  # WORLD knows no other, and a GPU would take all jobs but one
+
+    def worker() -> Any:
+        from pseudovox import f0
+
+        f0.check(config.f0)
+        return functools.partial(f0.ExtractWorker, config.f0)
+
     stage.map_utterances(
         args,
         data,
         args.out_dir,
         settings=settings,
-        worker=functools.partial(f0.ExtractWorker, config.f0),
+        worker=worker,
         arrays=("f0",),
     )
 

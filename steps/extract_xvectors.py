@@ -15,25 +15,35 @@ import argparse
 import functools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 from pseudovox.models import store
+
+if TYPE_CHECKING:
+    from pseudovox.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="data dirs whose speech is analysed")
     parser.add_argument("--model", type=Path, required=True, help="model dir of the extractor")
-    parser.add_argument("data_dirs", nargs="+", type=Path)
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path) for path in args.data_dirs]
+    data = stage.load_data(args)
     store.read_card(args.model, "xvector", "ecapa")
-    from pseudovox.scoring.embeddings import EmbeddingWorker, write_speaker_vectors
+
+    def worker() -> Any:
+        from pseudovox.scoring.embeddings import EmbeddingWorker
+
+        return functools.partial(EmbeddingWorker, args.model)
+
+    def finish(part: DataDir, out: stage.Output) -> None:
+        from pseudovox.scoring.embeddings import write_speaker_vectors
+
+        write_speaker_vectors(part, out)
 
     stage.map_utterances(
         args,
@@ -41,9 +51,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
         args.out_dir,
         settings={},  # the model says how it is to be used
         inputs=lambda part: [args.model / "model.json", args.model / "weights.safetensors"],
-        worker=functools.partial(EmbeddingWorker, args.model),
+        worker=worker,
         arrays=("xvector",),
-        finish=write_speaker_vectors,
+        finish=finish,
     )
 
 

@@ -21,23 +21,20 @@ from pathlib import Path
 from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="the pool", out_dir="the generator")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the pool's x-vectors")
     parser.add_argument("--f0", type=Path, help="root of the pool's F0; without it, F0 is left to itself")
-    parser.add_argument("data_dirs", nargs="+", type=Path, help="the pool")
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    pool = [DataDir.load(path, need=("spk2gender",)) for path in args.data_dirs]
+    pool = stage.load_data(args, need=("spk2gender",))
     vectors = {part.path: read_scp(args.xvectors / part.name / "spk_xvector.scp") for part in pool}
     contours = {part.path: read_scp(args.f0 / part.name / "f0.scp") for part in pool} if args.f0 else {}
-    inputs = [*args.data_dirs, *(args.xvectors / part.name for part in pool)]
+    inputs = [*pool, *(args.xvectors / part.name for part in pool)]
     inputs += [args.f0 / part.name for part in pool] if args.f0 else []
     with stage.output(args, args.out_dir, settings=config.pseudo, inputs=inputs, torch_device=False) as out:
         if out is None:

@@ -29,19 +29,14 @@ from pseudovox.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="data dirs whose speakers get other voices")
     parser.add_argument("--generator", type=Path, help="output of steps/fit_pseudo_speakers.py")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the x-vectors")
-    parser.add_argument("data_dirs", nargs="+", type=Path)
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    for path in args.data_dirs:
-        data = DataDir.load(path)
-        if args.limit:
-            data = data.subset(data.utterances[: args.limit])
+    for data in stage.load_data(args):
         _sample(args, config, data)
 
 
@@ -54,7 +49,7 @@ def _sample(args: argparse.Namespace, config: Config, data: DataDir) -> None:
         read_scp(vectors / "xvector.scp"),
         read_scp(vectors / "spk_xvector.scp"),
     )
-    inputs = [data.path, vectors]
+    inputs: list[Path | DataDir] = [data, vectors]
     if args.generator and args.generator.exists():
         inputs.append(args.generator)
     settings = {"pseudo": config.pseudo, "level": level, "set": data.name}

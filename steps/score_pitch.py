@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
@@ -24,27 +24,29 @@ from pseudovox.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="original data dirs")
     parser.add_argument("--system", required=True, help="the system, and the end of its data dirs' names")
-    parser.add_argument("data_dirs", nargs="+", type=Path, help="original data dirs")
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path) for path in args.data_dirs]
+    data = stage.load_data(args)
     made = {part.path: DataDir.load(part.path.with_name(f"{part.name}_{args.system}")) for part in data}
-    from pseudovox.scoring.prosody import PitchWorker, check_pairs, summarise_sets
 
-    for part in data:
-        check_pairs(part, made[part.path])
+    def worker() -> Any:
+        from pseudovox.scoring.prosody import PitchWorker, check_pairs
+
+        for part in data:
+            check_pairs(part, made[part.path])
+        return functools.partial(PitchWorker, args.system, config.pitch)
+
     stage.map_utterances(
         args,
         data,
         args.out_dir,
         settings=config.pitch,
-        worker=functools.partial(PitchWorker, args.system, config.pitch),
-        inputs=lambda part: [part.path.with_name(f"{part.name}_{args.system}")],
+        worker=worker,
+        inputs=lambda part: [made[part.path]],
         arrays=("pitch",),
     )
     inputs = [args.out_dir / part.name for part in data]
@@ -53,6 +55,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         if out is None:
             return
         from pseudovox.report.results import write_records
+        from pseudovox.scoring.prosody import summarise_sets
 
         write_records(out.path / "results.json", summarise_sets(data, args.out_dir, args.system, config))
         out.counts["data_dirs"] = len(data)

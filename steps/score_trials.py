@@ -22,30 +22,27 @@ from pathlib import Path
 from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 from pseudovox.errors import UsageError
 from pseudovox.report.results import ATTACKERS, ORIGINAL, write_records
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="enrolment and trial data dirs in turn", out_dir="the results")
     parser.add_argument("--attacker", choices=list(ATTACKERS), required=True, help="who attacks")
     parser.add_argument("--system", default=ORIGINAL, help="the system that anonymized the trials")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the embeddings by the attacker's ASV")
-    parser.add_argument("data_dirs", nargs="+", type=Path, help="enrolment and trial data dirs in turn")
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
     if len(args.data_dirs) % 2:
         raise UsageError(f"{len(args.data_dirs)} data dirs: expected pairs of an enrolment and a trial dir")
-    loaded = {path: DataDir.load(path) for path in args.data_dirs}
-    pairs = list(zip(args.data_dirs[::2], args.data_dirs[1::2], strict=True))
+    data = stage.load_data(args)
+    pairs = list(zip(data[::2], data[1::2], strict=True))
     for enrolment, trials in pairs:
-        loaded[trials].check_trials(loaded[enrolment])
-    vectors = {path: read_scp(args.xvectors / path.name / "xvector.scp") for path in loaded}
-    inputs = [*args.data_dirs, *(args.xvectors / path.name for path in args.data_dirs)]
+        trials.check_trials(enrolment)
+    vectors = {part.name: read_scp(args.xvectors / part.name / "xvector.scp") for part in data}
+    inputs = [*data, *(args.xvectors / part.name for part in data)]
     settings = {"scoring": config.scoring, "attacker": args.attacker, "system": args.system}
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:
@@ -54,9 +51,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
         records = []
         for enrolment, trials in pairs:
-            scores = score_trials(loaded[enrolment], loaded[trials], vectors[enrolment], vectors[trials])
-            write_scores(out.path / f"{enrolment.name}-{trials.name}", loaded[trials], scores)
-            found = record(scores, loaded[trials], config, attacker=args.attacker, system=args.system, seed=args.seed)
+            scores = score_trials(enrolment, trials, vectors[enrolment.name], vectors[trials.name])
+            write_scores(out.path / f"{enrolment.name}-{trials.name}", trials, scores)
+            found = record(scores, trials, config, attacker=args.attacker, system=args.system, seed=args.seed)
             records.append(found)
         write_records(out.path / "results.json", records)
         out.counts["trials"] = sum(found.n for found in records)

@@ -21,28 +21,24 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir, read_table, write_atomic
+from pseudovox.datadir import read_table, write_atomic
 from pseudovox.models import store
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="data dirs with the reference texts", out_dir="the results")
     parser.add_argument("--model", type=Path, required=True, help="the recogniser that was used")
     parser.add_argument("--hypotheses", type=Path, required=True, help="output of steps/decode_speech.py")
     parser.add_argument("--system", default="original", help="the system that anonymized the speech")
-    parser.add_argument("data_dirs", nargs="+", type=Path, help="data dirs with the reference texts")
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path, need=("text",)) for path in args.data_dirs]
-    if args.limit:
-        data = [part.subset(part.utterances[: args.limit]) for part in data]
+    data = stage.load_data(args, need=("text",))
     store.read_card(args.model, "recognizer")
     hypotheses = {part.name: args.hypotheses / part.name / "hyp" for part in data}
     read = {name: read_table(path) for name, path in hypotheses.items()}
-    inputs = [*args.data_dirs, *hypotheses.values(), args.model / "lm.arpa"]
+    inputs = [*data, *hypotheses.values(), args.model / "lm.arpa"]
     settings = [config.wer, config.decoder, {"system": args.system}]
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:

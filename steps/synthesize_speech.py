@@ -20,47 +20,49 @@ import argparse
 import functools
 import sys
 from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 from pseudovox.errors import UsageError
 from pseudovox.models import store
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="data dirs whose speech is spoken anew")
     parser.add_argument("--model", type=Path, required=True, help="model dir of the synthesizer")
     parser.add_argument("--bottleneck", type=Path, required=True, help="root of the bottleneck features")
     parser.add_argument("--f0", type=Path, required=True, help="root of the F0 to speak with")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the x-vectors to speak with")
     parser.add_argument("--suffix", required=True, help="appended to the data dirs' names, e.g. the system's name")
-    parser.add_argument("data_dirs", nargs="+", type=Path)
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
     if not args.suffix or "/" in args.suffix:
         raise UsageError(f"--suffix {args.suffix!r}: expected a part of a folder's name")
-    data = [DataDir.load(path) for path in args.data_dirs]
+    data = stage.load_data(args)
     store.read_card(args.model, "synthesizer")
-    from pseudovox.synthesis import SynthesizeWorker, xvector_table
 
-    for part in data:
-        tables = (args.bottleneck / part.name / "bottleneck.scp", args.f0 / part.name / "f0.scp")
-        for table in (*tables, xvector_table(args.xvectors / part.name)):
-            read_scp(table)
+    def worker() -> Any:
+        from pseudovox.synthesis import SynthesizeWorker, xvector_table
+
+        for part in data:
+            tables = (args.bottleneck / part.name / "bottleneck.scp", args.f0 / part.name / "f0.scp")
+            for table in (*tables, xvector_table(args.xvectors / part.name)):
+                read_scp(table)
+        return functools.partial(
+            SynthesizeWorker, args.model, config.synthesis, args.bottleneck, args.f0, args.xvectors
+        )
+
     args.device = "cpu"  # WORLD, which takes most of the time, knows no other
     stage.map_utterances(
         args,
         data,
         args.out_dir,
         settings=config.synthesis,
-        worker=functools.partial(
-            SynthesizeWorker, args.model, config.synthesis, args.bottleneck, args.f0, args.xvectors
-        ),
+        worker=worker,
         inputs=lambda part: [
             args.model,
             *(root / part.name for root in (args.bottleneck, args.f0, args.xvectors)),

@@ -15,35 +15,31 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 from pseudovox.errors import DataError
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
-    parser.add_argument("data_dirs", nargs="+", type=Path)
-    parser.add_argument("out_dir", type=Path)
+    parser = stage.parser(__doc__, data_dirs="the training speech", out_dir="the model dir")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path) for path in args.data_dirs]
+    data = stage.load_data(args)
     for part in data:
         if not part.phones and "text" not in part.tables:
             raise DataError(f"{part.path}: the content extractor learns from phones.ctm or text; there is neither")
-    with stage.output(args, args.out_dir, settings=config.bottleneck, inputs=args.data_dirs) as out:
+    with stage.output(args, args.out_dir, settings=config.bottleneck, inputs=data) as out:
         if out is None:
             return
         from pseudovox.augment import augment
         from pseudovox.training import bottleneck
 
-        if args.limit:
-            data = [part.subset(part.utterances[: args.limit]) for part in data]
-        facts = bottleneck.train(data, config.bottleneck, args.seed, out.path, device=args.device, augment=augment)
+        facts = stage.compute(
+            args, out, bottleneck.train, data, config.bottleneck, args.seed, out.path, augment=augment
+        )
         out.counts.update({"utterances": sum(len(part.utterances) for part in data), **facts["validation"]})
 
 

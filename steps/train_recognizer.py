@@ -15,30 +15,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
-    parser.add_argument("data_dirs", nargs="+", type=Path, help="data dirs with text")
-    parser.add_argument("out_dir", type=Path, help="the model dir")
+    parser = stage.parser(__doc__, data_dirs="the training speech, with text", out_dir="the model dir")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path, need=("text",)) for path in args.data_dirs]
-    if args.limit:
-        data = [part.subset(part.utterances[: args.limit]) for part in data]
-    with stage.output(args, args.out_dir, settings=config.recognizer, inputs=args.data_dirs) as out:
+    data = stage.load_data(args, need=("text",))
+    with stage.output(args, args.out_dir, settings=config.recognizer, inputs=data) as out:
         if out is None:
             return
         from pseudovox.training.recognizer import train
 
-        out.counts.update(train(data, config.recognizer, out.path, seed=args.seed, device=args.device))
+        out.counts.update(stage.compute(args, out, train, data, config.recognizer, out.path, seed=args.seed))
         out.audio_seconds = sum(part.duration(utterance) for part in data for utterance in part.utterances)
 
 

@@ -25,34 +25,29 @@ from pathlib import Path
 from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 from pseudovox.models import store
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="the training speech", out_dir="the model dir")
     parser.add_argument("--bottleneck", type=Path, required=True, help="model dir of the content extractor")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the training speech's x-vectors")
-    parser.add_argument("data_dirs", nargs="+", type=Path)
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path) for path in args.data_dirs]
+    data = stage.load_data(args)
     card = store.read_card(args.bottleneck, "bottleneck")
     for part in data:
         read_scp(args.xvectors / part.name / "xvector.scp")
     settings = {"synthesizer": config.synthesizer, "f0": config.f0}
-    inputs = [*args.data_dirs, args.bottleneck, *(args.xvectors / part.name for part in data)]
+    inputs = [*data, args.bottleneck, *(args.xvectors / part.name for part in data)]
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs) as out:
         if out is None:
             return
         from pseudovox.augment import augment
         from pseudovox.training import synthesizer
 
-        if args.limit:
-            data = [part.subset(part.utterances[: args.limit]) for part in data]
         on_cores = copy.copy(args)
         on_cores.device, on_cores.force = "cpu", False
         frames = out.path / "frames"
@@ -61,7 +56,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
             data,
             frames,
             settings=settings,
-            worker=functools.partial(
+            worker=lambda: functools.partial(
                 synthesizer.FramesWorker,
                 args.bottleneck,
                 config.f0,
@@ -73,8 +68,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
             seeded=True,
         )
         stride = int(card["hyperparameters"]["stride"])
-        facts = synthesizer.train(
-            data, frames, args.xvectors, config.synthesizer, stride, args.seed, out.path, device=args.device
+        facts = stage.compute(
+            args, out, synthesizer.train, data, frames, args.xvectors, config.synthesizer, stride, args.seed, out.path
         )
         shutil.rmtree(frames)
         out.counts.update({"utterances": sum(len(part.utterances) for part in data), **facts["validation"]})

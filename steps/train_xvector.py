@@ -29,24 +29,20 @@ SECTIONS = ("xvector", "attacker")
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="the training speech", out_dir="the model dir")
     parser.add_argument("--section", choices=SECTIONS, default="xvector", help="of the configuration (xvector)")
     parser.add_argument("--initial", type=Path, metavar="MODEL", help="model dir to go on from")
-    parser.add_argument("data_dirs", nargs="+", type=Path)
-    parser.add_argument("model_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path) for path in args.data_dirs]
-    if args.limit:
-        data = [part.subset(part.utterances[: args.limit]) for part in data]
-    inputs = list(args.data_dirs)
+    data = stage.load_data(args)
+    inputs: list[DataDir | Path] = [*data]
     if args.initial:
         store.read_card(args.initial, "xvector", "ecapa")
         inputs += [args.initial / "model.json", args.initial / "weights.safetensors"]
     options = getattr(config, args.section)
-    with stage.output(args, args.model_dir, settings={args.section: options}, inputs=inputs) as out:
+    with stage.output(args, args.out_dir, settings={args.section: options}, inputs=inputs) as out:
         if out is None:
             return
         from pseudovox.augment import augment
@@ -54,7 +50,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
         # The attacker must not share the extractor's draws: it is another party's model.
         seed = seed_for(args.seed, args.section)
-        facts = train(data, options, out.path, seed=seed, device=args.device, augment=augment, initial=args.initial)
+        facts = stage.compute(
+            args, out, train, data, options, out.path, seed=seed, augment=augment, initial=args.initial
+        )
         out.counts.update(facts)
 
 

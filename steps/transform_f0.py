@@ -19,40 +19,42 @@ import argparse
 import functools
 import sys
 from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__)
+    parser = stage.parser(__doc__, data_dirs="data dirs, original")
     parser.add_argument("--f0", type=Path, required=True, help="root of the extracted F0")
     parser.add_argument("--pseudo", type=Path, required=True, help="root of the pseudo-speakers")
-    parser.add_argument("data_dirs", nargs="+", type=Path)
-    parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = [DataDir.load(path) for path in args.data_dirs]
+    data = stage.load_data(args)
     for part in data:
         if not (args.pseudo / part.name).is_dir():  # else F0 would stay the speaker's own without a word
             from pseudovox.errors import DataError
 
             raise DataError(f"{args.pseudo / part.name}: no pseudo-speakers here", "./run.sh --stage sample")
         read_scp(args.f0 / part.name / "f0.scp")
-    from pseudovox import f0
-
-    f0.check(config.f0)
     args.device = "cpu"
+
+    def worker() -> Any:
+        from pseudovox import f0
+
+        f0.check(config.f0)
+        return functools.partial(f0.TransformWorker, config.f0, args.f0, args.pseudo)
+
     stage.map_utterances(
         args,
         data,
         args.out_dir,
         settings=config.f0,
-        worker=functools.partial(f0.TransformWorker, config.f0, args.f0, args.pseudo),
+        worker=worker,
         inputs=lambda part: [args.f0 / part.name, args.pseudo / part.name],
         arrays=("f0",),
     )

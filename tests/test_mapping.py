@@ -12,7 +12,7 @@ import pytest
 from pseudovox import mapping
 from pseudovox.archive import read_scp
 from pseudovox.datadir import DataDir
-from pseudovox.errors import SomeUtterancesFailed
+from pseudovox.errors import SomeUtterancesFailed, UsageError
 
 CALLS: list[str] = []
 
@@ -40,7 +40,16 @@ class Louder(Moments):
 
 
 def arguments(**changes: object) -> argparse.Namespace:
-    values = {"step": "test", "limit": 0, "seed": 1, "force": False, "device": "cpu", "nj": 1, "batch_seconds": 60}
+    values = {
+        "step": "test",
+        "limit": 0,
+        "channel": 0,
+        "seed": 1,
+        "force": False,
+        "device": "cpu",
+        "nj": 1,
+        "batch_seconds": 60,
+    }
     return argparse.Namespace(**{**values, **changes})
 
 
@@ -64,7 +73,7 @@ def test_same_bytes_for_any_number_of_jobs(tiny_data: DataDir) -> None:
     before = digests(Path("data"))
     for nj in (1, 3):
         mapping.map_utterances(
-            arguments(nj=nj), [tiny_data], Path(f"out{nj}"), settings={}, worker=Moments, arrays=("moments",)
+            arguments(nj=nj), [tiny_data], Path(f"out{nj}"), settings={}, worker=lambda: Moments, arrays=("moments",)
         )
     one, three = digests(Path("out1")), digests(Path("out3"))
     assert {name for name in one if name.endswith(".ark")} == {f"tiny/moments.{k}.ark" for k in (1, 2, 3, 4)}
@@ -77,7 +86,13 @@ def test_missing_file_is_made_again_and_nothing_else(tiny_data: DataDir) -> None
     def run() -> None:
         CALLS.clear()
         mapping.map_utterances(
-            arguments(), [tiny_data], Path("out"), settings={}, worker=Louder, audio=True, out_names=lambda n: f"{n}_x"
+            arguments(),
+            [tiny_data],
+            Path("out"),
+            settings={},
+            worker=lambda: Louder,
+            audio=True,
+            out_names=lambda n: f"{n}_x",
         )
 
     run()
@@ -100,38 +115,55 @@ def test_failures_are_listed_and_the_rest_is_kept(tiny_data: DataDir) -> None:
         CALLS.clear()
         mapping.map_utterances(
             arguments(), [tiny_data], Path("out"), settings={},
-            worker=functools.partial(Moments, bad=bad), arrays=("moments",),
+            worker=lambda: functools.partial(Moments, bad=bad), arrays=("moments",),
         )  # fmt: skip
 
     with pytest.raises(SomeUtterancesFailed, match="f1-1: ValueError: no voice in it"):
         run("f1-1")
     assert Path("out/tiny.partial/failed.tsv").read_text() == "f1-1\tValueError: no voice in it\n"
+    Path("out/tiny.partial/log/progress").mkdir()
+    Path("out/tiny.partial/log/progress/7.txt").write_text("1.5")  # of a run that was killed, with more jobs
     run("")
     assert sorted(CALLS) == ["f1-0", "f1-1", "f1-2"]  # only the piece that held the failure
     assert not Path("out/tiny/failed.tsv").exists()
 
 
 def test_limit_takes_the_first(tiny_data: DataDir) -> None:
+    from pseudovox import stage
+
+    args = arguments(limit=2, data_dirs=[tiny_data.path], allow_pipes=False)
     mapping.map_utterances(
-        arguments(limit=2), [tiny_data], Path("out"), settings={}, worker=Moments, arrays=("moments",)
+        args, stage.load_data(args), Path("out"), settings={}, worker=lambda: Moments, arrays=("moments",)
     )
     assert list(read_scp("out/tiny/moments.scp")) == tiny_data.utterances[:2]
 
 
-def test_job_ends_when_the_process_that_started_it_is_gone() -> None:
-    import subprocess
-    import sys
+def test_data_dirs_of_the_same_name_are_refused(tiny_data: DataDir) -> None:
+    tiny_data.write("other/tiny")
+    with pytest.raises(UsageError, match=r"data/tiny and other/tiny: .* of the same name"):
+        mapping.map_utterances(
+            arguments(), [tiny_data, DataDir.load("other/tiny")], Path("out"), settings={}, worker=lambda: Moments,
+            arrays=("moments",),
+        )  # fmt: skip
 
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    code = f"import time; from pseudovox.jobs import _die_with; _die_with({gone.pid}); time.sleep(60)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == -9
+
+def test_step_that_is_done_does_not_make_its_worker(tiny_data: DataDir) -> None:
+    def run(worker: object) -> None:
+        mapping.map_utterances(
+            arguments(), [tiny_data], Path("out"), settings={}, worker=worker, arrays=("moments",)  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def never() -> None:
+        raise AssertionError("called")
+
+    run(lambda: Moments)
+    run(never)
 
 
-def test_unknown_place_for_jobs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pseudovox import jobs
-    from pseudovox.errors import UsageError
+def test_check_that_fails_leaves_nothing_behind(tiny_data: DataDir) -> None:
+    def worker() -> type[Moments]:
+        raise UsageError("no such method")
 
-    monkeypatch.setenv("PSEUDOVOX_CMD", "slurm")
-    with pytest.raises(UsageError, match="local processes alone"):
-        jobs.run(len, ["ab"], tmp_path)
+    with pytest.raises(UsageError):
+        mapping.map_utterances(arguments(), [tiny_data], Path("out"), settings={}, worker=worker, arrays=("moments",))
+    assert not Path("out").exists()

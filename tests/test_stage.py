@@ -1,17 +1,23 @@
 """The frame of a step: whole or absent, skip, continue, conflict, repair, lock, exit codes."""
 
 import argparse
+import errno
 import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pseudovox import stage
+from pseudovox.archive import read_scp
+from pseudovox.datadir import DataDir
 from pseudovox.errors import DataError, MissingModelError
 
 
 def arguments(**changes: object) -> argparse.Namespace:
-    values = {"step": "test", "limit": 0, "seed": 1, "force": False, "device": "cpu", "nj": 1}
+    values = {"step": "test", "limit": 0, "channel": 0, "seed": 1, "force": False, "device": "cpu", "nj": 1}
     return argparse.Namespace(**{**values, **changes})
 
 
@@ -118,3 +124,116 @@ def test_errors_become_exit_codes(error: Exception, code: int, capsys: pytest.Ca
 
 def test_unknown_key_is_a_usage_error() -> None:
     assert stage.main(stage.parser("manual"), ["--set", "sead=1"], lambda args, config: None) == 2
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("nj", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_full_disk_names_the_output_and_the_next_run_completes_it(
+    small_disk: Path, tiny_data: DataDir, program: Callable[..., subprocess.CompletedProcess[str]], nj: int
+) -> None:
+    def run() -> subprocess.CompletedProcess[str]:
+        return program("steps/extract_f0.py", "--nj", nj, "data/tiny", "data/second", small_disk / "f0")
+
+    tiny_data.write("data/second")
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(256 * 1024 - 24 * 1024))
+    done = run()
+    assert done.returncode == 3 and "Traceback" not in done.stderr, done.stderr
+    assert f"{small_disk}/f0/" in done.stderr and "No space left on device" in done.stderr
+    assert "make room there, then run the same command" in done.stderr
+    ballast.unlink()
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert list(read_scp(small_disk / "f0/tiny/f0.scp")) == tiny_data.utterances
+    assert not list(small_disk.rglob("*.partial"))
+
+
+def test_read_only_place_is_told_and_output_that_is_done_there_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert make(tmp_path / "out", {"a": 1})
+
+    def read_only(path: object, *arguments: object, **named: object) -> object:
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr(stage, "open", read_only, raising=False)
+    assert not make(tmp_path / "out", {"a": 1})
+    with pytest.raises(DataError, match=r"other: cannot be written: Read-only file system") as caught:
+        make(tmp_path / "other", {"a": 1})
+    assert "can be written" in caught.value.mend
+
+
+def test_output_that_is_an_input_or_in_one_is_refused(tmp_path: Path) -> None:
+    def run(out_dir: Path) -> None:
+        with stage.output(arguments(force=True), out_dir, settings={}, inputs=[tmp_path / "in"]):
+            raise AssertionError("entered")
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    for folder in ("in", "in/f0", "link", "other/../in"):
+        with pytest.raises(DataError, match=r"the output would be in the input .*/in"):
+            run(tmp_path / folder)
+    assert list((tmp_path / "in").iterdir()) == []
+
+
+def test_data_dir_named_by_dots_has_its_own_name(tiny_data: DataDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tiny_data.path / "sub").mkdir()
+    root = Path.cwd()
+    for folder, path in (("data/tiny", "."), ("data/tiny/sub", "..")):
+        monkeypatch.chdir(root / folder)
+        args = arguments(data_dirs=[Path(path)], allow_pipes=False)
+        assert [data.name for data in stage.load_data(args)] == ["tiny"]
+
+
+def test_file_in_the_place_of_the_output_is_told(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(DataError, match="out: is a file; the output is a folder"):
+        make(tmp_path / "out", {})
+
+
+def test_pipe_as_an_input_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        pytest.raises(DataError, match="pipe: neither a file nor a folder"),
+        stage.output(arguments(), tmp_path / "out", settings={}, inputs=[tmp_path / "pipe"]),
+    ):
+        pass
+
+
+def test_file_system_without_locks_is_told_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(stage.fcntl, "flock", no_locks)
+    monkeypatch.setattr(stage.log, "propagate", True)
+    assert make(tmp_path / "out", {})
+    assert "knows no locks; see that no other run writes it" in caplog.text
+
+
+def test_failed_step_says_where_its_log_is_and_why_is_in_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError), stage.output(arguments(), tmp_path / "out", settings={}):
+        raise DataError("the reason")
+    written = (tmp_path / "out.partial/log/test.log").read_text()
+    assert "ERROR failed: the reason" in written and "command: " in written
+
+
+def test_outputs_keep_to_their_place_whatever_lies_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/mine").write_text("1")
+    (tmp_path / "out.partial").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"out.partial: is a link"):
+        make(tmp_path / "out", {})
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["mine"]

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, config: Any) -> None:
     stage.map_utterances(
         args, [made], args.new_dir.parent, audio=True, seeded=False,
         settings={"factor": args.factor, "speaker prefix": args.include_spk_prefix},
-        worker=functools.partial(rendering.RenderWorker, speed, data, f"sp{args.factor}-"),
+        worker=lambda: functools.partial(rendering.RenderWorker, speed, data, f"sp{args.factor}-"),
         out_names=lambda name: args.new_dir.name,
     )  # fmt: skip
 

@@ -28,18 +28,21 @@ class Embedder:
     Args:
         model: its model dir.
         device: "cpu" or "cuda".
+        padded: embed the signals of a call together, padded. Not on a CPU unless asked for: padding costs more than it
+            saves there, and shows in the last digits.
 
     Raises:
         MissingModelError, DataError: no such model, or a damaged one.
     """
 
-    def __init__(self, model: Path, device: str = "cpu") -> None:
+    def __init__(self, model: Path, device: str = "cpu", padded: bool | None = None) -> None:
         from pseudovox.config import SpeakerFeatures
         from pseudovox.models import store
 
         self.network, facts = store.load(model, *KINDS, device=device)
         self.options = SpeakerFeatures(**facts["features"])
         self.device = device
+        self.padded = device != "cpu" if padded is None else padded
 
     def __call__(self, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Embeddings, float32 (dimension,) each, of signals (samples,) at 16 kHz."""
@@ -68,7 +71,7 @@ class Embedder:
     def _embed(self, pieces: list[torch.Tensor]) -> torch.Tensor:
         import torch
 
-        if self.device == "cpu":  # padding costs more than it saves there, and would show in the last digits
+        if not self.padded:
             return torch.cat([self.network.embed(frames[None]) for frames in pieces])
         lengths = torch.tensor([len(frames) for frames in pieces], device=self.device)
         return self.network.embed(torch.nn.utils.rnn.pad_sequence(pieces, batch_first=True), lengths)
@@ -77,8 +80,8 @@ class Embedder:
 class EmbeddingWorker:
     """Embeds utterances in a worker process; gives {"xvector": (dimension,)} for each."""
 
-    def __init__(self, model: Path, *, device: str = "cpu") -> None:
-        self.embedder = Embedder(model, device)
+    def __init__(self, model: Path, *, device: str = "cpu", padded: bool | None = None) -> None:
+        self.embedder = Embedder(model, device, padded)
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         vectors = self.embedder([utterance.audio() for utterance in batch])

@@ -18,6 +18,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader, Dataset
 
 from pseudovox.seeds import seed_for
@@ -177,6 +178,7 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
             _Keep(last),
         ],
         default_root_dir=folder,
+        plugins=[LightningEnvironment()],  # also in a Slurm job, which jobs.py requeues: one task starts all processes
         enable_checkpointing=False,  # ours is written aside and renamed: a kill leaves the old one or the new one
     )
     # Of no use to a reader of the log: Lightning's own deprecations, and that there may be no validation.

@@ -236,6 +236,23 @@ def test_materialize_segments(tiny_data: DataDir, tool: Tool) -> None:
     assert tool("materialize_data_dir", "--nj", 1, "cut", "new/plain")[0] == 0  # done already
     DataDir("piped", {"wav.scp": {"a-1": "cat wav/f1-0.wav |"}, "utt2spk": {"a-1": "a"}}).write()
     assert tool("materialize_data_dir", "piped", "new/piped")[0] == 3 and not Path("new/piped").exists()
+    assert tool("materialize_data_dir", "--allow-pipes", "--nj", 1, "piped", "new/piped")[0] == 0
+    assert DataDir.load("new/piped").table("utt2dur") == {"a-1": "0.5000"}
+    assert (soundfile.read("new/piped/wav/a-1.wav", dtype="int16")[0] == whole).all()
+
+
+def test_materialize_one_channel(tiny_data: DataDir, tool: Tool) -> None:
+    left, right = np.full(1600, 0.25), np.full(1600, 0.5)
+    soundfile.write("wav/two.wav", np.stack([left, right], 1), 16000)
+    DataDir("two", {"wav.scp": {"a-1": "wav/two.wav"}, "utt2spk": {"a-1": "a"}}).write()
+    for channel, level in (("0", 0.25), ("1", 0.5), ("mean", 0.375)):
+        assert tool("materialize_data_dir", "--nj", 1, "--channel", channel, "two", f"new/{channel}")[0] == 0
+        assert np.allclose(soundfile.read(f"new/{channel}/wav/a-1.wav")[0], level, atol=1e-4)
+    assert (
+        tool("materialize_data_dir", "--nj", 1, "--channel", 1, "two", "new/0")[0] == 3
+    )  # was made of another channel
+    assert tool("materialize_data_dir", "--nj", 1, "--channel", 2, "two", "new/2")[0] == 5
+    assert tool("materialize_data_dir", "--channel", "left", "two", "new/left")[0] == 2
 
 
 def test_speed(tiny_data: DataDir, tool: Tool) -> None:
