@@ -24,7 +24,9 @@ def test_tables() -> None:
 
 def test_tools() -> None:
     tools = {name for name, _ in rows("program", "makes")}
-    others = {f"utils/{name}.py" for name in ("resolve_config", "check_step", "check_setup")}  # not about data dirs
+    others = {
+        f"utils/{name}.py" for name in ("resolve_config", "check_step", "check_setup", "average_runs")
+    }  # not about data dirs
     assert tools == {str(path.relative_to(ROOT)) for path in (ROOT / "utils").glob("*.py")} - others
     assert not [
         path for path in re.findall(r"\b(?:utils|local|benchmarks)/\w+\.py", PAGE) if not (ROOT / path).exists()
