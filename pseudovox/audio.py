@@ -244,5 +244,11 @@ def write_wav(path: Path | str, samples: np.ndarray, sample_rate: int = SAMPLE_R
     if not np.isfinite(samples).all():
         raise DataError(f"{path}: NaN or infinite samples are not written")
     pcm = np.clip(np.round(samples * 32768.0), -32768, 32767).astype("<i2")
-    soundfile.write(str(aside), pcm, sample_rate, format="WAV", subtype="PCM_16")
+    file = io.BytesIO()  # in memory first: libsndfile does not tell of a full disk
+    soundfile.write(file, pcm, sample_rate, format="WAV", subtype="PCM_16")
+    try:
+        aside.write_bytes(file.getbuffer())
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
     os.replace(aside, path)
