@@ -18,6 +18,7 @@ exp=               # models and results; empty: exp/<recipe>
 force=             # make outputs anew
 dry_run=           # print the commands, run nothing
 list=              # print the stages, run nothing
+check=             # say what this machine has and what the recipe lacks, run nothing
 settings=()        # --set key=value, as they come
 
 usage() {
@@ -31,6 +32,7 @@ from making its speech to the table of results, on the CPU or GPU there is. A st
   --system A,B,...     systems to run (conf/system/); default: those that the recipe names
   --stage N|NAME       first stage             --stop-stage N|NAME   last stage
   --help               this page
+  --check              what this machine has and what the recipe lacks, each with its mend
   --list               print the stages        --dry-run             print the commands, run nothing
   --nj N               parallel jobs of a step (one per core)
   --device D           auto, cpu, cuda, cuda:<n>
@@ -54,6 +56,7 @@ while [ $# -gt 0 ]; do
   case $option in
     --help|-h) usage; exit 0 ;;
     --list) list=yes; shift; continue ;;
+    --check) check=yes; shift; continue ;;
     --dry-run) dry_run=yes; shift; continue ;;
     --force) force=yes; shift; continue ;;
   esac
@@ -76,11 +79,18 @@ while [ $# -gt 0 ]; do
 done
 data=${data:-data/$recipe}
 exp=${exp:-exp/$recipe}
+for folder in "$data" "$exp"; do
+  case $folder in
+    -* | *[[:space:]]* | *[*?[]*) die "'$folder' cannot be a folder here: no spaces, no * ? [, no - in front" ;;
+  esac
+done
+[[ $nj =~ ^[0-9]+$ ]] || die "--nj $nj: expected a whole number, 0 for one job per core"
 [ -z "$seed" ] || settings+=(--set "seed=$seed")
 
 . utils/run_functions.sh
 first=$(stage_number "$stage")
 last=$(stage_number "$stop_stage")
+[ -z "$check" ] || check_setup
 if [ -z "$list" ]; then
   . ./path.sh
   . ./cmd.sh

@@ -7,13 +7,17 @@ alone, so the bytes do not depend on the number of jobs.
 
 from __future__ import annotations
 
+import math
 import os
+import re
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from pseudovox.datadir import bytewise, read_table, scp_path, write_atomic
 from pseudovox.errors import DataError
+from pseudovox.inputs import open_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +62,11 @@ def write_arrays(folder: Path, name: str, arrays: Mapping[str, np.ndarray], fina
 
 
 class Archive(Mapping[str, "np.ndarray"]):
-    """Arrays of an scp, read when asked for: `Archive(path)[key]` is float32 (n,) or (frames, n)."""
+    """Arrays of an scp, read when asked for: `Archive(path)[key]` is float32 (n,) or (frames, n).
+
+    Entries are `file[:offset][[rows[,columns]]]`, ranges as Kaldi's: `first:last`, both included. Float, double and
+    compressed matrices and vectors are read, in binary form.
+    """
 
     def __init__(self, scp: Path | str, dimension: int | None = None) -> None:
         self.path = Path(scp)
@@ -70,15 +78,19 @@ class Archive(Mapping[str, "np.ndarray"]):
 
         if key not in self.entries:
             raise DataError(f"{self.path}: no entry for {key}")
+        entry = self.entries[key]
         try:
-            array = np.array(_read_array(self.entries[key]), dtype=np.float32)
+            array = np.array(_read_array(entry), dtype=np.float32)
         except Exception as error:  # kaldiio raises many kinds on a damaged file
             reason = str(error) or type(error).__name__
-            raise DataError(f"{self.path}: {key}: cannot read {self.entries[key]}: {reason}") from None
+            raise DataError(f"{self.path}: {key}: cannot read {entry}: {reason}", _mend(entry)) from None
         if not np.isfinite(array).all():
-            raise DataError(f"{self.path}: {key}: holds NaN or infinite values")
+            raise DataError(f"{self.path}: {key}: holds NaN or infinite values in {entry}", REDO)
         if self.dimension is not None and array.shape[-1] != self.dimension:
-            raise DataError(f"{self.path}: {key}: dimension {array.shape[-1]}, expected {self.dimension}")
+            raise DataError(
+                f"{self.path}: {key}: dimension {array.shape[-1]}, expected {self.dimension}, in {entry}",
+                "use what was extracted with the same settings",
+            )
         return array
 
     def __iter__(self) -> Iterator[str]:
@@ -88,28 +100,84 @@ class Archive(Mapping[str, "np.ndarray"]):
         return len(self.entries)
 
 
+REDO = "extract it again: the step that made this folder, with --force"
+_RANGE = re.compile(r"(.+)\[([\d:]*)(?:,([\d:]*))?\]")
+
+
+def _mend(entry: str) -> str:
+    if "|" in (entry[-1], entry[0]):
+        return "run the command once: copy-feats scp:OLD.scp ark,scp:NEW.ark,NEW.scp"
+    return REDO
+
+
 def _read_array(entry: str) -> np.ndarray:
-    """The binary Kaldi vector or matrix at `file[:offset]`.
+    """The binary Kaldi vector or matrix at `file[:offset][range]`.
 
     kaldiio.load_mat is not used: it runs entries that are commands, unpickles records marked PKL, and returns
     what is left of a vector that was cut off.
     """
+    if "|" in (entry[-1], entry[0]):
+        raise ValueError("a command, which is not run here")
+    ranges = None if Path(entry).exists() else _RANGE.fullmatch(entry)
+    array = _read_whole(ranges[1] if ranges else entry)
+    if not ranges:
+        return array
+    if array.ndim == 1 and ranges[3] is not None:
+        raise ValueError("a range of columns of a vector")
+    rows, columns = ranges[2], ranges[3] or ""
+    array = array[_slice(rows, len(array))]
+    return array if array.ndim == 1 else array[:, _slice(columns, array.shape[1])]
+
+
+def _slice(words: str, length: int) -> slice:
+    if words in ("", ":"):
+        return slice(None)
+    first, _, last = words.partition(":")
+    if not (first and last) or int(first) > int(last) or int(last) >= length:
+        raise ValueError(f"range {words} of {length}; expected `first:last`, counted from 0, both included")
+    return slice(int(first), int(last) + 1)
+
+
+def _read_whole(entry: str) -> np.ndarray:
     from kaldiio.matio import read_matrix_or_vector
 
     name, colon, offset = entry.rpartition(":")
     if not (colon and offset.isdecimal()):
         name, offset = entry, "0"
-    with open(name, "rb") as file:
+    with open_regular(name) as file:
+        size = file.seek(0, os.SEEK_END)
+        if int(offset) >= size:
+            raise ValueError(f"offset {offset} of a file of {size} bytes: it was cut off, or made anew")
         start = file.seek(int(offset))
-        magic = file.read(3)
-        if magic[:2] != b"\0B":
-            raise ValueError("no binary Kaldi vector or matrix there")
+        head = file.read(6)
+        if not head.startswith(b"\0B"):
+            if head.lstrip(b" ").startswith(b"["):
+                raise ValueError("a text archive; copy-feats or copy-vector make it binary")
+            raise ValueError(f"no binary Kaldi vector or matrix there, but {head!r}")
+        kind = head[2:].split(b" ")[0].decode("latin-1")
+        if kind not in ("FM", "FV", "DM", "DV", "CM", "CM2", "CM3"):
+            kind = "whole numbers (an alignment?)" if kind[:1] == "\4" else repr(kind)
+            raise ValueError(f"holds {kind}, expected a vector or matrix of float numbers")
+        file.seek(start + 3 + len(kind))
+        _check_size(file, kind, size - file.tell())
         file.seek(start)
-        array, size = read_matrix_or_vector(file, return_size=True)
-        # (Of a compressed matrix, whose size kaldiio does not count right, it notices itself.)
-        if magic[2:] != b"C" and file.tell() - start < size:
-            raise ValueError(f"cut off: {size} bytes expected, {file.tell() - start} found")
-    return array
+        return read_matrix_or_vector(file)
+
+
+def _check_size(file: BinaryIO, kind: str, left: int) -> None:
+    """Raise ValueError unless the sizes that follow in the file make sense and its `left` bytes hold the numbers."""
+    # Compressed: smallest value, range, rows, columns. Else each size stands behind a byte that says its length, 4.
+    layout = "<8x2i" if kind[0] == "C" else "<" + "xi" * {"M": 2, "V": 1}[kind[1]]
+    head = file.read(struct.calcsize(layout))
+    if len(head) < struct.calcsize(layout):
+        raise ValueError("cut off in its header")
+    sizes = struct.unpack(layout, head)
+    if min(sizes) < 0 or (kind[0] != "C" and set(head[::5]) != {4}):
+        raise ValueError("a header that makes no sense")
+    columns = 8 * sizes[1] if kind == "CM" else 0
+    expected = len(head) + columns + math.prod(sizes) * {"F": 4, "D": 8}.get(kind[0], 2 if kind == "CM2" else 1)
+    if left < expected:
+        raise ValueError(f"cut off: {expected} bytes expected, {left} found")
 
 
 def read_scp(path: Path | str, dimension: int | None = None) -> Archive:

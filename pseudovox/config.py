@@ -1,23 +1,57 @@
 """Configuration: dataclass schemas of every section, and how the layers are merged.
 
-    conf/default.yaml < named blocks (conf/<block>/<name>.yaml) < recipes/<name>/recipe.yaml
-        < recipes/<name>/size/<size>.yaml < conf/system/<system>.yaml < --set key=value
+    conf/default.yaml < named blocks (conf/<block>/<name>.yaml) < the recipe's base < recipes/<name>/recipe.yaml
+        < recipes/<name>/size/<size>.yaml (the base's, the recipe's) < <system>.yaml < --set key=value
+
+where a system is recipes/<name>/system/<system>.yaml, or else conf/system/<system>.yaml.
 
 The schema is this file; an unknown key is an error that offers the nearest valid one. A step's settings are one
-section, and the digest that decides whether it must run again covers that section alone.
+section, and the digest that decides whether it must run again covers that section alone. A value is what is written:
+no tags, no aliases, no interpolation, nothing of the environment (yamltext.py, schema.py).
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from pseudovox import schema, yamltext
 from pseudovox.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent  # the checkout: conf/ and recipes/ lie beside the package
+
+
+# A step that a recipe or a system may replace by a script of its own (section `steps`), by the key that it has there:
+# the name of the stage whose main work it is, or else its own name. With the stages of run.sh in which it is replaced.
+STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "xvector": ("train_xvector", ("xvector",)),
+    "bottleneck": ("train_bottleneck", ("bottleneck",)),
+    "synthesizer": ("train_synthesizer", ("synthesizer",)),
+    "embed": ("extract_xvectors", ("embed", "synthesizer")),  # the synthesizer is trained on the same x-vectors
+    "fit": ("fit_pseudo_speakers", ("fit",)),
+    "sample": ("sample_pseudo_speakers", ("sample",)),
+    "extract_f0": ("extract_f0", ("f0", "fit")),
+    "f0": ("transform_f0", ("f0",)),
+    "content": ("extract_bottleneck", ("content",)),
+    "synthesize": ("synthesize_speech", ("synthesize",)),
+    "attacker": ("train_xvector", ("attacker",)),
+    "asv": ("score_trials", ("asv",)),
+    "train_recognizer": ("train_recognizer", ("asr",)),
+    "asr": ("decode_speech", ("asr",)),
+    "score_wer": ("score_wer", ("asr",)),
+    "utility": ("score_pitch", ("utility",)),
+    "report": ("write_report", ("report",)),
+}
+# The steps whose work is a system's own; the others are the same for all systems of a run.
+STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
+_RESERVED = (  # names of folders in exp/<recipe> that a system's folder must not take
+    "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "report",
+)  # fmt: skip
+_NAME = re.compile(r"[^\W_][\w.+-]*")
 
 
 @dataclass
@@ -299,9 +333,11 @@ class Config:
     """The whole configuration."""
 
     seed: int = 1
+    base: str = ""  # a recipe that this one builds on: its recipe.yaml and sizes lie below this one's
     size: str = ""  # a size the recipe comes in: recipes/<recipe>/size/<size>.yaml is merged over it
     models: str = ""  # where the models lie, if not in exp/<recipe>/models (a recipe that trains none)
     systems: list[str] = field(default_factory=list)
+    steps: dict[str, str] = field(default_factory=dict)  # scripts that replace steps: {stage: recipes/mine/steps/x.py}
     use: dict[str, str] = field(default_factory=dict)  # named blocks: {block: name} reads conf/<block>/<name>.yaml
     data: Data = field(default_factory=Data)
     sets: Sets = field(default_factory=Sets)
@@ -331,101 +367,185 @@ def load(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Confi
     """A step's configuration: the defaults, or a resolved file, with `key=value` overrides on top.
 
     Raises:
-        UsageError: missing file, unknown key (the nearest valid one is offered) or a value of the wrong type.
+        UsageError: no such file, not yaml, an unknown key (the nearest is offered) or a value of the wrong type.
     """
-    return to_config(merge([path] if path else [], overrides))
+    return merge([path] if path else [], overrides)
 
 
 def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = ()) -> Config:
-    """The configuration of a recipe, or of one of its systems, from its layers (see the module's head)."""
+    """The configuration of a recipe, or of one of its systems, from its layers (see the module's head).
+
+    Raises:
+        UsageError: as `load`; a recipe, system, size, block or script that is not there; a name that cannot be part of
+            a path (with `/`, `..`, spaces); a command of stage 0 that is no script of the tree.
+    """
     overrides = list(overrides)
-    recipe_file = ROOT / "recipes" / recipe / "recipe.yaml"
-    if not recipe_file.is_file():
-        known = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml"))
-        raise UsageError(
-            f"no recipe {recipe!r} (recipes/{recipe}/recipe.yaml is missing); there are: {', '.join(known)}"
-        )
-    asked = to_config(merge([ROOT / "conf/default.yaml", recipe_file], overrides))
+    recipe_files = [_recipe_file(recipe, "--recipe")]
+    base = merge([ROOT / "conf/default.yaml", *recipe_files], overrides).base
+    if base:
+        recipe_files.insert(0, _recipe_file(base, "base"))
+        if merge(recipe_files[:1]).base:
+            raise UsageError(f"recipe {recipe}: its base {base} has a base itself; name that one, or copy")
+    asked = merge([ROOT / "conf/default.yaml", *recipe_files], overrides)
     blocks = [block_file(block, name) for block, name in asked.use.items()]
-    layers = [ROOT / "conf/default.yaml", *blocks, recipe_file]
-    size_file = recipe_file.parent / "size" / f"{asked.size}.yaml"
-    if size_file.is_file():
-        layers.append(size_file)
-    elif asked.size:
-        known = sorted(path.stem for path in size_file.parent.glob("*.yaml"))
-        raise UsageError(f"recipe {recipe} has no size {asked.size!r}; there are: {', '.join(known) or 'none'}")
-    if system:
-        layers.append(block_file("system", system))
-        overrides.append(f"system.name={system}")
-    return to_config(merge(layers, overrides))
+    layers = [ROOT / "conf/default.yaml", *blocks, *recipe_files, *_size_files(recipe, recipe_files, asked.size)]
+    found = merge(layers, overrides)
+    if system is not None:
+        path = _system_file(recipe, system)
+        steps_of_recipe = found.steps
+        found = merge([*layers, path], overrides)
+        found.system.name = system
+        _check_steps_of_system(steps_of_recipe, found.steps, path)
+    _check_names(found)
+    _check_scripts(found)
+    return found
 
 
 def block_file(block: str, name: str) -> Path:
     """conf/<block>/<name>.yaml; UsageError that lists the names there are."""
+    check_name(block, "use")
+    check_name(name, block)
     path = ROOT / "conf" / block / f"{name}.yaml"
     if not path.is_file():
         known = sorted(file.stem for file in (ROOT / "conf" / block).glob("*.yaml"))
-        raise UsageError(f"no {block} called {name!r} (no {path.relative_to(ROOT)}); there are: {', '.join(known)}")
+        raise UsageError(
+            f"no {block} called {name!r} (no {path.relative_to(ROOT)}); there are: {', '.join(known) or 'none'}"
+        )
     return path
 
 
-def merge(files: Iterable[Path | str], overrides: Iterable[str] = ()) -> Any:
-    """Merge yaml files and overrides into the schema; the OmegaConf object."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
+def _recipe_file(recipe: str, where: str) -> Path:
+    check_name(recipe, where)
+    path = ROOT / "recipes" / recipe / "recipe.yaml"
+    if not path.is_file():
+        known = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml"))
+        raise UsageError(
+            f"no recipe {recipe!r} (recipes/{recipe}/recipe.yaml is missing); there are: {', '.join(known)}"
+        )
+    return path
 
-    merged = OmegaConf.structured(Config)
+
+def _size_files(recipe: str, recipe_files: list[Path], size: str) -> list[Path]:
+    if not size:
+        return []
+    check_name(size, "size")
+    found = [path for file in recipe_files if (path := file.parent / "size" / f"{size}.yaml").is_file()]
+    if not found:
+        known = sorted({path.stem for file in recipe_files for path in file.parent.glob("size/*.yaml")})
+        raise UsageError(f"recipe {recipe} has no size {size!r}; there are: {', '.join(known) or 'none'}")
+    return found
+
+
+def _system_file(recipe: str, system: str) -> Path:
+    check_name(system, "system")
+    if system in _RESERVED:
+        raise UsageError(f"a system cannot be called {system!r}: exp/<recipe>/{system} holds something else")
+    own = ROOT / "recipes" / recipe / "system" / f"{system}.yaml"
+    if own.is_file():
+        return own
+    path = ROOT / "conf/system" / f"{system}.yaml"
+    if not path.is_file():
+        known = sorted(file.stem for folder in (own.parent, path.parent) for file in folder.glob("*.yaml"))
+        raise UsageError(f"no system called {system!r} (no conf/system/{system}.yaml); there are: {', '.join(known)}")
+    return path
+
+
+def check_name(name: str, where: str) -> None:
+    """UsageError unless a name can be a folder's in every path and command: one word of letters, digits, `_.+-`."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise UsageError(
+            f"{where}: {name!r} cannot be a name: it becomes a folder's",
+            "letters, digits and _ . + - alone, beginning with a letter or a digit",
+        )
+
+
+def merge(files: Iterable[Path | str], overrides: Iterable[str] = ()) -> Config:
+    """The defaults with yaml files and then `key=value` overrides merged over them, each checked (UsageError)."""
+    values = asdict(Config())
     for file in files:
-        try:
-            layer = OmegaConf.load(file)
-        except FileNotFoundError:
-            raise UsageError(f"{file}: no such configuration file") from None
-        except (YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
-            raise UsageError(f"{file}: not a configuration file: {error}") from None
-        merged = _merged(merged, layer, str(file))
+        layer, lines = yamltext.read(file)
+        values = schema.merged(values, schema.checked(layer, Config, str(file), lines))
     for override in overrides:
-        if "=" not in override:
-            raise UsageError(f"--set {override}: expected key=value, e.g. --set xvector.training.updates=500")
-        layer = OmegaConf.from_dotlist([override + "''" if override.endswith("=") else override])  # `key=` is empty
-        merged = _merged(merged, layer, f"--set {override}")
-    return merged
-
-
-def to_config(merged: Any) -> Config:
-    """The merged OmegaConf object as dataclasses, interpolations resolved."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        return OmegaConf.to_object(merged)  # type: ignore[return-value]
-    except OmegaConfBaseException as error:
-        raise UsageError(f"configuration: {error}") from None
+        values = schema.merged(values, _override(override))
+    return schema.build(Config, values)
 
 
 def to_yaml(config: Config) -> str:
     """The configuration as yaml text, ready for `load`."""
-    from omegaconf import OmegaConf
+    import yaml
 
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
-
-
-def _merged(merged: Any, layer: Any, where: str) -> Any:
-    from omegaconf import OmegaConf
-    from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
-
-    try:
-        return OmegaConf.merge(merged, layer)
-    except ConfigKeyError as error:
-        key = error.full_key or str(error.key)
-        near = difflib.get_close_matches(key, list(_keys(OmegaConf.to_container(merged))), n=1, cutoff=0.0)
-        raise UsageError(f"{where}: unknown key {key!r}; the nearest valid key is {near[0]!r}") from None
-    except OmegaConfBaseException as error:
-        raise UsageError(f"{where}: {str(error).splitlines()[0]} (key {error.full_key})") from None
+    return yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True, width=120)
 
 
-def _keys(container: Any, prefix: str = "") -> Iterable[str]:
-    for key, value in container.items():
-        yield f"{prefix}{key}"
-        if isinstance(value, dict):
-            yield from _keys(value, f"{prefix}{key}.")
+def _override(override: str) -> dict[str, Any]:
+    """`key=value` as nested values. A text is taken as it is, whatever it holds; all else is read as yaml."""
+    where = f"--set {override}"
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise UsageError(f"{where}: expected key=value, e.g. --set xvector.training.updates=500")
+    kind = schema.type_at(Config, key, where)
+    value: Any = text if kind is str else yamltext.parse(text, where)[0]
+    if is_dataclass(kind) and not isinstance(value, dict):
+        some = next(iter(schema.types_of(kind)))
+        raise UsageError(f"{where}: {key} is a section; set one of its keys, e.g. --set {key}.{some}=...")
+    value = schema.checked(value, kind, where, {}, key)
+    for word in reversed(key.split(".")):
+        value = {word: value}
+    return value
+
+
+def _check_names(config: Config) -> None:
+    sets = config.sets
+    for system in config.systems:
+        check_name(system, "systems")
+    for kind in ("train", "pool", "attacker", "recognizer", "anonymize"):
+        for name in getattr(sets, kind):
+            check_name(name, f"sets.{kind}")
+    for pair in sets.trials:
+        names = pair.split(" ")
+        if len(names) != 2:
+            raise UsageError(f"sets.trials: {pair!r}: expected '<enrolment data dir> <trial data dir>', two names")
+        for name in names:
+            check_name(name, "sets.trials")
+
+
+def _check_scripts(config: Config) -> None:
+    """The scripts that a configuration names are files of the tree: they will be run."""
+    for command in config.data.prepare:
+        words = command.split()
+        if not words:
+            raise UsageError("data.prepare: an empty command")
+        check_script(words[0], "data.prepare", "local/", "recipes/")
+    for key, script in config.steps.items():
+        if key == "data":
+            raise UsageError("steps.data: stage data runs the commands of data.prepare; name the script there")
+        if key not in STEPS:
+            raise schema.unknown_name(f"steps.{key}", [f"steps.{name}" for name in STEPS], "configuration")
+        check_script(script, f"steps.{key}", "steps/", "recipes/")
+
+
+def check_script(script: str, where: str, *folders: str) -> None:
+    """UsageError unless a script that a configuration names is a Python file below one of the checkout's `folders`."""
+    path = Path(script)
+    if path.is_absolute() or ".." in path.parts or not script.startswith(folders) or re.search(r"\s", script):
+        raise UsageError(
+            f"{where}: {script!r}: expected a script of the checkout, below {' or '.join(folders)}",
+            f"put it there, e.g. recipes/mine/{folders[0]}{path.name or 'x.py'}",
+        )
+    if not (ROOT / path).is_file():
+        beside = sorted(str(file.relative_to(ROOT)) for file in (ROOT / path).parent.glob("*.py"))
+        near = difflib.get_close_matches(script, beside, n=1)
+        raise UsageError(f"{where}: there is no {script}" + (f"; the nearest is {near[0]}" if near else ""))
+    if path.suffix != ".py":
+        raise UsageError(f"{where}: {script!r}: expected a Python script, *.py")
+
+
+def _check_steps_of_system(of_recipe: dict[str, str], of_system: dict[str, str], path: Path) -> None:
+    """A system may replace the steps that are its own; another one runs once for all systems."""
+    for key, script in of_system.items():
+        if key in STEPS and key not in STEPS_OF_SYSTEMS and of_recipe.get(key) != script:
+            raise UsageError(
+                f"{path}: steps.{key}: that step runs once for all systems, which have "
+                f"{', '.join(STEPS_OF_SYSTEMS)} of their own",
+                "put it into recipe.yaml",
+            )

@@ -8,6 +8,7 @@ and of resuming: what is there is not made again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import shutil
@@ -105,8 +106,9 @@ def map_utterances(
         data_dirs: what to go over, as stage.load_data gives them.
         out_dir: the parent of the outputs.
         settings: the configuration that decides the result.
-        worker: called if there is work, so that a step that is done need not import what works; gives a picklable
-            function, which makes the Worker in its process: `worker()(device=...)`.
+        worker: called once, if there is work, so that a step that is done need not import what works; gives a
+            picklable function, which makes the Worker in its process: `worker()(device=...)`. It is called before
+            anything is written, so it is the place to check what the step was given.
         inputs: further files and folders that decide the result, for a data dir.
         arrays: names of the arrays that the worker yields, written as `<name>.scp` and arks; or
         audio: it yields samples, and the outputs are data dirs with wav/<utterance>.wav and all tables carried over.
@@ -129,13 +131,14 @@ def map_utterances(
                 f"{places[data.name]} and {data.path}: the outputs of data dirs of the same name would be one",
                 "run the step once for each, with an output dir of its own",
             )
+    make = functools.cache(worker)
     with contextlib.ExitStack() as stack:
         opened: list[tuple[DataDir, Any]] = []
         for data in {data.name: data for data in data_dirs}.values():
             final = Path(out_dir) / out_names(data.name)
             context = stage.output(
                 args, final, settings=settings, inputs=[data, *inputs(data)], seeded=seeded,
-                repair=lambda folder, data=data: _is_whole(folder, data, arrays),  # type: ignore[misc]
+                repair=lambda folder, data=data: _is_whole(folder, data, arrays), prepare=make,  # type: ignore[misc]
             )  # fmt: skip
             out = stack.enter_context(context)
             if out is not None:
@@ -144,7 +147,7 @@ def map_utterances(
             return
         pieces = [piece for data, out in opened for piece in _pieces(data, out, arrays)]
         waiting = [piece for piece in pieces if not _is_made(piece)]
-        failed = _run(args, waiting, worker, [out.path for _, out in opened])
+        failed = _run(args, waiting, make, [out.path for _, out in opened])
         for data, out in opened:
             out.audio_seconds = sum(data.duration(utterance) for utterance in data.utterances)
         total = sum(out.audio_seconds for _, out in opened)
@@ -320,7 +323,7 @@ def _is_whole(folder: Path, data: DataDir, arrays: tuple[str, ...]) -> bool:
     """Does a finished output still have all its files?"""
     if not arrays:
         found = {entry.name for entry in os.scandir(folder / "wav")} if (folder / "wav").is_dir() else set()
-        tables = all((folder / name).exists() for name in (*data.tables, *data.lists))
+        tables = all((folder / name).exists() for name in (*data.with_audio({}, {}, folder).tables, *data.lists))
         return tables and all(f"{utterance}.wav" in found for utterance in data.utterances)
     pieces = range(1, -(-len(data.utterances) // PIECE_UTTERANCES) + 1)
     return all(
@@ -354,11 +357,9 @@ def _join_scps(data: DataDir, out: Any, arrays: tuple[str, ...]) -> None:
 def _write_data_dir(data: DataDir, out: Any) -> None:
     import soundfile
 
-    tables = {name: table for name, table in data.tables.items() if name not in ("segments", "utt2dur")}
-    tables["wav.scp"] = {utt: scp_path(out.final / "wav" / f"{utt}.wav") for utt in data.utterances}
+    files = {utterance: scp_path(out.final / "wav" / f"{utterance}.wav") for utterance in data.utterances}
     durations = {}
     for utterance in data.utterances:
         info = soundfile.info(str(out.path / "wav" / f"{utterance}.wav"))
-        durations[utterance] = f"{info.frames / info.samplerate:.4f}"
-    tables["utt2dur"] = durations
-    DataDir(out.final, tables, data.lists).write(out.path)
+        durations[utterance] = info.frames / info.samplerate
+    data.with_audio(files, durations, out.final).write(out.path)

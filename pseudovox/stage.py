@@ -68,16 +68,26 @@ def parser(manual: str | None, *, data_dirs: str = "", out_dir: str = "") -> arg
         made.add_argument(
             "--allow-pipes", action="store_true", help="run the commands that wav.scp names (`... |`), as their author"
         )
+        made.add_argument(
+            "--channel", type=channel, default=0, metavar="N", help="of recordings with several: 0, 1, ... or mean (0)"
+        )
         made.add_argument("data_dirs", nargs="+", type=Path, help=data_dirs)
         made.add_argument("out_dir", type=Path, help=out_dir or "gets one folder for each data dir")
     return made
+
+
+def channel(word: str) -> int | str:
+    """The value of --channel: a number from 0, or "mean"."""
+    if word != "mean" and not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r}: expected 0, 1, ... or mean")
+    return word if word == "mean" else int(word)
 
 
 def load_data(args: argparse.Namespace, *, need: Sequence[str] = ()) -> list[DataDir]:
     """The step's data dirs, checked, and cut to the first --limit utterances.
 
     Args:
-        args: the step's arguments (`data_dirs`, `allow_pipes`, `limit`).
+        args: the step's arguments (`data_dirs`, `allow_pipes`, `channel`, `limit`).
         need: tables that must be there besides wav.scp and utt2spk.
 
     Raises:
@@ -91,6 +101,7 @@ def load_data(args: argparse.Namespace, *, need: Sequence[str] = ()) -> list[Dat
         named = path if path.name not in ("", "..") else Path(os.path.abspath(path))
         data = DataDir.load(named, need=need, allow_pipes=args.allow_pipes)
         loaded[path] = data.subset(data.utterances[: args.limit]) if args.limit else data
+        loaded[path].channel = args.channel
     return [loaded[path] for path in args.data_dirs]
 
 
@@ -106,6 +117,7 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
         config = configuration.load(args.config, args.set)
         args.seed = config.seed = config.seed if args.seed is None else args.seed
         args.nj = args.nj or len(os.sched_getaffinity(0))
+        args.script = _own_script(run)
         if args.nj < 1 or args.limit < 0:
             raise UsageError("--nj and --limit must be positive")
         run(args, config)
@@ -201,6 +213,7 @@ def output(
     seeded: bool = True,
     torch_device: bool = True,
     repair: Callable[[Path], bool] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> Iterator[Output | None]:
     """The output dir of a step, whole or absent; yields None when it is there already.
 
@@ -213,6 +226,8 @@ def output(
         torch_device: the step uses torch, so resolve --device.
         repair: `repair(folder)` tells whether a finished output still has all its files; if not, the step is
             entered again with what is left.
+        prepare: called if there may be work, before anything is written: for checks that a step need not make if it is
+            done. What it raises leaves no trace in the output.
 
     Raises:
         DataError: output of other settings is there and --force was not given, another run holds the dir, it is
@@ -229,12 +244,18 @@ def output(
     }
     if seeded:
         made_from["seed"] = args.seed
+    if getattr(args, "channel", 0):
+        made_from["channel"] = args.channel
+    if getattr(args, "script", None):
+        made_from["script"] = args.script
     digest = digest_of(made_from)
     partial = final.with_name(f"{final.name}.partial")
     if not args.force and _is_finished(final, digest, repair):
         log.info("%s: done already, skipped", final)
         yield None
         return
+    if prepare:
+        prepare()
     with _disk_errors(final), _lock(final):
         _finish_rename(final, partial, digest)
         if _is_done(args, final, digest, made_from, repair):
@@ -295,6 +316,13 @@ def commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return done.stdout.strip() or "unknown"
+
+
+def _own_script(run: Callable[..., Any]) -> str | None:
+    """The digest of a step's script that is not one of ours: a user edits it, and its output is then made anew."""
+    path = Path(run.__code__.co_filename)
+    ours = path.parent in (configuration.ROOT / "steps", configuration.ROOT / "local")
+    return None if ours or not path.is_file() else digest_path(path)
 
 
 def _plain(settings: Any) -> Any:

@@ -37,8 +37,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
     store.read_card(args.model, "recognizer")
 
     def worker() -> Any:
-        from pseudovox.scoring.recognition import RecognizeWorker
+        from pseudovox.scoring.recognition import RecognizeWorker, vocabulary
 
+        vocabulary(args.model, config.decoder)  # there, and fit for this decoder?
         return functools.partial(RecognizeWorker, args.model, config.decoder)
 
     def finish(_: DataDir, out: stage.Output) -> None:

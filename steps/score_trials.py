@@ -38,6 +38,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if len(args.data_dirs) % 2:
         raise UsageError(f"{len(args.data_dirs)} data dirs: expected pairs of an enrolment and a trial dir")
     data = stage.load_data(args)
+    pairs = list(zip(data[::2], data[1::2], strict=True))
+    for enrolment, trials in pairs:
+        trials.check_trials(enrolment)
     vectors = {part.name: read_scp(args.xvectors / part.name / "xvector.scp") for part in data}
     inputs = [*data, *(args.xvectors / part.name for part in data)]
     settings = {"scoring": config.scoring, "attacker": args.attacker, "system": args.system}
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         from pseudovox.scoring.trials import record, score_trials, write_scores
 
         records = []
-        for enrolment, trials in zip(data[::2], data[1::2], strict=True):
+        for enrolment, trials in pairs:
             scores = score_trials(enrolment, trials, vectors[enrolment.name], vectors[trials.name])
             write_scores(out.path / f"{enrolment.name}-{trials.name}", trials, scores)
             found = record(scores, trials, config, attacker=args.attacker, system=args.system, seed=args.seed)

@@ -36,6 +36,10 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
     for part in data:
+        if not (args.pseudo / part.name).is_dir():  # else F0 would stay the speaker's own without a word
+            from pseudovox.errors import DataError
+
+            raise DataError(f"{args.pseudo / part.name}: no pseudo-speakers here", "./run.sh --stage sample")
         read_scp(args.f0 / part.name / "f0.scp")
     args.device = "cpu"
 

@@ -1,5 +1,6 @@
 """Archives: golden bytes, Kaldi's own reader and writer (kaldiio), and records that must be refused."""
 
+import os
 import pickle
 from pathlib import Path
 
@@ -76,11 +77,72 @@ def test_what_is_refused(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"x\.scp: v: cannot read .*x\.ark:2: \S"):
             read_scp(scp)["v"]
     scp.write_text(f"v {ark}:99999\n")
-    with pytest.raises(DataError, match="no binary Kaldi"):
+    with pytest.raises(DataError, match=r"offset 99999 of a file of 48 bytes: it was cut off, or made anew"):
+        read_scp(scp)["v"]
+    scp.write_text(f"v {ark}:0\n")
+    with pytest.raises(DataError, match="no binary Kaldi vector or matrix there"):
         read_scp(scp)["v"]
     ark.unlink()
     with pytest.raises(DataError, match="No such file"):
         read_scp(scp)["v"]
+
+
+def test_ranges_as_kaldi_has_them(tmp_path: Path) -> None:
+    array = np.arange(20.0).reshape(5, 4)
+    write_arrays(tmp_path, "x", {"m": array, "v": np.arange(6.0)})
+    at = dict(read_scp(tmp_path / "x.scp").entries)
+    for key, words, expected in (
+        ("m", "[1:3]", array[1:4]), ("m", "[0:0,1:2]", array[:1, 1:3]), ("m", "[:,3:3]", array[:, 3:]),
+        ("m", "[,0:1]", array[:, :2]), ("m", "[2:4,]", array[2:]), ("v", "[2:5]", np.arange(2.0, 6.0)),
+    ):  # fmt: skip
+        (tmp_path / "y.scp").write_text(f"k {at[key]}{words}\n")
+        assert np.array_equal(read_scp(tmp_path / "y.scp")["k"], expected), words
+    for key, words, message in (
+        ("m", "[0:10]", "range 0:10 of 5; expected `first:last`, counted from 0, both included"),
+        ("m", "[3:1]", "range 3:1 of 5"), ("m", "[0:1,0:4]", "range 0:4 of 4"), ("m", "[2]", "range 2 of 5"),
+        ("v", "[0:1,0:1]", "a range of columns of a vector"),
+    ):  # fmt: skip
+        (tmp_path / "y.scp").write_text(f"k {at[key]}{words}\n")
+        with pytest.raises(DataError, match=rf"y\.scp: k: cannot read .*{message}"):
+            read_scp(tmp_path / "y.scp")["k"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"k  [ 1 2 3 ]\n", "a text archive; copy-feats or copy-vector make it binary"),
+        (
+            b"k \0B\x04\x02\0\0\0\x04\x01\0\0\0\x04\x02\0\0\0",
+            r"holds whole numbers \(an alignment\?\), expected a vector",
+        ),
+        (b"k \0BSM \x04\x02", "holds 'SM', expected a vector or matrix of float numbers"),
+        (b"k \0BFM \x04\x02\0\0\0", "cut off in its header"),
+        (b"k \0BFV \x04\xff\xff\xff\xff", "a header that makes no sense"),
+        (b"k \0BFV \x05\x01\0\0\0AAAA", "a header that makes no sense"),
+        (b"k \0BFM \x04\xff\xff\xff\x7f\x04\xff\xff\xff\x7fAAAA", r"cut off: \d{20} bytes expected, 14 found"),
+        (b"k \0BCM2 AAAABBBB\x02\0\0\0\x02\0\0\0AAAA", "cut off: 24 bytes expected, 20 found"),
+        (b"k RIFFwave", "no binary Kaldi vector or matrix there, but b'RIFFwa'"),
+    ],
+)
+def test_other_records_are_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "x.ark").write_bytes(content)
+    (tmp_path / "x.scp").write_text(f"k {tmp_path}/x.ark:2\n")
+    with pytest.raises(DataError, match=rf"x\.scp: k: cannot read .*{message}") as caught:
+        read_scp(tmp_path / "x.scp")["k"]
+    assert caught.value.mend
+
+
+def test_entries_that_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for entry, message in (
+        (f"{tmp_path}/fifo", "a FIFO, expected a file"),
+        ("/dev/zero:4", "a device, expected a file"),
+        (f"{tmp_path}", "a folder, expected a file"),
+        ("gunzip -c x.ark.gz |", "a command, which is not run here"),
+    ):
+        (tmp_path / "x.scp").write_text(f"k {entry}\n")
+        with pytest.raises(DataError, match=rf"x\.scp: k: cannot read .*{message}"):
+            read_scp(tmp_path / "x.scp")["k"]
 
 
 class _Bomb:

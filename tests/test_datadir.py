@@ -17,7 +17,7 @@ TABLES = {
     "text": {"b-1": "ONE", "a-2": "TWO  WORDS", "a-1": "ZWÖLF"},
     "spk2gender": {"a": "f", "b": "m"},
     "utt2dur": {"b-1": "1.5", "a-2": "2", "a-1": "0.25"},
-    "utt2path": {"b-1": "x/y", "a-2": "y", "a-1": "z"},  # a table that the library does not know
+    "utt2note": {"b-1": "x/y", "a-2": "y", "a-1": "z"},  # a table that the library does not know
 }
 LISTS = {
     "trials": ["b a-1 nontarget", "a a-1 target", "a b-1 nontarget"],
@@ -110,24 +110,49 @@ def remove(name: str) -> Callable[[Path], None]:
         (write("utt2spk", "a-1 a\r\na-2 a\r\nb-1 b\r\n"), "utt2spk:1: carriage return"),
         (write("utt2spk", "\ufeffa-1 a\na-2 a\nb-1 b\n"), "utt2spk:1: the file starts with a byte order mark"),
         (write("utt2spk", b"a-1 a\na-2 \xe9\n"), "utt2spk:2: not UTF-8"),
-        (write("utt2spk", "a-1 a\na-2 a/b\nb-1 b\n"), "utt2spk, utterance a-2: id 'a/b'"),
-        (write("utt2spk", "a-1 a\na-2 a b\nb-1 b\n"), "utt2spk, utterance a-2: id 'a b'"),
+        (write("utt2spk", "a-1 a\na-2 a"), "utt2spk:2: the last line has no line end, so the file may be cut off"),
+        (write("utt2spk", "a-1 a\na-2 \0\n"), "utt2spk:2: a zero byte"),
+        (write("utt2spk", "a-1 a\na-2 a/b\nb-1 b\n"), "utt2spk:2: id 'a/b' .*\n  mend: rename it in every table"),
+        (write("utt2spk", "a-1 a\na-2 a b\nb-1 b\n"), "utt2spk:2: id 'a b'"),
         (write("utt2spk", "../a a\n"), "utt2spk:1: id '../a'"),
         (write("utt2spk", ".. a\n"), "utt2spk:1: id '..'"),
         (write("utt2spk", "x" * 300 + " a\n"), "is longer than 200 bytes"),
         (write("utt2spk", " a-1 a\n"), "utt2spk:1: id ''"),
-        (write("wav.scp", "a-1 x\na-2 x\n"), r"wav.scp: 1 keys missing, 0 too many against utt2spk: b-1 is only in"),
         (
-            write("wav.scp", "a-1 x\na-2 x\nb-1 x\nc x\n"),
-            "0 keys missing, 1 too many against utt2spk: c is only in wav",
+            write("wav.scp", "a-1 x\na-2 x\n"),
+            r"wav.scp: lacks 1 of the 3 utterances in utt2spk; the first is b-1 \(.*utt2spk:3\)",
         ),
-        (write("wav.scp", "a-1 x\na-2 rm -rf x |\nb-1 x\n"), "wav.scp: a-2 is a shell command"),
-        (write("text", "a-1 A\n"), "text: 2 keys missing"),
-        (write("spk2gender", "a f\n"), "spk2gender: 1 keys missing.* b is only in"),
-        (write("spk2gender", "a f\nb x\n"), "spk2gender: speaker b has gender 'x', expected f or m"),
+        (write("wav.scp", "a-1 x\na-2 x\nb-1 x\nc x\n"), "wav.scp:4: c is none of the utterances in utt2spk; 1 keys"),
+        (
+            write("wav.scp", "a-1 x\na-2 rm -rf x |\nb-1 x\n"),
+            "wav.scp:2: a-2 is a shell command.*\n  mend: give --allow",
+        ),
+        (write("wav.scp", "a-1 x\na-2 ~/x.wav\nb-1 x\n"), "wav.scp:2: a-2: ~ is not expanded"),
+        (write("text", ""), "text: lacks 3 of the 3 utterances"),
+        (write("text", "a-1 A\n"), "text: lacks 2 of the 3 utterances .*a-2.*\n  mend: add .*utils/fix_data_dir.py /"),
+        (write("text", "a-1 A\na-2\nb-1 B\n"), "text:2: a-2 has no value"),
+        (write("spk2gender", "a f\n"), "spk2gender: lacks 1 of the 2 speakers in utt2spk; the first is b"),
+        (write("spk2gender", "a f\nb f\nc f\n"), "spk2gender:3: c is none of the speakers in utt2spk"),
+        (write("spk2gender", "a f\nb x\n"), "spk2gender:2: speaker b has 'x', expected f or m"),
+        (write("utt2dur", "a-1 1\na-2 1,5\nb-1 1\n"), "utt2dur:2: utterance a-2 has '1,5', expected seconds above 0"),
+        (write("utt2dur", "a-1 1\na-2 1\nb-1 0\n"), "utt2dur:3: utterance b-1 has '0', expected seconds above 0"),
+        (write("utt2dur", "a-1 nan\na-2 1\nb-1 1\n"), "utt2dur:1: utterance a-1 has 'nan', expected seconds"),
+        (write("utt2num_frames", "a-1 1\na-2 1.5\nb-1 1\n"), "utt2num_frames:2: .* expected a whole number above 0"),
+        (write("utt2warp", "a-1 1\na-2 1.6\nb-1 1\n"), "utt2warp:2: .* expected a number between 0.5 and 1.5"),
+        (write("reco2file_and_channel", "a-1 x A\na-2 x C\nb-1 x B\n"), "channel:2: .* expected `file A` or"),
+        (write("cmvn.scp", "a x:1\n"), "cmvn.scp: lacks 1 of the 2 speakers"),
+        (write("spk2utt", "a a-1 a-2\n"), "spk2utt: lacks speaker b of utt2spk\n  mend: derive it: utils/utt2spk_to"),
+        (write("spk2utt", "a a-1\nb b-1\n"), "spk2utt:1: a-2 of a is otherwise in utt2spk"),
+        (write("spk2utt", "a a-1 a-2\nb b-1\nb b-1\n"), "spk2utt:3: speaker b stands twice"),
+        (write("spk2utt", "a a-1 a-2\nb b-1\nc b-1\n"), "spk2utt:3: speaker 'c' is not in utt2spk"),
+        (write("utt2note", "a-1 x\na-2 \xff\n".encode("latin1")), "utt2note:2: not UTF-8"),
         (write("trials", "a a-1 target\na a-1 taget\n"), "trials:2: expected `speaker utterance target|nontarget`"),
         (write("trials", "a a-1 target\na c nontarget\n"), "trials:2: utterance c is not in utt2spk"),
+        (write("trials_f", "a c target\n"), "trials_f:1: utterance c is not in utt2spk"),
         (write("enrolls", "a-1\nc\n"), "enrolls:2: utterance c is not in utt2spk"),
+        (write("phones.ctm", "a-1 1 0 0.1 t\nc 1 0 0.1 t\n"), "phones.ctm:2: utterance c is not in utt2spk"),
+        (lambda folder: (folder / "vad.scp").mkdir(), "vad.scp: is no plain file"),
+        (lambda folder: (folder / "vad.scp").symlink_to("nowhere"), "vad.scp: is a link to nothing"),
     ],
 )
 def test_what_is_refused(folder: Path, damage: Callable[[Path], None], message: str) -> None:
@@ -141,12 +166,11 @@ def test_what_is_refused_on_access(folder: Path) -> None:
         DataDir.load(folder / "nowhere")
     with pytest.raises(DataError, match="lacks the file utt2emo"):
         DataDir.load(folder, need=["utt2emo"])
-    (folder / "utt2dur").write_text("a-1 1,5\na-2 0\nb-1 nan\n")
     (folder / "phones.ctm").write_text("a-1 1 0 0.1 t\na-1 1 zero 0.1 t\n")
     data = DataDir.load(folder)
-    for utterance in data.utterances:
-        with pytest.raises(DataError, match=f"utt2dur: {utterance} lasts .* expected seconds above 0"):
-            data.duration(utterance)
+    data.tables["utt2dur"]["a-2"] = "-1"
+    with pytest.raises(DataError, match="utt2dur:2: utterance a-2 has '-1', expected seconds above 0"):
+        data.duration("a-2")
     with pytest.raises(DataError, match=r"phones\.ctm:2: expected `utterance 1 start"):
         _ = data.phones
 
@@ -174,10 +198,22 @@ def test_segments(tmp_path: Path) -> None:
     data.check()
     assert data.segment("a-1") == ("r1", 0.5, 2.25) and data.duration("a-1") == 1.75
     assert data.subset(["a-1"]).tables["wav.scp"] == {"r1": "1.wav"}
-    for bad in ("r1 0.5", "r1 x 1", "r3 0 1", "r1 1 1", "r1 -1 1", "r1 2 1", "r1 nan 1"):
+    for bad in ("r1 0.5", "r1 x 1", "r1 1 1", "r1 -1 1", "r1 2 1", "r1 nan 1", "r1 0 inf", "r1 0 1_0", "r1 0 1 2"):
         data.tables["segments"]["a-1"] = bad
-        with pytest.raises(DataError, match="segments: a-1"):
-            data.segment("a-1")
+        for read in (lambda: data.segment("a-1"), data.check):
+            with pytest.raises(
+                DataError, match=r"segments: utterance a-1 has .* expected `recording start end` with 0 <="
+            ):
+                read()
+    data.tables["segments"]["a-1"] = "r3 0 1"
+    with pytest.raises(DataError, match=r"a-1 is in recording r3, which is not in wav.scp"):
+        data.check()
+    data.tables["segments"]["a-1"] = "r2 0.5 3"  # overlaps a-2, as Kaldi allows
+    data.tables["reco2dur"] = {"r1": "4", "r2": "2.96"}
+    data.check()
+    data.tables["reco2dur"]["r2"] = "2.9"
+    with pytest.raises(DataError, match=r"a-1 ends at 3.0 s, past the end of r2, which lasts 2.9 s \(reco2dur\)"):
+        data.check()
 
 
 def test_duration_from_the_header(tmp_path: Path) -> None:
@@ -193,7 +229,7 @@ def test_subset(folder: Path, tmp_path: Path) -> None:
     subset.write()
     found = DataDir.load(tmp_path / "sub")
     assert found.utterances == ["a-2", "b-1"] and found.spk2gender == {"a": "f", "b": "m"}
-    assert found.table("utt2path") == {"a-2": "y", "b-1": "x/y"}
+    assert found.table("utt2note") == {"a-2": "y", "b-1": "x/y"}
     assert found.lists["trials"] == ["a b-1 nontarget"] and found.enrolls == ["b-1", "a-2"]
     assert "a-1" not in "".join(found.lists["phones.ctm"])
     assert DataDir.load(folder).subset(["b-1"]).spk2gender == {"b": "m"}
@@ -209,3 +245,102 @@ def test_write_atomic_and_scp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert Path("x").read_bytes() == b"n\xc3\xa9\n" and [path.name for path in Path().iterdir()] == ["x"]
     assert scp_path(Path("a/../b/c.wav")) == "b/c.wav" == scp_path(tmp_path / "b" / "c.wav")
     assert scp_path(Path("../c.wav")) == str(tmp_path.parent / "c.wav")
+
+
+def test_writing_again_leaves_no_stale_table(folder: Path) -> None:
+    for name in ("notes.md", "model.bin"):
+        (folder / name).write_bytes(b"\0a-1\n")
+    (folder / "split2").mkdir()
+    data = DataDir.load(folder)
+    assert data.others == ("model.bin",)
+    for name in ("text", "utt2note", "spk2gender"):
+        del data.tables[name]
+    del data.lists["enrolls"]
+    data.write()
+    left = {path.name for path in folder.iterdir()}
+    assert left == {
+        "wav.scp",
+        "utt2spk",
+        "spk2utt",
+        "utt2dur",
+        "trials",
+        "phones.ctm",
+        "notes.md",
+        "model.bin",
+        "split2",
+    }
+
+
+def test_tables_of_unknown_kinds(folder: Path) -> None:
+    (folder / "rttm").write_text("a-1 x 1\na-1 x 2\nb-1 x\n")  # a key stands twice: kept as lines
+    (folder / "emotion").write_text("a-1 sad\nb-1\n")
+    (folder / "README").write_text("These are\n\nsome notes.\n")
+    data = DataDir.load(folder)
+    assert data.lists["rttm"] == ["a-1 x 1", "a-1 x 2", "b-1 x"] and data.tables["emotion"] == {"a-1": "sad", "b-1": ""}
+    assert data.others == ("README",)
+    cut = data.subset(["b-1"], folder.with_name("cut"))
+    cut.write()
+    assert cut.lists["rttm"] == ["b-1 x"] and (folder.with_name("cut") / "emotion").read_text() == "b-1\n"
+    renamed = data.renamed(lambda one: f"x-{one}", lambda one: f"x-{one}", folder.with_name("renamed"))
+    assert renamed.lists["rttm"][0] == "x-a-1 x 1" and renamed.tables["emotion"] == {"x-a-1": "sad", "x-b-1": ""}
+    (folder / "emotion").write_text("a-1 sad\nb-1 glad\n\n")
+    with pytest.raises(DataError, match="emotion:3: blank line"):
+        DataDir.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("trials", "enrolls", "message"),
+    [
+        (["a a-1 target", "b a-1 nontarget"], ["a-2"], "trials:2: speaker b has no enrolment utterances in "),
+        (
+            ["a b-1 nontarget", "b a-1 nontarget"],
+            ["a-2", "b-1"],
+            "trials: has no target trials; an error rate needs both",
+        ),
+        (["a a-1 target"], ["a-2"], "trials: has no nontarget trials"),
+    ],
+)
+def test_trials_that_cannot_be_scored(folder: Path, trials: list[str], enrolls: list[str], message: str) -> None:
+    data = DataDir(folder, TABLES, {"trials": trials, "enrolls": enrolls})
+    data.check()
+    with pytest.raises(DataError, match=message):
+        data.check_trials(data)
+    DataDir.load(folder).check_trials(DataDir(folder, TABLES))
+
+
+@pytest.mark.parametrize("value", ["", "A\nB", "A\rB", "A\0"])
+def test_what_is_not_written(tmp_path: Path, value: str) -> None:
+    data = DataDir(tmp_path / "data", {**TABLES, "text": {**TABLES["text"], "a-1": value}})
+    with pytest.raises(DataError, match="is not written"):
+        data.write()
+    assert not (tmp_path / "data").exists()
+
+
+def test_other_audio_takes_no_features_along(tmp_path: Path) -> None:
+    about = {"feats.scp": "utterance", "vad.scp": "utterance", "cmvn.scp": "speaker", "reco2dur": "recording"}
+    tables = {**TABLES, **{name: {"a-1": "1"} for name in about}, "reco2note": {"a-1": "x"}}
+    made = DataDir(tmp_path, tables, LISTS).with_audio({"a-1": "new.wav"}, {"a-1": 0.5}, tmp_path / "new")
+    assert made.tables.keys() == TABLES.keys()
+    assert made.tables["wav.scp"] == {"a-1": "new.wav"} and made.tables["utt2dur"] == {"a-1": "0.5000"}
+
+
+def test_combine(tmp_path: Path) -> None:
+    first = DataDir(tmp_path / "first", TABLES, LISTS)
+    other = {"wav.scp": {"r": "r.wav"}, "utt2spk": {"c-1": "c"}, "text": {"c-1": "C"}, "segments": {"c-1": "r 0 1"}}
+    second = DataDir(tmp_path / "second", {**other, "utt2uniq": {"c-1": "u"}})
+    data, left_out = DataDir.combine([first, second], tmp_path / "both")
+    data.check()
+    assert left_out == ["enrolls", "phones.ctm", "spk2gender", "trials", "utt2dur", "utt2note"]
+    assert data.tables["segments"] == {
+        "a-1": "a-1 0 0.2500",
+        "a-2": "a-2 0 2.0000",
+        "b-1": "b-1 0 1.5000",
+        "c-1": "r 0 1",
+    }
+    assert data.tables["utt2uniq"]["a-1"] == "a-1" and data.tables["utt2uniq"]["c-1"] == "u"
+    assert DataDir.combine([first, first], tmp_path / "both")[0].tables == TABLES
+    third = DataDir(tmp_path / "third", {**TABLES, "text": {**TABLES["text"], "b-1": "TWO"}})
+    with pytest.raises(
+        DataError, match=r"b-1 is 'TWO' here and 'ONE' in .*first/text\n  mend: give one dir's ids a prefix"
+    ):
+        DataDir.combine([first, third], tmp_path / "both")

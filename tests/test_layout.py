@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TRACKED = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-s"], capture_output=True, text=True).stdout.splitlines()
-PROGRAMS = sorted(path for folder in ("steps", "local", "utils") for path in (ROOT / folder).glob("*.py"))
+PROGRAMS = sorted(
+    path for pattern in ("steps", "local", "utils", "recipes/*/steps") for path in ROOT.glob(f"{pattern}/*.py")
+)
 LIBRARY = sorted((ROOT / "pseudovox").rglob("*.py"))
 HEAVY = {"torch", "torchaudio", "lightning", "sklearn", "scipy", "pyworld", "matplotlib", "jiwer", "numpy", "soundfile"}
 

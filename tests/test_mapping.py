@@ -40,7 +40,16 @@ class Louder(Moments):
 
 
 def arguments(**changes: object) -> argparse.Namespace:
-    values = {"step": "test", "limit": 0, "seed": 1, "force": False, "device": "cpu", "nj": 1, "batch_seconds": 60}
+    values = {
+        "step": "test",
+        "limit": 0,
+        "channel": 0,
+        "seed": 1,
+        "force": False,
+        "device": "cpu",
+        "nj": 1,
+        "batch_seconds": 60,
+    }
     return argparse.Namespace(**{**values, **changes})
 
 
@@ -144,5 +153,17 @@ def test_step_that_is_done_does_not_make_its_worker(tiny_data: DataDir) -> None:
             arguments(), [tiny_data], Path("out"), settings={}, worker=worker, arrays=("moments",)  # type: ignore[arg-type]
         )  # fmt: skip
 
+    def never() -> None:
+        raise AssertionError("called")
+
     run(lambda: Moments)
-    run(None)  # would fail if it were called
+    run(never)
+
+
+def test_check_that_fails_leaves_nothing_behind(tiny_data: DataDir) -> None:
+    def worker() -> type[Moments]:
+        raise UsageError("no such method")
+
+    with pytest.raises(UsageError):
+        mapping.map_utterances(arguments(), [tiny_data], Path("out"), settings={}, worker=worker, arrays=("moments",))
+    assert not Path("out").exists()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def test_list_is_the_table_of_stages() -> None:
 def test_dry_run_names_programs_that_exist_and_writes_nothing(recipe: str, tmp_path: Path) -> None:
     shown = run("--recipe", recipe, "--dry-run", "--exp-dir", str(tmp_path / "exp"), "--data-dir", str(tmp_path / "d"))
     assert shown.returncode == 0, shown.stderr
-    programs = set(re.findall(r"(?:steps|local)/\w+\.py", shown.stdout))
+    programs = set(re.findall(r"(?:recipes/\w+/)?(?:steps|local)/\w+\.py", shown.stdout))
     assert programs and all((ROOT / program).is_file() for program in programs)
     assert list(tmp_path.iterdir()) == []
 
@@ -55,12 +56,58 @@ def test_stage_by_name_and_number_are_the_same() -> None:
         (["--recipe", "minni"], "there are: .*mini"),
         (["--system", "pca_gm"], "no system called 'pca_gm'.*pca_gmm"),
         (["--set", "xvectr.loss=x"], "nearest valid key"),
+        (["--set", "seed"], "expected key=value"),
+        (["--set", "steps.sampel=x.py"], "nearest valid key is 'steps.sample'"),
+        (["--set", "steps.sample=../x.py"], "expected a script of the checkout"),
+        (["--set", "data.folder=${oc.env:HOME}"], "reads the environment"),
+        (["--set", "models=a\nsystems=b"], "line break"),
+        (["--set", "models=caf\udce9"], r"--set models=caf\?: models is not utf-8"),
+        (["--set", "sets.train=[a b]"], "cannot be a name"),
+        (["--recipe", "../mini"], "--recipe: '../mini' cannot be a name"),
+        (["--system", "pca_gmm,../x"], "'../x' cannot be a name"),
+        (["--system", "pca_gmm,"], "'' cannot be a name"),
+        (["--nj", "two"], "--nj two: expected a whole number"),
+        (["--data-dir", "my data"], "'my data' cannot be a folder here"),
+        (["--exp-dir", "exp/*"], "cannot be a folder here"),
+        (["--seed", "x"], "seed must be a whole number"),
     ],
 )
 def test_wrong_use_is_told_in_one_message(arguments: list[str], message: str) -> None:
     shown = run(*arguments, "--dry-run")
     assert shown.returncode == 2
     assert re.search(message, shown.stderr) and "Traceback" not in shown.stderr
+
+
+def steps_shown(*arguments: str) -> list[str]:
+    """The scripts that a dry run names, in order, without their folder `steps/`."""
+    shown = run("--dry-run", *arguments).stdout
+    return [script.removeprefix("steps/") for script in re.findall(r"^\$ \S+ (\S+\.py)", shown, re.MULTILINE)]
+
+
+def test_configuration_replaces_steps() -> None:
+    embed = steps_shown("--stage", "synthesizer", "--stop-stage", "embed", "--set", "steps.embed=steps/score_wer.py")
+    assert embed == ["score_wer.py", "train_synthesizer.py", "score_wer.py"]
+    settings = ("--set", "steps.extract_f0=steps/score_pitch.py", "--set", "steps.f0=steps/score_wer.py")
+    assert steps_shown("--system", "pca_gmm", "--stage", "fit", "--stop-stage", "f0", *settings) == [
+        "score_pitch.py", "fit_pseudo_speakers.py", "sample_pseudo_speakers.py", "score_pitch.py", "score_wer.py",
+    ]  # fmt: skip
+    attacker = ("--stage", "attacker", "--stop-stage", "asv")
+    changed = steps_shown(
+        *attacker, "--set", "steps.xvector=steps/score_wer.py", "--set", "steps.embed=steps/score_wer.py"
+    )
+    assert changed == steps_shown(*attacker), "the evaluation is another party's"
+
+
+FOLDERS = ["/my/a & b", "$(touch pwned)", "`touch pwned`; touch pwned", "a*?[b]", 'it\'s "x" \\n', "DATA=x="]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_what_is_set_stays_data(folder: str) -> None:
+    shown = run("--recipe", "own", "--dry-run", "--stop-stage", "data", "--set", f"data.folder={folder}")
+    assert shown.returncode == 0, shown.stderr
+    [line] = [line for line in shown.stdout.splitlines() if line.startswith("$")]
+    assert shlex.split(line)[2:5] == ["local/prepare_folder.py", folder, "data/own"]
+    assert not (ROOT / "pwned").exists()
 
 
 def test_readme_shows_the_stages_as_they_are() -> None:

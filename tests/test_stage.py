@@ -17,7 +17,7 @@ from pseudovox.errors import DataError, MissingModelError
 
 
 def arguments(**changes: object) -> argparse.Namespace:
-    values = {"step": "test", "limit": 0, "seed": 1, "force": False, "device": "cpu", "nj": 1}
+    values = {"step": "test", "limit": 0, "channel": 0, "seed": 1, "force": False, "device": "cpu", "nj": 1}
     return argparse.Namespace(**{**values, **changes})
 
 

@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         config = configuration.compose(args.recipe, overrides=args.set)
-        systems = args.system.split(",") if args.system else config.systems
+        systems = list(dict.fromkeys(args.system.split(","))) if args.system else config.systems
         resolved = {system: configuration.compose(args.recipe, system, args.set) for system in systems}
     except PseudovoxError as error:
         print(f"run.sh: {error}", file=sys.stderr)
@@ -41,21 +41,32 @@ def main(argv: list[str] | None = None) -> int:
         "models": config.models,
         "folder": config.data.folder,
         "corpora": config.data.corpora,
-        "prepare": "\n".join(config.data.prepare),
         **{
             name: getattr(config.sets, name)
             for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge")
         },
     }
     for name, value in values.items():
-        for line in [" ".join(value)] if isinstance(value, list) else value.split("\n"):
-            print(f"{name}={line}")
+        print(f"{name}={' '.join(value) if isinstance(value, list) else value}")
+    for command in config.data.prepare:
+        print(f"prepare={command}")
     for pair in config.sets.trials:
         print(f"trials={pair}")
+    _print_steps(config, "")
     for system, its in resolved.items():
         print(f"stages.{system}={' '.join(its.system.stages)}")
         print(f"attacked.{system}={'yes' if its.system.attacked else ''}")
+        _print_steps(its, system)
     return 0
+
+
+def _print_steps(config: configuration.Config, system: str) -> None:
+    """`step.<stage>.<step>[.<system>]=<script>` for what the configuration replaces."""
+    for key, script in config.steps.items():
+        step, stages = configuration.STEPS[key]
+        if not system or key in configuration.STEPS_OF_SYSTEMS:
+            for stage in stages:
+                print(f"step.{stage}.{step}{'.' if system else ''}{system}={script}")
 
 
 def _write(path: Path, config: configuration.Config) -> None:

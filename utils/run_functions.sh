@@ -13,6 +13,18 @@ stage_number() {
   cut -d' ' -f2 <<< "$found"
 }
 
+# check_setup: ./run.sh --check, with the environment's Python, or, before there is one, whatever python3 there is.
+check_setup() {
+  local interpreter=${PSEUDOVOX_PYTHON:-.venv/bin/python}
+  [ -x "$interpreter" ] || [ -n "${PSEUDOVOX_PYTHON:-}" ] || interpreter=${BASE_PYTHON:-python3}
+  command -v "$interpreter" >/dev/null ||
+    die "there is no Python at '$interpreter'${PSEUDOVOX_PYTHON:+ (PSEUDOVOX_PYTHON)}" \
+      "  mend: install Python 3.10 or later (Debian, Ubuntu: apt-get install python3 python3-venv)"
+  export PYTHONUTF8=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+  exec "$interpreter" utils/check_setup.py --recipe "$recipe" --system "$system" --data-dir "$data" \
+    --exp-dir "$exp" "${settings[@]}"
+}
+
 # stage <number> <name> <description>: should this stage run? Prints its heading if so.
 stage() {
   if [ -n "$list" ]; then
@@ -20,36 +32,40 @@ stage() {
     return 1
   fi
   [ "$1" -ge "$first" ] && [ "$1" -le "$last" ] || return 1
-  config=$exp/config.yaml
+  config=$exp/config.yaml stage_name=$2
   printf '\n== stage %d, %s: %s\n' "$1" "$2" "$3"
 }
 
-# step <name> <arguments...>: run steps/<name>.py with the options that all steps share.
+# step <name> <arguments...>: run steps/<name>.py, or the script that the configuration puts in its place in this stage
+# (section `steps`), with the options that all steps share.
 step() {
-  local name=$1
+  local swapped=step.$stage_name.$1 script
+  script=${conf[$swapped.$system]:-${conf[$swapped]:-steps/$1.py}}
   shift
-  run_command "$PYTHON" "steps/$name.py" --config "$config" --nj "$nj" --device "$device" ${force:+--force} "$@"
+  run_command "$PYTHON" "$script" --config "$config" --nj "$nj" --device "$device" ${force:+--force} "$@"
 }
 
 # run_command <program> <arguments...>: show, and run unless --dry-run. A failure ends the recipe.
 run_command() {
-  printf '$ %s\n' "${*//$PWD\//}"
+  printf '$'
+  printf ' %q' "${@//"$PWD/"/}" # quoted, so that the line can be pasted into a shell
+  printf '\n'
   [ -z "$dry_run" ] || return 0
   "$@" || { local code=$?; printf 'run.sh: stopped at this command (exit code %d); run again to go on from here\n' "$code" >&2; exit "$code"; }
 }
 
 # read_settings: resolve the configuration and take over what run.sh needs of it.
 read_settings() {
-  local resolved key value pair
+  local resolved line
   resolved=$("$PYTHON" utils/resolve_config.py --recipe "$recipe" --system "$system" --exp-dir "$exp" \
     ${dry_run:+--dry-run} "${settings[@]}") || exit $?
   declare -gA conf=()
   prepare=() trials=()
-  while IFS='=' read -r key value; do
-    case $key in
-      prepare) [ -z "$value" ] || prepare+=("$value") ;;
-      trials) trials+=("$value") ;;
-      *) conf[$key]=$value ;;
+  while IFS= read -r line; do
+    case ${line%%=*} in
+      prepare) prepare+=("${line#*=}") ;;
+      trials) trials+=("${line#*=}") ;;
+      *) conf[${line%%=*}]=${line#*=} ;;
     esac
   done <<< "$resolved"
   systems=${conf[systems]}
@@ -119,9 +135,10 @@ prepare_data() {
   local line words
   for line in "${prepare[@]}"; do
     read -ra words <<< "$line"
-    words=("${words[@]/#DATA/$data}")
-    words=("${words[@]/#FOLDER/${conf[folder]}}")
-    words=("${words[@]/#CORPORA/${conf[corpora]}}")
+    # (Quoted: bash would put the word itself in the place of a `&` in the folder's name.)
+    words=("${words[@]/#DATA/"$data"}")
+    words=("${words[@]/#FOLDER/"${conf[folder]}"}")
+    words=("${words[@]/#CORPORA/"${conf[corpora]}"}")
     run_command "$PYTHON" "${words[@]}" --config "$config" --nj "$nj" ${force:+--force}
   done
 }

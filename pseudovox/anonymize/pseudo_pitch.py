@@ -12,17 +12,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from pseudovox.errors import DataError
 from pseudovox.f0 import statistics
+from pseudovox.inputs import check_shapes, read_npz
 
 if TYPE_CHECKING:
     from pseudovox.anonymize.pseudo_speakers import Pool
 
 FILE = "pseudo_pitch.npz"
+MEND = "./run.sh --stage fit --stop-stage fit --force"
+# Of the arrays in it, see PitchModel.
+SHAPES: dict[str, tuple[int | str, ...]] = {
+    "weight": ("dimension", 2), "bias": (2, 2), "residual": (2, 2), "lowest": (2,), "highest": (2,)
+}  # fmt: skip
 GENDERS = ("f", "m")
 
 
@@ -136,10 +141,12 @@ def _ridge(x: np.ndarray, y: np.ndarray, share: np.ndarray) -> tuple[np.ndarray,
 def load(folder: Path) -> PitchModel | None:
     """The model that stage `fit` left in `folder`; None if it learned no pitch. DataError if it is damaged."""
     path = folder / FILE
-    if not path.exists():
+    try:
+        arrays = read_npz(path, MEND)
+    except FileNotFoundError:
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return PitchModel(**file)
-    except (OSError, ValueError, TypeError, BadZipFile) as error:
-        raise DataError(f"{path}: not a model of pitch: {error}", "./run.sh --stage fit") from None
+        check_shapes(arrays, SHAPES)
+    except ValueError as error:
+        raise DataError(f"{path}: not a model of pitch: {error}", MEND) from None
+    return PitchModel(**arrays)

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from zipfile import BadZipFile
 
 import numpy as np
 
 from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.inputs import check_shapes, read_npz
 from pseudovox.seeds import generator, seed_for
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pseudovox")
 CARD = "pseudo.json"
+MEND = "./run.sh --stage fit --stop-stage fit --force"
 LARGEST_TRIES = 1000  # draws for one vector when a threshold is set
 GENDERS = ("f", "m")
 BOTH = "all"  # names the one model of both genders
@@ -210,10 +211,24 @@ class PcaGmm(Strategy):
         for name, value in arrays.items():
             gender, _, part = name.partition(".")
             models.setdefault(gender, {})[part] = value
+        if set(models) not in ({BOTH}, set(GENDERS)):
+            raise ValueError(f"models of {', '.join(models) or 'nobody'}; expected {BOTH}, or {' and '.join(GENDERS)}")
+        for parts in models.values():
+            check_shapes(parts, VOICE_SHAPES)
         return cls({gender: VoiceModel(**parts) for gender, parts in models.items()}, options.threshold)
 
     def facts(self) -> dict[str, Any]:
         return self._facts
+
+
+# Of the arrays of a VoiceModel; a name is a size.
+VOICE_SHAPES: dict[str, tuple[int | str, ...]] = {
+    "mean": ("dimension",),
+    "components": ("size", "dimension"),
+    "weights": ("mixtures",),
+    "means": ("mixtures", "size"),
+    "variances": ("mixtures", "size"),
+}
 
 
 def fit_voices(
@@ -326,16 +341,13 @@ def load(folder: Path | None, options: PseudoSpeakers) -> Strategy:
         raise DataError(f"{folder}: fitted for strategy {name!r}, the configuration asks for {strategy.name!r}")
     path = folder / "pseudo.npz"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+        arrays = read_npz(path, MEND)
     except FileNotFoundError:
         arrays = {}
-    except (OSError, ValueError, BadZipFile) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
     try:
         return strategy.restore(arrays, options)
-    except TypeError as error:
-        raise DataError(f"{path}: lacks arrays of strategy {name}: {error}") from None
+    except (TypeError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: not the arrays of strategy {name}: {error}", MEND) from None
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -8,6 +8,7 @@ line at fault: nothing is left out silently. `data_dir` makes the tables. Only h
 from __future__ import annotations
 
 import logging
+import re
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,7 @@ class Recording:
         gender: f, m, or empty where the corpus does not say.
         text: the words spoken, or empty where the corpus does not say.
         tables: further values by table, e.g. {"utt2emo": "sad"}.
+        speaker_tables: the same for tables by speaker, e.g. {"spk2fold": "1"}.
     """
 
     utterance: str
@@ -42,6 +44,7 @@ class Recording:
     gender: str = ""
     text: str = ""
     tables: Mapping[str, str] = field(default_factory=dict)
+    speaker_tables: Mapping[str, str] = field(default_factory=dict)
 
 
 def prepare(
@@ -51,6 +54,7 @@ def prepare(
     *,
     duration: Callable[[Path], float] = file_duration,
     finish: Callable[[DataDir], None] | None = None,
+    protocol: Sequence[str] = (),
 ) -> None:
     """The work of a preparation step for one set: <args.out_dir>/<name>, made, or left as it is if it is current.
 
@@ -60,12 +64,13 @@ def prepare(
         recordings: what it holds.
         duration: see `data_dir`.
         finish: adds the lists (trials, enrolls) to the finished data dir.
+        protocol: what decides them besides the recordings, so that a changed list is noticed.
     """
     final = args.out_dir / check_id(name, "name of the data dir")
     with stage.output(
         args,
         final,
-        settings={"recordings": digest(recordings)},
+        settings={"recordings": digest(recordings)} | ({"protocol": digest_of(list(protocol))} if protocol else {}),
         seeded=False,
         torch_device=False,
         repair=_audio_is_there,  # the corpus may have been moved
@@ -89,10 +94,17 @@ def digest(recordings: Iterable[Recording]) -> str:
     """What a data dir of these recordings is made from: ids, tables and sizes of the files, not where they lie."""
     return digest_of(
         [
-            [one.utterance, one.speaker, one.gender, one.text, dict(one.tables), one.audio.stat().st_size]
+            [one.utterance, one.speaker, one.gender, one.text, {**one.tables, **one.speaker_tables}, _size(one.audio)]
             for one in recordings
         ]
     )
+
+
+def _size(audio: Path) -> int:
+    try:
+        return audio.stat().st_size
+    except OSError as error:
+        raise DataError(f"{audio}: cannot be read: {error.strerror}") from None
 
 
 def data_dir(
@@ -122,9 +134,10 @@ def data_dir(
             raise DataError(f"{one.audio}: has the id {one.utterance}, as {first[one.utterance]} has")
         first[one.utterance] = one.audio
         _check_path(one.audio)
-        gender = tables.setdefault("spk2gender", {}).setdefault(one.speaker, one.gender)
-        if gender != one.gender:
-            raise DataError(f"{one.audio}: speaker {one.speaker} is {one.gender!r} here and {gender!r} elsewhere")
+        for name, value in {"spk2gender": one.gender, **one.speaker_tables}.items():
+            other = tables.setdefault(name, {}).setdefault(one.speaker, value)
+            if other != value:
+                raise DataError(f"{one.audio}: {name}: speaker {one.speaker} is {value!r} here and {other!r} elsewhere")
         by_utterance = {"wav.scp": scp_path(one.audio), "utt2spk": one.speaker, "text": one.text, **one.tables}
         for name, value in by_utterance.items():
             tables.setdefault(name, {})[one.utterance] = value
@@ -169,6 +182,30 @@ def read_text_lines(path: Path) -> list[str]:
         raise DataError(f"{path}: not UTF-8", f"iconv -f latin1 -t utf8 {path}") from None
 
 
+def words(line: str) -> str:
+    """The words of a written sentence, upper case, punctuation but the apostrophe dropped; may come out empty."""
+    line = line.replace("\u2019", "'").upper()
+    return " ".join(re.sub(r"[^\w' ]|_", " ", line).split())
+
+
+def files(folder: Path, *kinds: str) -> list[Path]:
+    """The files in a folder whose names end in one of `kinds`, e.g. ".wav"; hidden ones left out, sorted by name."""
+    return [path for path in entries(folder) if path.name.endswith(kinds) and not path.is_dir()]
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders in a folder, hidden ones left out, sorted by name."""
+    return [path for path in entries(folder) if path.is_dir()]
+
+
+def gender_of(letter: str, where: str) -> str:
+    """f or m for what a corpus's table says: F, f, Female, M ...; DataError naming `where` otherwise."""
+    gender = {"f": "f", "female": "f", "m": "m", "male": "m"}.get(letter.strip().lower())
+    if gender is None:
+        raise DataError(f"{where}: gender {letter.strip()!r}, expected F or M")
+    return gender
+
+
 def entries(folder: Path) -> list[Path]:
-    """What lies in a folder, hidden files left out, sorted by name."""
+    """What lies in a folder, hidden files left out (also those that macOS adds), sorted by name."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))

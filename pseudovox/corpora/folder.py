@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pseudovox.corpora import Recording, entries, read_text_lines
+from pseudovox.corpora import Recording, entries, read_text_lines, words
 from pseudovox.errors import DataError, MissingModelError
 
 log = logging.getLogger("pseudovox")
@@ -186,8 +186,7 @@ def _read_texts(files: Sequence[_File]) -> dict[Path, str]:
         )
     texts = {}
     for path in with_text:
-        line = " ".join(read_text_lines(path.with_suffix(".txt"))).replace("\u2019", "'").upper()
-        texts[path] = " ".join(re.sub(r"[^\w' ]|_", " ", line).split())
+        texts[path] = words(" ".join(read_text_lines(path.with_suffix(".txt"))))
         if not texts[path]:
             raise DataError(f"{path.with_suffix('.txt')}: no words in it", "give --no-text to do without")
     return texts

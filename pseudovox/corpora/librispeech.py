@@ -9,6 +9,7 @@ Speakers are the readers (Kaldi's own recipe takes reader-chapter; the VoicePriv
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pseudovox.corpora import Recording, entries, read_text_lines
@@ -17,19 +18,19 @@ from pseudovox.errors import DataError, MissingModelError
 MEND = "download the subset from openslr.org/12, or give another --subset"
 
 
-def find_root(folder: Path) -> Path:
-    """The folder that holds the subsets: `folder`, or `folder/LibriSpeech` as the archives unpack."""
-    nested = folder / "LibriSpeech"
-    return nested if nested.is_dir() else folder
+def find_root(folder: Path, *names: str) -> Path:
+    """The folder that holds the subsets: `folder`, or what the archives unpack to in it (LibriSpeech, or `names`)."""
+    nested = (folder / name for name in names or ("LibriSpeech",))
+    return next((path for path in nested if path.is_dir()), folder)
 
 
-def subsets(root: Path) -> list[str]:
-    """Names of the subsets that are there (folders with <reader>/<chapter>/*.trans.txt)."""
+def subsets(root: Path, *, transcripts: str = "*.trans.txt", mend: str = MEND) -> list[str]:
+    """Names of the subsets that are there (folders with <reader>/<chapter>/<transcripts>)."""
     if not root.is_dir():
-        raise MissingModelError(f"{root}: no such folder; expected LibriSpeech's root", MEND)
-    found = [path.name for path in entries(root) if path.is_dir() and any(path.glob("*/*/*.trans.txt"))]
+        raise MissingModelError(f"{root}: no such folder; expected the corpus's root", mend)
+    found = [path.name for path in entries(root) if path.is_dir() and any(path.glob(f"*/*/{transcripts}"))]
     if not found:
-        raise MissingModelError(f"{root}: no subset of LibriSpeech there (<subset>/<reader>/<chapter>)", MEND)
+        raise MissingModelError(f"{root}: no subset there (<subset>/<reader>/<chapter>/{transcripts})", mend)
     return found
 
 
@@ -55,22 +56,29 @@ def read_subset(root: Path, subset: str) -> list[Recording]:
         DataError: transcript without audio, audio without transcript, a reader that SPEAKERS.TXT lacks, or names
             that do not fit their folders.
     """
+    recordings: list[Recording] = []
+    for chapter, reader, gender in chapters(root, subset):
+        recordings += _read_chapter(chapter, reader, gender)
+    return recordings
+
+
+def chapters(
+    root: Path, subset: str, *, speakers: str = "SPEAKERS.TXT", mend: str = MEND
+) -> Iterator[tuple[Path, str, str]]:
+    """(folder, reader, gender) of every chapter of a subset; the table of readers may lie beside or above it."""
     folder = root / subset
     if not folder.is_dir():
-        raise MissingModelError(f"{folder}: no such subset; found {', '.join(subsets(root))}", MEND)
-    speakers_file = next(
-        (path / "SPEAKERS.TXT" for path in (folder, root, root.parent) if (path / "SPEAKERS.TXT").is_file()), None
-    )
-    if speakers_file is None:
-        raise DataError(f"{root}/SPEAKERS.TXT: no such file; it says which reader is female or male")
-    genders = read_genders(speakers_file)
-    recordings: list[Recording] = []
+        there = ", ".join(path.name for path in entries(root) if path.is_dir()) if root.is_dir() else "nothing"
+        raise MissingModelError(f"{folder}: no such subset; found {there}", mend)
+    table = next((path / speakers for path in (folder, root, root.parent) if (path / speakers).is_file()), None)
+    if table is None:
+        raise DataError(f"{root}/{speakers}: no such file; it says which reader is female or male")
+    genders = read_genders(table)
     for reader in (path for path in entries(folder) if path.is_dir()):
         if reader.name not in genders:
-            raise DataError(f"{reader}: reader {reader.name} is not in {speakers_file}")
+            raise DataError(f"{reader}: reader {reader.name} is not in {table}")
         for chapter in (path for path in entries(reader) if path.is_dir()):
-            recordings += _read_chapter(chapter, reader.name, genders[reader.name])
-    return recordings
+            yield chapter, reader.name, genders[reader.name]
 
 
 def _read_chapter(chapter: Path, reader: str, gender: str) -> list[Recording]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from pseudovox.errors import DataError, MissingModelError
 
 if TYPE_CHECKING:
     import torch
+
+REDO = "train or import it again: the step that made this folder, with --force"
 
 # kind -> where its network class is; the class is called with the stored hyperparameters as keywords.
 KINDS = {
@@ -58,12 +61,17 @@ def read_card(folder: Path, *kinds: str) -> dict[str, Any]:
         raise MissingModelError(f"{folder}: no model here (model.json is missing)", f"make a {kinds[0]} model first")
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        found = card["kind"]
-    except (ValueError, KeyError) as error:
-        raise DataError(f"{path}: not a model card: {error}") from None
-    if found not in kinds:
-        raise DataError(f"{path}: a model of kind {found!r}, expected {' or '.join(kinds)}")
-    return card
+    except ValueError as error:
+        raise DataError(f"{path}: not a model card: {error}", REDO) from None
+    for name, kind in (("kind", str), ("hyperparameters", dict), ("facts", dict)):
+        if not isinstance(card, dict) or not isinstance(card.get(name), kind):
+            raise DataError(f"{path}: not a model card: {name} is missing or of the wrong type", REDO)
+    if card["kind"] not in kinds:
+        raise DataError(
+            f"{path}: a model of kind {card['kind']!r}, expected {' or '.join(kinds)}",
+            "give the folder of such a model",
+        )
+    return dict(card)
 
 
 def load(folder: Path | str, *kinds: str, device: Any = "cpu") -> tuple[Any, dict[str, Any]]:
@@ -73,16 +81,56 @@ def load(folder: Path | str, *kinds: str, device: Any = "cpu") -> tuple[Any, dic
         (network, facts)
 
     Raises:
-        MissingModelError, DataError: as `read_card`; DataError too when the weights do not fit the card.
+        MissingModelError, DataError: as `read_card`; DataError too when the weights do not fit the card, are no
+            safetensors, or hold NaN.
     """
+    card = read_card(Path(folder), *kinds)
+    try:
+        network = build(card["kind"], card["hyperparameters"])
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, IndexError, MemoryError) as error:
+        raise DataError(f"{folder}/model.json: no network has these hyperparameters: {_line(error)}", REDO) from None
+    path = Path(folder) / "weights.safetensors"
+    weights = _read_weights(path)
+    _check_weights(path, weights, network.state_dict())
+    network.load_state_dict(weights)
+    return network.eval().to(device), card["facts"]
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    card = read_card(Path(folder), *kinds)
-    network = build(card["kind"], card["hyperparameters"])
-    weights = Path(folder) / "weights.safetensors"
     try:
-        network.load_state_dict(load_file(weights))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise DataError(f"{weights}: does not hold the weights that model.json describes: {error}") from None
-    return network.eval().to(device), card["facts"]
+        with path.open("rb") as file:
+            head = file.read(2)
+        if head in (b"PK", b"\x80\x02", b"\x80\x04"):
+            raise DataError(
+                f"{path}: a pickle (a checkpoint of PyTorch), which could run code and is not opened",
+                "convert it where you trust it: safetensors.torch.save_file(weights, file)",
+            )
+        return dict(load_file(path))
+    except FileNotFoundError:
+        raise MissingModelError(f"{path}: no such file, but there is a model.json", REDO) from None
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: cannot be read as safetensors: {_line(error)}", REDO) from None
+
+
+def _check_weights(path: Path, found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
+    """Raise DataError unless the weights are those of the network: names, shapes, float or whole, finite."""
+    misfit = f"{path}: does not hold the weights that model.json describes"
+    missing, unknown = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    if missing or unknown:
+        example = f"{missing[0]} is missing" if missing else f"{unknown[0]} is unknown"
+        raise DataError(f"{misfit}: {len(missing)} missing, {len(unknown)} unknown, e.g. {example}", REDO)
+    for name, wanted in expected.items():
+        weight = found[name]
+        if weight.shape != wanted.shape:
+            raise DataError(f"{misfit}: {name} has shape {tuple(weight.shape)}, expected {tuple(wanted.shape)}", REDO)
+        if weight.is_floating_point() != wanted.is_floating_point() or weight.is_complex():
+            raise DataError(f"{misfit}: {name} holds {weight.dtype}, expected {wanted.dtype}", REDO)
+        if not weight.isfinite().all():
+            raise DataError(f"{path}: {name} holds NaN or infinite values", REDO)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -171,5 +171,15 @@ def test_load_errors(pool: Pool, tmp_path: Path) -> None:
     assert isinstance(pseudo_speakers.load(None, PseudoSpeakers(strategy="own")), pseudo_speakers.Own)
     pseudo_speakers.save(tmp_path, pseudo_speakers.PcaGmm.fit(pool, OPTIONS, seed=1))
     (tmp_path / "pseudo.npz").write_bytes(b"PK\x03\x04 broken")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=r"pseudo\.npz: cannot be read"):
         pseudo_speakers.load(tmp_path, OPTIONS)
+    arrays = pseudo_speakers.PcaGmm.fit(pool, OPTIONS, seed=1).arrays()
+    for changes, message in (
+        ({"f.mean": np.ones(3)}, r"components: shape .*, expected \(size, 3\)"),
+        ({"f.extra": np.ones(3)}, "holds extra; expected mean, components"),
+        ({"x.mean": np.ones(3)}, "models of f, m, x; expected all, or f and m"),
+        ({"f.mean": np.array(["text"])}, "f.mean: holds <U4, expected numbers"),
+    ):
+        pseudo_speakers.write_npz(tmp_path / "pseudo.npz", {**arrays, **changes})
+        with pytest.raises(DataError, match=rf"pseudo\.npz: .*{message}"):
+            pseudo_speakers.load(tmp_path, OPTIONS)

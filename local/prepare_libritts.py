@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Data dirs of LibriTTS (or LibriTTS-R) from its published layout.
+
+Reads    <corpus>/<subset>/<reader>/<chapter>/*.wav and *.normalized.txt, and SPEAKERS.txt.
+Writes   <out-dir>/<subset>/ with wav.scp utt2spk spk2utt text spk2gender utt2dur utt2normalized. The audio stays where
+         it is; ids have `-` where the file names have `_`.
+
+Every recording has a transcript, every transcript a recording and every reader a gender, or nothing is written.
+
+Example: local/prepare_libritts.py --subset train-clean-100 /corpora/LibriTTS data/libritts
+"""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from pseudovox import stage
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__)
+    parser.add_argument("--subset", action="append", metavar="NAME", help="repeatable; default: all that are there")
+    parser.add_argument("corpus", type=Path, help="LibriTTS's root, or the folder above it")
+    parser.add_argument("out_dir", type=Path, help="the folder of the data dirs")
+    return stage.main(parser, argv, run)
+
+
+def run(args: Namespace, config: Any) -> None:
+    from pseudovox import corpora
+    from pseudovox.corpora import libritts
+
+    root = libritts.find_root(args.corpus)
+    for subset in args.subset or libritts.subsets(root):
+        corpora.prepare(args, subset, libritts.read_subset(root, subset)[: args.limit or None])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Opening files that a table names, and arrays that a file holds: never a device, never a pickle."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from pseudovox.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class NotAFile(OSError):
+    """What a path names is no regular file; reading it could hang or go on for ever."""
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a file for reading bytes; OSError (NotAFile for a folder, device or FIFO) whose str() says what is wrong."""
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        raise OSError(error.strerror) from None
+    except ValueError as error:  # a null character
+        raise OSError(str(error)) from None
+    kinds = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "FIFO"), (stat.S_ISREG, ""))
+    kind = next((name for is_kind, name in kinds if is_kind(mode)), "device")
+    if kind:
+        raise NotAFile(f"a {kind}, expected a file")
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise OSError(error.strerror) from None
+
+
+def read_npz(path: Path, mend: str = "") -> dict[str, np.ndarray]:
+    """The arrays of an npz file, by name: numbers alone, all finite.
+
+    Raises:
+        FileNotFoundError: as it is.
+        DataError: no npz, cut off, or an array of objects (a pickle, which is not opened), of text, or with NaN in it.
+    """
+    import numpy as np
+
+    arrays: dict[str, np.ndarray] = {}
+    name = ""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for name in file.files:
+                arrays[name] = file[name]
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # numpy and zipfile raise many kinds on a damaged file
+        where = f"{path}: {name}" if name else str(path)
+        if "allow_pickle" in str(error) or "pickle" in str(error).lower():
+            raise DataError(f"{where}: a pickle, which could run code and is not opened", mend) from None
+        raise DataError(f"{where}: cannot be read: {error or type(error).__name__}", mend) from None
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"{path}: {name}: holds {array.dtype}, expected numbers", mend)
+        if not np.isfinite(array).all():
+            raise DataError(f"{path}: {name}: holds NaN or infinite values", mend)
+    return arrays
+
+
+def check_shapes(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int | str, ...]]) -> None:
+    """Raise ValueError unless the arrays are those of `shapes`; a named size is the same wherever its name stands."""
+    missing, unknown = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
+    if missing or unknown:
+        found = f"lacks {', '.join(missing)}" if missing else f"holds {', '.join(unknown)}"
+        raise ValueError(f"{found}; expected {', '.join(shapes)}")
+    sizes: dict[str, int] = {}
+    for name, shape in shapes.items():
+        wanted = [sizes.get(size, size) if isinstance(size, str) else size for size in shape]
+        have = arrays[name].shape
+        if len(have) != len(wanted) or any(isinstance(b, int) and a != b for a, b in zip(have, wanted, strict=True)):
+            raise ValueError(f"{name}: shape {have}, expected ({', '.join(map(str, wanted))})")
+        sizes.update({size: number for size, number in zip(shape, have, strict=True) if isinstance(size, str)})
