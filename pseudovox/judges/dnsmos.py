@@ -3,7 +3,8 @@
 Networks that were trained on listeners' ratings of noisy and denoised speech; they predict mean opinion scores from 1
 (bad) to 5 (excellent) of the speech (SIG), the background (BAK) and the whole (OVRL), and the older P.808 score of the
 whole. They were not trained on synthesized or anonymized speech: they hear noise, buzz and distortion, not whether
-the prosody is right. Windows of 9.01 s; shorter utterances are repeated up to that, as the package does.
+the prosody is right. In recipes/mini they rate resynthesized speech (OVRL 2.6) above the noisier original (2.3).
+Windows of 9.01 s; shorter utterances are repeated up to that, as the package does.
 """
 
 from __future__ import annotations

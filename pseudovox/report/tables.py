@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing
@@ -108,8 +108,11 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
             for metric, code in _JUDGE_COLUMNS:
                 # Each EER belongs to original or to anonymized speech.
                 other = code and ((code == "OO") != (system == ORIGINAL) or (tried and group not in tried))
-                decimals = 2 if metric.startswith("dnsmos") else 1
-                cells.append("" if other else _cell(found.get((system, level, group, metric, code)), decimals))
+                record = found.get((system, level, group, metric, code))
+                if record is not None and metric.startswith("dnsmos"):
+                    cells.append(_cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
+                else:
+                    cells.append("" if other else _cell(record))
             rows.append([_system_name(system, level), _group_name(group), *cells])
     return Table(
         f"Independent judges ({name}): models that nobody trained here",
@@ -256,7 +259,8 @@ def _judge_notes(records: Sequence[Record]) -> list[str]:
         judges = ", ".join(sorted({str(record.details["judge"]) for record in own if record.details.get("judge")}))
         if counts:
             shown = " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
-            notes.append(f"{judges or metric}: each figure on {shown} {unit}.")
+            interval = "; intervals are in results.json" if metric == "dnsmos_ovrl" else ""
+            notes.append(f"{judges or metric}: each figure on {shown} {unit}{interval}.")
     return notes
 
 

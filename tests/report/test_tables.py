@@ -1,5 +1,7 @@
 """The tables, word by word where a newcomer reads them."""
 
+from dataclasses import replace
+
 from pseudovox.report import tables
 from pseudovox.report.results import Record, Timing
 
@@ -60,7 +62,7 @@ JUDGED = [
     judged("resemblyzer_eer", "vq", "f", 44.0, "ignorant", judge="resemblyzer 0.1.4"),
     judged("resemblyzer_eer", "vq", "f", 30.04, "lazy-informed", judge="resemblyzer 0.1.4"),
     judged("dnsmos_ovrl", "original", "all", 3.126),
-    judged("dnsmos_ovrl", "original", "f", 3.2),
+    replace(judged("dnsmos_ovrl", "original", "f", 3.2), ci_low=3.1, ci_high=3.3),
     judged("pocketsphinx_wer", "original", "all", None, not_run="pocketsphinx: not run: needs pip install"),
 ]
 
@@ -75,6 +77,7 @@ def test_judges_table() -> None:
     ]
     assert "pocketsphinx: not run: needs pip install" in table.notes
     assert "resemblyzer 0.1.4: each figure on 40 trials." in table.notes
+    assert "dnsmos_ovrl: each figure on 40 utterances; intervals are in results.json." in table.notes
     pages = tables.console_page([*RECORDS, *JUDGED], [])
     assert "Independent judges (test)" in pages and "Independent judges" not in tables.console_page(RECORDS, [])
 
