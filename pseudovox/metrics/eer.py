@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pseudovox.metrics.ranking import Ranking, rank
+
 
 @dataclass(frozen=True)
 class EqualError:
@@ -26,26 +28,26 @@ def equal_error(target: np.ndarray, nontarget: np.ndarray) -> EqualError:
     ties count as rejected. Scores are compared as float32. O(n log n).
 
     Args:
-        target, nontarget: scores, (targets,) and (non-targets,), at least one of each, finite.
+        target, nontarget: scores, (targets,) and (non-targets,), at least one of each; infinite ones are the extremes.
 
     Raises:
-        ValueError: no scores of a kind, or scores that are not finite.
+        ValueError: no scores of a kind, or NaN.
     """
-    target, nontarget = np.asarray(target, np.float32).ravel(), np.asarray(nontarget, np.float32).ravel()
-    if not len(target) or not len(nontarget):
-        raise ValueError(f"{len(target)} target and {len(nontarget)} non-target scores: at least one of each is needed")
-    if not (np.isfinite(target).all() and np.isfinite(nontarget).all()):
-        raise ValueError("scores that are NaN or infinite")
-    thresholds = np.unique(np.concatenate([target, nontarget]))
+    return equal_error_of(rank(target, nontarget))
+
+
+def equal_error_of(ranking: Ranking) -> EqualError:
+    """As `equal_error`, of trials that are ranked already."""
+    steps = ranking.as_float32()
     # A midpoint splits the scores as the score below it does, so it never comes first; except that the midpoint of
     # adjacent float32 numbers may round up to the upper one, which is a candidate anyway.
-    rejected = np.searchsorted(np.sort(target), thresholds, side="right")
-    accepted = len(nontarget) - np.searchsorted(np.sort(nontarget), thresholds, side="right")
+    rejected = np.cumsum(steps.targets)
+    accepted = steps.nontarget_total - np.cumsum(steps.nontargets)
     # |FAR - FRR| in whole numbers: equal differences must compare equal for the first of them to be found.
-    gap = np.abs(accepted * len(target) - rejected * len(nontarget))
+    gap = np.abs(accepted * steps.target_total - rejected * steps.nontarget_total)
     best = int(np.argmin(gap))
-    rate = (rejected[best] / len(target) + accepted[best] / len(nontarget)) / 2
-    return EqualError(float(rate), float(thresholds[best]))
+    rate = (rejected[best] / steps.target_total + accepted[best] / steps.nontarget_total) / 2
+    return EqualError(float(rate), float(steps.scores[best]))
 
 
 def eer(target: np.ndarray, nontarget: np.ndarray) -> float:
