@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""How fast the privacy metrics are, and what they need: every figure with the command's own ratio.
+
+    python benchmarks/metrics.py                 # all of it, about a minute on two idle cores
+    python benchmarks/metrics.py million cosines # some
+
+million     all privacy metrics of 10^6 scores together; and the EER against scikit-learn's roc_curve
+intervals   1,000 resamples of a list of 30,276 trials, as many as a set of the VPC has
+file        steps/score_metrics.py on 10^6 lines of text, without intervals
+cosines     10^8 cosines of 192 dimensions, streamed: time and peak memory, and the metrics that come out
+
+Seconds are CPU seconds of this process and its threads, which other load disturbs least; wall time stands beside.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+def timed(what: str, call: Callable[[], Any]) -> tuple[Any, float]:
+    """Run, print CPU and wall seconds, and return (result, CPU seconds)."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = call()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    print(f"{what:58} {cpu:7.2f} s CPU {wall:7.2f} s wall")
+    return result, cpu
+
+
+def scores(targets: int, nontargets: int) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(1)
+    return draw.standard_normal(targets) + 1.0, draw.standard_normal(nontargets) - 1.0
+
+
+def million() -> None:
+    from sklearn.metrics import roc_curve
+
+    from pseudovox.metrics.eer import eer
+    from pseudovox.metrics.privacy import privacy_metrics
+
+    privacy_metrics(*scores(100, 100))  # imports
+    for targets in (20_000, 500_000):
+        target, nontarget = scores(targets, 1_000_000 - targets)
+        timed(f"all privacy metrics, 10^6 scores, {targets} targets", lambda: privacy_metrics(target, nontarget))
+    timed("the same as in the VPC 2024", lambda: privacy_metrics(target, nontarget, like="vpc2024"))
+
+    def by_roc_curve() -> float:
+        labels = np.concatenate([np.ones(len(target)), np.zeros(len(nontarget))])
+        accepts, hits, _ = roc_curve(labels, np.concatenate([target, nontarget]))
+        best = np.argmin(np.abs(1 - hits - accepts))
+        return 50.0 * (1 - hits[best] + accepts[best])
+
+    ours, own = timed("EER, ours", lambda: eer(target, nontarget))
+    other, theirs = timed("EER by sklearn.metrics.roc_curve", by_roc_curve)
+    print(f"EER {ours:.4f} and {other:.4f} %; ours takes {own / theirs:.2f} of the time")
+
+
+def simulated() -> Any:
+    """29 speakers with 36 utterances, all against all: 30,276 trials with speaker effects."""
+    from pseudovox.metrics.intervals import TrialList
+
+    draw = np.random.default_rng(1)
+    enrolled, tested, _ = np.meshgrid(np.arange(29), np.arange(29), np.arange(36), indexing="ij")
+    effect = 0.3 * (draw.standard_normal(29)[enrolled] + draw.standard_normal((29, 29))[enrolled, tested])
+    values = effect + draw.standard_normal(enrolled.shape) + 2.0 * (enrolled == tested)
+    return TrialList(values.ravel(), (enrolled == tested).ravel(), enrolled.ravel(), tested.ravel())
+
+
+def intervals() -> None:
+    from pseudovox.metrics.intervals import bootstrap_intervals
+
+    trials = simulated()
+    found, _ = timed(
+        f"intervals of all metrics, {len(trials.scores)} trials, 1,000 resamples",
+        lambda: bootstrap_intervals(trials, np.random.default_rng(1)),
+    )
+    print("EER in [{:.2f}, {:.2f}] %".format(*found["eer"]))
+
+
+def file() -> None:
+    draw = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = [f"s{one:03d} s{other:03d}-{n:04d}" for one in range(40) for other in range(40) for n in range(625)]
+        target = [pair[:4] == pair[5:9] for pair in pairs]
+        values = draw.standard_normal(len(pairs)) + 2.0 * np.array(target)
+        labels = (f"{pair} {'target' if kind else 'nontarget'}\n" for pair, kind in zip(pairs, target, strict=True))
+        (Path(folder) / "trials").write_text("".join(labels))
+        (Path(folder) / "scores").write_text("".join(f"{pairs[n]} {values[n]:.6f}\n" for n in draw.permutation(len(pairs))))
+        command = [sys.executable, str(ROOT / "steps/score_metrics.py"), "--replicates", "0", "scores", "trials", "out"]
+        before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run(command, cwd=folder, check=True, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{'steps/score_metrics.py, 10^6 lines in another order':58} {cpu:7.2f} s CPU {time.perf_counter() - wall:7.2f} s wall")
+
+
+def cosines() -> None:
+    from pseudovox.metrics.privacy import metrics_of
+    from pseudovox.scoring.blockwise import rank_cosines
+
+    draw = np.random.default_rng(1)
+    voices = draw.standard_normal((1000, 192), np.float32)
+    of_models, of_tests = np.arange(1000), draw.integers(0, 1000, 100_000)
+    tests = voices[of_tests] + 2.0 * draw.standard_normal((100_000, 192), np.float32)
+    metrics_of(rank_cosines(voices[:50], [*map(str, range(50))], tests[:2000], [*map(str, of_tests[:2000])]), allow_few=True)
+    names = [str(number) for number in of_models], [str(number) for number in of_tests]
+    ranking, cpu = timed("10^8 cosines, counted", lambda: rank_cosines(voices, names[0], tests, names[1]))
+    found, _ = timed("all privacy metrics of them", lambda: metrics_of(ranking))
+    product, bare = timed("the matrix products alone", lambda: sum(float((part @ voices.T)[0, 0]) for part in np.array_split(tests, 24)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{int(ranking.target_total + ranking.nontarget_total)} trials, EER {found['eer']:.3f} %, peak memory {peak:.2f} GiB,")
+    print(f"{cpu / bare:.1f} times the bare products")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or ("million", "intervals", "file", "cosines"):
+        {"million": million, "intervals": intervals, "file": file, "cosines": cosines}[name]()

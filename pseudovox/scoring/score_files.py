@@ -1,0 +1,189 @@
+"""Files of scores and trials, anybody's: read, matched pair by pair, and turned into arrays.
+
+    scores   <speaker> <utterance> <score>
+    trials   <speaker> <utterance> target|nontarget
+
+Lines stand in any order, with blanks or tabs between; both files must hold the same pairs, each once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pseudovox.datadir import read_lines
+from pseudovox.errors import DataError
+from pseudovox.metrics.intervals import TrialList
+
+LABELS = {"target": True, "nontarget": False}
+_PREFIX = re.compile(r"[^-_]*")
+
+
+def read_scored_trials(
+    scores: Path, trials: Path, utt2spk: Mapping[str, str] | None = None
+) -> tuple[TrialList, tuple[str, ...]]:
+    """Read a trial list and its scores, in the order of the trials.
+
+    Args:
+        scores, trials: the two files.
+        utt2spk: speakers of the test utterances (and of the enrolled ids, where these are utterances); without it
+            they follow from the trials, see `number_speakers`.
+
+    Returns:
+        (trials, pairs): `spk utt` of each trial besides.
+
+    Raises:
+        DataError: naming file and line: a malformed line, a pair that stands twice or in one file alone, a label
+            other than target and nontarget, a score that is no number, no trials of a kind.
+    """
+    pairs, labels = _read(trials, "target|nontarget")
+    scored, values = _read(scores, "score")
+    numbers = _numbers(scores, values)
+    for number, label in enumerate(labels, 1):
+        if label not in LABELS:
+            raise DataError(f"{trials}:{number}: label {label!r}, expected target or nontarget")
+    if scored != pairs:
+        numbers = numbers[_places(trials, pairs, scores, scored)]
+    else:
+        _index(trials, pairs)  # a pair that stands twice in both
+    target = np.array([LABELS[label] for label in labels])
+    if target.all() or not target.any():
+        kind = "non-target" if target.all() else "target"
+        raise DataError(f"{trials}: {len(target)} trials and not one {kind} among them; the metrics need both kinds")
+    enrolled, tested = number_speakers(pairs, target, utt2spk, str(trials))
+    return TrialList(numbers, target, enrolled, tested), tuple(pairs)
+
+
+def number_speakers(
+    pairs: Sequence[str], target: np.ndarray, utt2spk: Mapping[str, str] | None = None, where: str = "trials"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Who was enrolled and who was tested in each trial, as numbers.
+
+    Without `utt2spk`, whatever target trials join is one speaker (so lists of utterances against utterances do too).
+    Test utterances without a target trial go by the part of their id before the first `-` or `_`, as in most corpora,
+    if that part agrees with the target trials throughout; else each is taken for a speaker of its own, which makes
+    intervals somewhat too narrow.
+
+    Args:
+        pairs: `spk utt` of each trial.
+        target: bool (trials,).
+        utt2spk: speakers by utterance.
+        where: for messages.
+
+    Returns:
+        (enrolled, tested): int (trials,).
+
+    Raises:
+        DataError: an utterance is not in `utt2spk`.
+    """
+    enrolled_ids: dict[str, int] = {}
+    tested_ids: dict[str, int] = {}
+    enrolled, tested = np.empty(len(pairs), np.int64), np.empty(len(pairs), np.int64)
+    for place, pair in enumerate(pairs):
+        speaker, _, utterance = pair.partition(" ")
+        enrolled[place] = enrolled_ids.setdefault(speaker, len(enrolled_ids))
+        tested[place] = tested_ids.setdefault(utterance, len(tested_ids))
+    if utt2spk is not None:
+        unknown = next((utterance for utterance in tested_ids if utterance not in utt2spk), None)
+        if unknown is not None:
+            raise DataError(f"{where}: utterance {unknown} is not in utt2spk")
+        speakers: dict[str, int] = {}
+        of_enrolled = [speakers.setdefault(utt2spk.get(name, name), len(speakers)) for name in enrolled_ids]
+        of_tested = [speakers.setdefault(utt2spk[name], len(speakers)) for name in tested_ids]
+        return np.array(of_enrolled)[enrolled], np.array(of_tested)[tested]
+    joined = _joined(enrolled[target], tested[target], len(enrolled_ids), len(tested_ids))
+    of_enrolled, of_tested = joined[: len(enrolled_ids)], joined[len(enrolled_ids) :]
+    with_target = np.zeros(len(tested_ids), bool)
+    with_target[tested[target]] = True
+    if not with_target.all():
+        prefixes = [_PREFIX.match(name).group() for name in tested_ids]  # type: ignore[union-attr]
+        by_prefix: dict[str, int] = {}
+        agree = True
+        for prefix, speaker, known in zip(prefixes, of_tested.tolist(), with_target.tolist(), strict=True):
+            agree &= not known or by_prefix.setdefault(prefix, speaker) == speaker
+        if agree:
+            of_tested = np.array(
+                [
+                    speaker if known else by_prefix.setdefault(prefix, speaker)
+                    for prefix, speaker, known in zip(prefixes, of_tested.tolist(), with_target.tolist(), strict=True)
+                ]
+            )
+    _, numbers = np.unique(np.concatenate([of_enrolled[enrolled], of_tested[tested]]), return_inverse=True)
+    return numbers[: len(pairs)], numbers[len(pairs) :]
+
+
+def _joined(one: np.ndarray, other: np.ndarray, ones: int, others: int) -> np.ndarray:
+    """Connected components of a graph of two kinds of nodes with an edge for each (one, other): (ones + others,)."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    nodes = ones + others
+    graph = csr_array((np.ones(len(one), np.int8), (one, other + ones)), shape=(nodes, nodes))
+    return np.asarray(connected_components(graph, directed=False)[1]).astype(np.int64)
+
+
+def _read(path: Path, third: str) -> tuple[list[str], list[str]]:
+    """(pairs, third columns) of a file of three columns; a pair is `spk utt`."""
+    pairs, values = [], []
+    for number, line in enumerate(read_lines(path), 1):
+        fields = line.split()
+        if len(fields) != 3:
+            raise DataError(f"{path}:{number}: expected `speaker utterance {third}`, found {line[:80]!r}")
+        pairs.append(f"{fields[0]} {fields[1]}")
+        values.append(fields[2])
+    if not pairs:
+        raise DataError(f"{path}: the file is empty")
+    return pairs, values
+
+
+def _numbers(path: Path, values: Sequence[str]) -> np.ndarray:
+    """Scores as float64, infinities included; DataError (file and line) at anything else."""
+    try:
+        numbers = np.array(list(map(float, values)))
+        if not np.isnan(numbers).any():
+            return numbers
+    except ValueError:
+        pass
+    for number, value in enumerate(values, 1):
+        try:
+            wrong = np.isnan(float(value))
+        except ValueError:
+            wrong = True
+        if wrong:
+            raise DataError(f"{path}:{number}: score {value!r}, expected a number (inf and -inf are allowed, NaN is not)")
+    raise AssertionError("unreachable: one of the values is wrong")
+
+
+def _index(path: Path, pairs: Sequence[str]) -> dict[str, int]:
+    """Where each pair stands; DataError if one stands twice."""
+    index = {pair: place for place, pair in enumerate(pairs)}
+    if len(index) < len(pairs):
+        seen: dict[str, int] = {}
+        for number, pair in enumerate(pairs, 1):
+            if pair in seen:
+                raise DataError(f"{path}:{number}: pair {pair} stands twice, first in line {seen[pair]}")
+            seen[pair] = number
+    return index
+
+
+def _places(trials: Path, pairs: Sequence[str], scores: Path, scored: Sequence[str]) -> np.ndarray:
+    """Where in the scores each trial stands, int (trials,)."""
+    in_trials, in_scores = _index(trials, pairs), _index(scores, scored)
+    for number, pair in enumerate(scored, 1):
+        if pair not in in_trials:
+            extra = sum(other not in in_trials for other in scored)
+            raise DataError(
+                f"{scores}:{number}: pair {pair} is not in {trials} ({extra} of {len(scored)} scores are of no trial)"
+            )
+    found = list(map(in_scores.get, pairs))
+    if None in found:
+        place = found.index(None)
+        missing = found.count(None)
+        raise DataError(
+            f"{trials}:{place + 1}: pair {pairs[place]} has no score in {scores}"
+            f" ({missing} of {len(pairs)} trials have none)"
+        )
+    return np.array(found, np.int64)
