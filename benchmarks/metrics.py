@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How fast the privacy metrics are, and what they need: every figure with the command's own ratio.
 
-    python benchmarks/metrics.py                 # all of it, about a minute on two idle cores
+    python benchmarks/metrics.py                 # all of it, under a minute on two cores
     python benchmarks/metrics.py million cosines # some
 
 million     all privacy metrics of 10^6 scores together; and the EER against scikit-learn's roc_curve
 intervals   1,000 resamples of a list of 30,276 trials, as many as a set of the VPC has
 file        steps/score_metrics.py on 10^6 lines of text, without intervals
 cosines     10^8 cosines of 192 dimensions, streamed: time and peak memory, and the metrics that come out
+coverage    not part of "all": how often intervals hold the true value, of 150 simulated lists of 20 speakers
 
 Seconds are CPU seconds of this process and its threads, which other load disturbs least; wall time stands beside.
 """
@@ -34,8 +35,12 @@ def timed(what: str, call: Callable[[], Any]) -> tuple[Any, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     result = call()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    print(f"{what:58} {cpu:7.2f} s CPU {wall:7.2f} s wall")
+    report(what, cpu, wall)
     return result, cpu
+
+
+def report(what: str, cpu: float, wall: float) -> None:
+    print(f"{what:58} {cpu:7.2f} s CPU {wall:7.2f} s wall", flush=True)
 
 
 def scores(targets: int, nontargets: int) -> tuple[np.ndarray, np.ndarray]:
@@ -50,9 +55,10 @@ def million() -> None:
     from pseudovox.metrics.privacy import privacy_metrics
 
     privacy_metrics(*scores(100, 100))  # imports
-    for targets in (20_000, 500_000):
-        target, nontarget = scores(targets, 1_000_000 - targets)
-        timed(f"all privacy metrics, 10^6 scores, {targets} targets", lambda: privacy_metrics(target, nontarget))
+    rare, common = scores(20_000, 980_000), scores(500_000, 500_000)
+    timed("all privacy metrics, 10^6 scores, 20,000 targets", lambda: privacy_metrics(*rare))
+    timed("all privacy metrics, 10^6 scores, 500,000 targets", lambda: privacy_metrics(*common))
+    target, nontarget = common
     timed("the same as in the VPC 2024", lambda: privacy_metrics(target, nontarget, like="vpc2024"))
 
     def by_roc_curve() -> float:
@@ -66,21 +72,22 @@ def million() -> None:
     print(f"EER {ours:.4f} and {other:.4f} %; ours takes {own / theirs:.2f} of the time")
 
 
-def simulated() -> Any:
-    """29 speakers with 36 utterances, all against all: 30,276 trials with speaker effects."""
+def simulated(draw: np.random.Generator, speakers: int, utterances: int, shift: float, effect: float) -> Any:
+    """Every speaker's utterances against every speaker, with effects of both speakers and of the pair."""
     from pseudovox.metrics.intervals import TrialList
 
-    draw = np.random.default_rng(1)
-    enrolled, tested, _ = np.meshgrid(np.arange(29), np.arange(29), np.arange(36), indexing="ij")
-    effect = 0.3 * (draw.standard_normal(29)[enrolled] + draw.standard_normal((29, 29))[enrolled, tested])
-    values = effect + draw.standard_normal(enrolled.shape) + 2.0 * (enrolled == tested)
+    grid = np.arange(speakers), np.arange(speakers), np.arange(utterances)
+    enrolled, tested, _ = np.meshgrid(*grid, indexing="ij")
+    values = draw.standard_normal(speakers)[enrolled] + draw.standard_normal(speakers)[tested]
+    values = effect * (values + draw.standard_normal((speakers, speakers))[enrolled, tested])
+    values += draw.standard_normal(enrolled.shape) + shift * (enrolled == tested)
     return TrialList(values.ravel(), (enrolled == tested).ravel(), enrolled.ravel(), tested.ravel())
 
 
 def intervals() -> None:
     from pseudovox.metrics.intervals import bootstrap_intervals
 
-    trials = simulated()
+    trials = simulated(np.random.default_rng(1), 29, 36, 2.0, 0.3)  # as many trials as a set of the VPC has
     found, _ = timed(
         f"intervals of all metrics, {len(trials.scores)} trials, 1,000 resamples",
         lambda: bootstrap_intervals(trials, np.random.default_rng(1)),
@@ -96,13 +103,15 @@ def file() -> None:
         values = draw.standard_normal(len(pairs)) + 2.0 * np.array(target)
         labels = (f"{pair} {'target' if kind else 'nontarget'}\n" for pair, kind in zip(pairs, target, strict=True))
         (Path(folder) / "trials").write_text("".join(labels))
-        (Path(folder) / "scores").write_text("".join(f"{pairs[n]} {values[n]:.6f}\n" for n in draw.permutation(len(pairs))))
+        (Path(folder) / "scores").write_text(
+            "".join(f"{pairs[n]} {values[n]:.6f}\n" for n in draw.permutation(len(pairs)))
+        )
         command = [sys.executable, str(ROOT / "steps/score_metrics.py"), "--replicates", "0", "scores", "trials", "out"]
         before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run(command, cwd=folder, check=True, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{'steps/score_metrics.py, 10^6 lines in another order':58} {cpu:7.2f} s CPU {time.perf_counter() - wall:7.2f} s wall")
+    report("steps/score_metrics.py, 10^6 lines in another order", cpu, time.perf_counter() - wall)
 
 
 def cosines() -> None:
@@ -113,16 +122,41 @@ def cosines() -> None:
     voices = draw.standard_normal((1000, 192), np.float32)
     of_models, of_tests = np.arange(1000), draw.integers(0, 1000, 100_000)
     tests = voices[of_tests] + 2.0 * draw.standard_normal((100_000, 192), np.float32)
-    metrics_of(rank_cosines(voices[:50], [*map(str, range(50))], tests[:2000], [*map(str, of_tests[:2000])]), allow_few=True)
+    metrics_of(
+        rank_cosines(voices[:50], [*map(str, range(50))], tests[:2000], [*map(str, of_tests[:2000])]), allow_few=True
+    )
     names = [str(number) for number in of_models], [str(number) for number in of_tests]
     ranking, cpu = timed("10^8 cosines, counted", lambda: rank_cosines(voices, names[0], tests, names[1]))
     found, _ = timed("all privacy metrics of them", lambda: metrics_of(ranking))
-    product, bare = timed("the matrix products alone", lambda: sum(float((part @ voices.T)[0, 0]) for part in np.array_split(tests, 24)))
+    _, bare = timed(
+        "the matrix products alone", lambda: sum(float((part @ voices.T)[0, 0]) for part in np.array_split(tests, 24))
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{int(ranking.target_total + ranking.nontarget_total)} trials, EER {found['eer']:.3f} %, peak memory {peak:.2f} GiB,")
-    print(f"{cpu / bare:.1f} times the bare products")
+    trials = int(ranking.target_total + ranking.nontarget_total)
+    print(f"{trials} trials, EER {found['eer']:.3f} %, peak memory {peak:.2f} GiB; {cpu / bare:.1f} x bare products")
 
 
+def coverage() -> None:
+    from pseudovox.metrics.intervals import bootstrap_intervals
+    from pseudovox.metrics.privacy import METRICS, privacy_metrics
+
+    def figures(trials: Any) -> dict[str, float]:
+        return privacy_metrics(trials.scores[trials.target], trials.scores[~trials.target])
+
+    true = figures(simulated(np.random.default_rng(99), 250, 8, 1.5, 0.4))
+    draw = np.random.default_rng(5)
+    lists = [simulated(draw, 20, 8, 1.5, 0.4) for _ in range(150)]
+    usual = {name: np.mean([figures(trials)[name] for trials in lists]) for name in METRICS}
+    found = [bootstrap_intervals(trials, draw, replicates=200) for trials in lists]
+    print("95 % intervals that hold     the value of 250 speakers   the mean of such lists")
+    for name in METRICS:
+        held = [
+            np.mean([own[name][0] <= value <= own[name][1] for own in found]) for value in (true[name], usual[name])
+        ]
+        print(f"{name:28} {held[0]:24.2f} {held[1]:24.2f}")
+
+
+PARTS = {"million": million, "intervals": intervals, "file": file, "cosines": cosines, "coverage": coverage}
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("million", "intervals", "file", "cosines"):
-        {"million": million, "intervals": intervals, "file": file, "cosines": cosines}[name]()
+    for part in sys.argv[1:] or ("million", "intervals", "file", "cosines"):
+        PARTS[part]()

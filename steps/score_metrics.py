@@ -33,7 +33,9 @@ log = logging.getLogger("pseudovox")
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
-    parser.add_argument("--like", choices=["vpc2024"], default="", help="compute them as that evaluation did, faults too")
+    parser.add_argument(
+        "--like", choices=["vpc2024"], default="", help="compute them as that evaluation did, faults too"
+    )
     parser.add_argument("--utt2spk", type=Path, help="speakers of the test utterances, for the intervals")
     parser.add_argument("--replicates", type=int, default=1000, help="resamples for the intervals; 0 = no intervals")
     parser.add_argument("--allow-few", action="store_true", help="linkability of fewer than 20 target trials too")
@@ -48,28 +50,26 @@ def run(args: argparse.Namespace, config: Config) -> None:
         raise UsageError(f"--replicates {args.replicates}: expected 0 or more")
     if args.limit:
         raise UsageError("--limit: a part of a trial list has other metrics than the list; give a shorter list")
+    from pseudovox import seeds
+    from pseudovox.metrics.linkability import FEWEST_TARGETS
+    from pseudovox.scoring.privacy import measure
+    from pseudovox.scoring.score_files import read_scored_trials
+
+    utt2spk = read_table(args.utt2spk) if args.utt2spk else None
+    trials, _ = read_scored_trials(args.scores, args.trials, utt2spk)
+    targets = int(trials.target.sum())
+    if targets < FEWEST_TARGETS and not (args.allow_few or args.like):
+        raise DataError(
+            f"{args.trials}: {targets} target trials, and linkability needs at least {FEWEST_TARGETS}",
+            "give --allow-few to compute it on two bins nevertheless",
+        )
     settings = {"like": args.like, "replicates": args.replicates, "allow_few": args.allow_few}
     inputs = [args.scores, args.trials, *filter(None, [args.utt2spk])]
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:
             return
-        from pseudovox import seeds
-        from pseudovox.metrics.linkability import FEWEST_TARGETS
-        from pseudovox.scoring.privacy import measure
-        from pseudovox.scoring.score_files import read_scored_trials
-
-        utt2spk = read_table(args.utt2spk) if args.utt2spk else None
-        trials, _ = read_scored_trials(args.scores, args.trials, utt2spk)
-        targets = int(trials.target.sum())
-        if targets < FEWEST_TARGETS and not (args.allow_few or args.like):
-            raise DataError(
-                f"{args.trials}: {targets} target trials, and linkability needs at least {FEWEST_TARGETS}",
-                "give --allow-few to compute it on two bins nevertheless",
-            )
         draw = seeds.generator(args.seed, "metrics-interval")
-        found = measure(
-            trials, draw, replicates=args.replicates, like=args.like, allow_few=args.allow_few
-        )
+        found = measure(trials, draw, replicates=args.replicates, like=args.like, allow_few=args.allow_few)
         write_atomic(out.path / "metrics.json", json.dumps(found, indent=1) + "\n")
         out.counts["trials"] = len(trials.scores)
         log.info("EER %.2f %%, min Cllr %.3f bit", found["eer"], found["min_cllr"])

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -114,7 +113,9 @@ def resampled_metrics(
     scores, target = np.asarray(trials.scores, np.float64), np.asarray(trials.target, bool)
     ranking = rank(scores[target], scores[~target])
     edges = linkability.bin_edges(ranking, allow_few=allow_few or bool(like))
-    starts = np.ones(len(ranking.scores), bool) if like else _step_starts(ranking, linkability.bin_starts(ranking, edges))
+    starts = (
+        np.ones(len(ranking.scores), bool) if like else _step_starts(ranking, linkability.bin_starts(ranking, edges))
+    )
     steps = (np.cumsum(starts) - 1)[np.searchsorted(ranking.scores, scores)]
     step_scores = ranking.scores[starts]
     bins = np.append(0, np.searchsorted(step_scores, edges[1:-1]))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pseudovox.metrics.ranking import Ranking
+from pseudovox.metrics.ranking import rank
 from pseudovox.metrics.vpc2024 import split_ties
 from pseudovox.metrics.zebra import smoothed_llrs
 
@@ -87,8 +87,6 @@ def voice_similarity(
 
 def _smoothed_llrs(scores: np.ndarray, target: np.ndarray, *, ties_apart: bool) -> np.ndarray:
     """Natural LLR of each trial, (trials,), by PAV with Laplace's smoothing."""
-    from pseudovox.metrics.ranking import rank
-
     ranking = rank(scores[target], scores[~target])
     steps = split_ties(ranking) if ties_apart else ranking
     llrs, trials = smoothed_llrs(steps.blocks, steps.target_total, steps.nontarget_total)

@@ -85,9 +85,9 @@ def individual_disclosure(ranking: Ranking) -> float:
 def split_ties(ranking: Ranking, *, targets_first: bool = False) -> Ranking:
     """Each tie as two steps of one kind; non-targets first unless asked otherwise."""
     empty = np.zeros(len(ranking.scores))
-    targets, nontargets = [empty, ranking.targets], [ranking.nontargets, empty]
     order = slice(None, None, -1) if targets_first else slice(None)
-    targets, nontargets = (np.stack(part[order], axis=1).ravel() for part in (targets, nontargets))
+    targets = np.stack([empty, ranking.targets][order], axis=1).ravel()
+    nontargets = np.stack([ranking.nontargets, empty][order], axis=1).ravel()
     kept = targets + nontargets > 0
     return Ranking(np.repeat(ranking.scores, 2)[kept], targets[kept], nontargets[kept])
 

@@ -45,10 +45,7 @@ def read_scored_trials(
     for number, label in enumerate(labels, 1):
         if label not in LABELS:
             raise DataError(f"{trials}:{number}: label {label!r}, expected target or nontarget")
-    if scored != pairs:
-        numbers = numbers[_places(trials, pairs, scores, scored)]
-    else:
-        _index(trials, pairs)  # a pair that stands twice in both
+    numbers = numbers[_places(trials, pairs, scores, scored)]
     target = np.array([LABELS[label] for label in labels])
     if target.all() or not target.any():
         kind = "non-target" if target.all() else "target"
@@ -79,21 +76,17 @@ def number_speakers(
     Raises:
         DataError: an utterance is not in `utt2spk`.
     """
-    enrolled_ids: dict[str, int] = {}
-    tested_ids: dict[str, int] = {}
-    enrolled, tested = np.empty(len(pairs), np.int64), np.empty(len(pairs), np.int64)
-    for place, pair in enumerate(pairs):
-        speaker, _, utterance = pair.partition(" ")
-        enrolled[place] = enrolled_ids.setdefault(speaker, len(enrolled_ids))
-        tested[place] = tested_ids.setdefault(utterance, len(tested_ids))
+    enrolled_ids, enrolled = _numbered([pair.partition(" ")[0] for pair in pairs])
+    tested_ids, tested = _numbered([pair.partition(" ")[2] for pair in pairs])
     if utt2spk is not None:
         unknown = next((utterance for utterance in tested_ids if utterance not in utt2spk), None)
         if unknown is not None:
             raise DataError(f"{where}: utterance {unknown} is not in utt2spk")
-        speakers: dict[str, int] = {}
-        of_enrolled = [speakers.setdefault(utt2spk.get(name, name), len(speakers)) for name in enrolled_ids]
-        of_tested = [speakers.setdefault(utt2spk[name], len(speakers)) for name in tested_ids]
-        return np.array(of_enrolled)[enrolled], np.array(of_tested)[tested]
+        # An enrolled id may be a speaker's, or an utterance's in lists of utterances against utterances.
+        _, numbers = _numbered(
+            [utt2spk.get(name, name) for name in enrolled_ids] + [utt2spk[name] for name in tested_ids]
+        )
+        return numbers[: len(enrolled_ids)][enrolled], numbers[len(enrolled_ids) :][tested]
     joined = _joined(enrolled[target], tested[target], len(enrolled_ids), len(tested_ids))
     of_enrolled, of_tested = joined[: len(enrolled_ids)], joined[len(enrolled_ids) :]
     with_target = np.zeros(len(tested_ids), bool)
@@ -105,14 +98,17 @@ def number_speakers(
         for prefix, speaker, known in zip(prefixes, of_tested.tolist(), with_target.tolist(), strict=True):
             agree &= not known or by_prefix.setdefault(prefix, speaker) == speaker
         if agree:
-            of_tested = np.array(
-                [
-                    speaker if known else by_prefix.setdefault(prefix, speaker)
-                    for prefix, speaker, known in zip(prefixes, of_tested.tolist(), with_target.tolist(), strict=True)
-                ]
-            )
+            for place in np.flatnonzero(~with_target):
+                of_tested[place] = by_prefix.setdefault(prefixes[place], int(of_tested[place]))
     _, numbers = np.unique(np.concatenate([of_enrolled[enrolled], of_tested[tested]]), return_inverse=True)
     return numbers[: len(pairs)], numbers[len(pairs) :]
+
+
+def _numbered(names: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The distinct names in order of appearance, and the number of each name among them, int64."""
+    distinct = list(dict.fromkeys(names))
+    numbers = {name: number for number, name in enumerate(distinct)}
+    return distinct, np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
 
 
 def _joined(one: np.ndarray, other: np.ndarray, ones: int, others: int) -> np.ndarray:
@@ -127,16 +123,17 @@ def _joined(one: np.ndarray, other: np.ndarray, ones: int, others: int) -> np.nd
 
 def _read(path: Path, third: str) -> tuple[list[str], list[str]]:
     """(pairs, third columns) of a file of three columns; a pair is `spk utt`."""
-    pairs, values = [], []
-    for number, line in enumerate(read_lines(path), 1):
-        fields = line.split()
-        if len(fields) != 3:
-            raise DataError(f"{path}:{number}: expected `speaker utterance {third}`, found {line[:80]!r}")
-        pairs.append(f"{fields[0]} {fields[1]}")
-        values.append(fields[2])
-    if not pairs:
+    lines = read_lines(path)
+    if not lines:
         raise DataError(f"{path}: the file is empty")
-    return pairs, values
+    if any(line.count(" ") != 2 for line in lines) or "\t" in "".join(lines):
+        lines = [" ".join(line.split()) for line in lines]
+    fields = " ".join(lines).split()
+    if len(fields) != 3 * len(lines) or any(line.count(" ") != 2 for line in lines):
+        for number, line in enumerate(lines, 1):
+            if len(line.split()) != 3:
+                raise DataError(f"{path}:{number}: expected `speaker utterance {third}`, found {line[:80]!r}")
+    return [line.rpartition(" ")[0] for line in lines], fields[2::3]
 
 
 def _numbers(path: Path, values: Sequence[str]) -> np.ndarray:
@@ -153,37 +150,34 @@ def _numbers(path: Path, values: Sequence[str]) -> np.ndarray:
         except ValueError:
             wrong = True
         if wrong:
-            raise DataError(f"{path}:{number}: score {value!r}, expected a number (inf and -inf are allowed, NaN is not)")
+            raise DataError(
+                f"{path}:{number}: score {value!r}, expected a number (inf and -inf are allowed, NaN is not)"
+            )
     raise AssertionError("unreachable: one of the values is wrong")
 
 
-def _index(path: Path, pairs: Sequence[str]) -> dict[str, int]:
-    """Where each pair stands; DataError if one stands twice."""
-    index = {pair: place for place, pair in enumerate(pairs)}
-    if len(index) < len(pairs):
+def _places(trials: Path, pairs: Sequence[str], scores: Path, scored: Sequence[str]) -> np.ndarray:
+    """Where in the scores each trial stands, int (trials,); DataError unless both hold the same pairs, each once."""
+    index = {pair: place for place, pair in enumerate(scored)}
+    found = list(map(index.get, pairs))
+    if None not in found and len(index) == len(scored) == len(pairs):
+        places = np.array(found, np.int64)
+        if np.bincount(places, minlength=len(scored)).all():
+            return places
+    for path, names in ((trials, pairs), (scores, scored)):
         seen: dict[str, int] = {}
-        for number, pair in enumerate(pairs, 1):
+        for number, pair in enumerate(names, 1):
             if pair in seen:
                 raise DataError(f"{path}:{number}: pair {pair} stands twice, first in line {seen[pair]}")
             seen[pair] = number
-    return index
-
-
-def _places(trials: Path, pairs: Sequence[str], scores: Path, scored: Sequence[str]) -> np.ndarray:
-    """Where in the scores each trial stands, int (trials,)."""
-    in_trials, in_scores = _index(trials, pairs), _index(scores, scored)
-    for number, pair in enumerate(scored, 1):
-        if pair not in in_trials:
-            extra = sum(other not in in_trials for other in scored)
+    for path, names, other, known, what in (
+        (trials, pairs, scores, index, "has no score"),
+        (scores, scored, trials, set(pairs), "is not a trial"),
+    ):
+        lacking = [place for place, pair in enumerate(names) if pair not in known]
+        if lacking:
             raise DataError(
-                f"{scores}:{number}: pair {pair} is not in {trials} ({extra} of {len(scored)} scores are of no trial)"
+                f"{path}:{lacking[0] + 1}: pair {names[lacking[0]]} {what} in {other}"
+                f" ({len(lacking)} such of {len(names)} lines)"
             )
-    found = list(map(in_scores.get, pairs))
-    if None in found:
-        place = found.index(None)
-        missing = found.count(None)
-        raise DataError(
-            f"{trials}:{place + 1}: pair {pairs[place]} has no score in {scores}"
-            f" ({missing} of {len(pairs)} trials have none)"
-        )
-    return np.array(found, np.int64)
+    raise AssertionError("unreachable: the files differ in some pair")

@@ -1,4 +1,4 @@
-"""Privacy metrics: closed forms of Gaussian scores, hand-worked cases, ties and other edges, and what must always hold."""
+"""Privacy metrics: closed forms of Gaussian scores, hand-worked cases, ties and other edges, and what always holds."""
 
 import math
 

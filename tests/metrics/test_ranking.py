@@ -63,7 +63,9 @@ counts = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, m
 def test_pav_is_the_minimax_of_means(pairs: list[tuple[int, int]]) -> None:
     kept = np.array([pair for pair in pairs if sum(pair)], float)
     found = pool_adjacent_violators(*np.array(pairs, float).T)
-    values = np.repeat(found.targets / (found.targets + found.nontargets), (found.targets + found.nontargets).astype(int))
+    values = np.repeat(
+        found.targets / (found.targets + found.nontargets), (found.targets + found.nontargets).astype(int)
+    )
     running = np.concatenate([[[0, 0]], np.cumsum(kept, axis=0)])
     means = {
         (a, b): (running[b] - running[a])[0] / (running[b] - running[a]).sum()
