@@ -31,18 +31,13 @@ class TrialList:
     Attributes:
         scores: (trials,); higher speaks for a target.
         target: bool (trials,).
-        enrolled, tested: int (trials,), the speakers of both sides, numbered from 0 in common.
+        enrolled, tested: int (trials,), the speakers of both sides, by one numbering.
     """
 
     scores: np.ndarray
     target: np.ndarray
     enrolled: np.ndarray
     tested: np.ndarray
-
-    @property
-    def speakers(self) -> int:
-        """How many speakers there are; those without a trial between two numbers that have some count too."""
-        return int(max(self.enrolled.max(), self.tested.max())) + 1
 
 
 def bootstrap_intervals(
@@ -107,7 +102,8 @@ def resampled_metrics(
     """The metrics of each resample (of those that hold trials of both kinds); none below two speakers."""
     from scipy.sparse import csr_array
 
-    speakers = trials.speakers
+    known, numbers = np.unique(np.concatenate([trials.enrolled, trials.tested]), return_inverse=True)
+    speakers, (enrolled, tested) = len(known), np.split(numbers, 2)
     if speakers < 2:
         return
     scores, target = np.asarray(trials.scores, np.float64), np.asarray(trials.target, bool)
@@ -121,7 +117,7 @@ def resampled_metrics(
     bins = np.append(0, np.searchsorted(step_scores, edges[1:-1]))
     runs = ranking.target_total > MERGE_ABOVE, ranking.nontarget_total > MERGE_ABOVE
     # Trials of the same two speakers and the same kind always weigh the same.
-    codes = (trials.enrolled.astype(np.int64) * speakers + trials.tested) * 2 + target
+    codes = (enrolled.astype(np.int64) * speakers + tested) * 2 + target
     pairs, pair = np.unique(codes, return_inverse=True)
     one, other, is_target = pairs // 2 // speakers, pairs // 2 % speakers, pairs % 2 == 1
     shape = len(step_scores), len(pairs)

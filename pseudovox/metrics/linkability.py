@@ -73,7 +73,7 @@ def bin_edges(ranking: Ranking, *, allow_few: bool = False) -> np.ndarray:
     low, high = (finite[0], finite[-1]) if len(finite) else (0.0, 0.0)
     if low == high:  # infinite scores, if any, are told apart from the finite one
         return np.array([-np.inf, low, np.nextafter(low, np.inf), np.inf])
-    return np.linspace(low, high, bins + 1)
+    return 2.0 * np.linspace(low / 2.0, high / 2.0, bins + 1)  # halved, lest the range of huge scores overflow
 
 
 def bin_starts(ranking: Ranking, edges: np.ndarray) -> np.ndarray:

@@ -46,16 +46,11 @@ def rocch_eer(ranking: Ranking) -> float:
 def linkability(ranking: Ranking, *, omega: float = 1.0) -> float:
     """D_sys by the trapezoidal rule over the bin centres, which drops half of both end bins.
 
-    0 below 20 targets, since one bin has no extent; NaN where all scores are equal.
-
-    Raises:
-        ValueError: infinite scores, over which no bins can be laid.
+    0 below 20 targets, since one bin has no extent; NaN where all scores are equal, or some infinite.
     """
     scores = ranking.scores
-    if not np.isfinite(scores).all():
-        raise ValueError("infinite scores: linkability as in the VPC 2024 has no bins for them")
     bins = min(int(ranking.target_total // 10), 100)
-    if len(scores) < 2:
+    if len(scores) < 2 or not np.isfinite(scores).all():
         return float("nan")
     if bins < 2:
         return 0.0

@@ -51,4 +51,4 @@ def measure(
 
 
 def _plain(value: float) -> float | None:
-    return round(value, 6) if math.isfinite(value) else None
+    return round(value, 9) if math.isfinite(value) else None

@@ -121,6 +121,11 @@ def test_infinite_scores() -> None:
     assert of([5.0] * 20, [-math.inf] * 20)["linkability"] == 1.0
 
 
+def test_huge_scores() -> None:
+    found = of([1e308] * 20, [-1e308] * 20)
+    assert (found["linkability"], found["min_cllr"], found["cllr"]) == (1, 0, 0)
+
+
 def test_cllr_does_not_overflow() -> None:
     assert of([-1000.0], [0.0])["cllr"] == pytest.approx((1000 / math.log(2) + 1) / 2)
     assert of([-1000.0], [0.0], like="vpc2024")["cllr"] == math.inf
@@ -204,6 +209,7 @@ def test_vpc2024_linkability() -> None:
     # D y1 = 0, 0, 0.24, 1.6 at centres 0.25 apart; the trapezoid halves both ends
     assert found["linkability"] == pytest.approx(0.25 * (0.24 + 1.6 / 2))
     assert of([1.0] * 19, [0.0] * 19, like="vpc2024")["linkability"] == 0
+    assert math.isnan(of([math.inf] * 20, [0.0], like="vpc2024")["linkability"])
 
 
 def test_vpc2024_ramp() -> None:
