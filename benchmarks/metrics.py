@@ -8,7 +8,7 @@ million     all privacy metrics of 10^6 scores together; and the EER against sci
 intervals   1,000 resamples of a list of 30,276 trials, as many as a set of the VPC has
 file        steps/score_metrics.py on 10^6 lines of text, without intervals
 cosines     10^8 cosines of 192 dimensions, streamed: time and peak memory, and the metrics that come out
-coverage    not part of "all": how often intervals hold the true value, of 150 simulated lists of 20 speakers
+coverage    not part of "all": how often intervals hold the true value, of 100 simulated lists of 29 speakers
 
 Seconds are CPU seconds of this process and its threads, which other load disturbs least; wall time stands beside.
 """
@@ -143,12 +143,12 @@ def coverage() -> None:
     def figures(trials: Any) -> dict[str, float]:
         return privacy_metrics(trials.scores[trials.target], trials.scores[~trials.target])
 
-    true = figures(simulated(np.random.default_rng(99), 250, 8, 1.5, 0.4))
+    true = figures(simulated(np.random.default_rng(99), 400, 4, 1.5, 0.4))
     draw = np.random.default_rng(5)
-    lists = [simulated(draw, 20, 8, 1.5, 0.4) for _ in range(150)]
+    lists = [simulated(draw, 29, 20, 1.5, 0.4) for _ in range(100)]
     usual = {name: np.mean([figures(trials)[name] for trials in lists]) for name in METRICS}
     found = [bootstrap_intervals(trials, draw, replicates=200) for trials in lists]
-    print("95 % intervals that hold     the value of 250 speakers   the mean of such lists")
+    print("95 % intervals that hold     the value of 400 speakers   the mean of such lists")
     for name in METRICS:
         held = [
             np.mean([own[name][0] <= value <= own[name][1] for own in found]) for value in (true[name], usual[name])

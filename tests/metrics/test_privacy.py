@@ -63,6 +63,25 @@ def test_gaussian_population_disclosure(gaussian: dict[str, float]) -> None:
     assert gaussian["zebra_population"] == pytest.approx(2 * (0.25 + 0.5 * mean) / math.log(2), abs=0.005)
 
 
+def test_population_disclosure_is_the_integral_of_the_information_over_priors() -> None:
+    """Entropy of the prior less the empirical cross-entropy of the calibrated scores, over all priors."""
+    draw = np.random.default_rng(2)
+    ranking = rank(np.round(draw.standard_normal(40) + 1, 1), np.round(draw.standard_normal(60), 1))
+    blocks = ranking.blocks
+    llrs = blocks.llrs(40, 60)
+    of_target, of_nontarget = blocks.targets > 0, blocks.nontargets > 0
+
+    def information(prior: float) -> float:
+        odds = math.log(prior / (1 - prior))
+        entropy = -prior * math.log2(prior) - (1 - prior) * math.log2(1 - prior)
+        misses = calibration.target_costs(llrs[of_target] + odds) @ blocks.targets[of_target] / 40
+        alarms = calibration.nontarget_costs(llrs[of_nontarget] + odds) @ blocks.nontargets[of_nontarget] / 60
+        return entropy - prior * misses - (1 - prior) * alarms
+
+    expected = quad(information, 0, 1)[0]
+    assert zebra.population_disclosure(ranking) == pytest.approx(expected, abs=1e-8)
+
+
 # ---------------------------------------------------------------------- by hand
 def test_separated() -> None:
     found = of([3.0, 4.0], [1.0, 2.0])
