@@ -18,6 +18,7 @@ from pseudovox.datadir import read_lines
 from pseudovox.errors import DataError
 from pseudovox.metrics.intervals import TrialList
 
+SHOWN = 5  # pairs that a message names
 LABELS = {"target": True, "nontarget": False}
 _PREFIX = re.compile(r"[^-_]*")
 
@@ -176,8 +177,9 @@ def _places(trials: Path, pairs: Sequence[str], scores: Path, scored: Sequence[s
     ):
         lacking = [place for place, pair in enumerate(names) if pair not in known]
         if lacking:
+            others = "".join(f"; line {place + 1}: {names[place]}" for place in lacking[1:SHOWN])
             raise DataError(
                 f"{path}:{lacking[0] + 1}: pair {names[lacking[0]]} {what} in {other}"
-                f" ({len(lacking)} such of {len(names)} lines)"
+                f" ({len(lacking)} such of {len(names)} lines{others}{'; ...' if len(lacking) > SHOWN else ''})"
             )
     raise AssertionError("unreachable: the files differ in some pair")

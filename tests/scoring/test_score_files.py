@@ -38,6 +38,7 @@ def test_tabs_and_many_blanks(tmp_path: Path) -> None:
     [
         (SCORES[:3], TRIALS, r"trials:4: pair b b-1 has no score in .*scores \(1 such of 4 lines\)"),
         ([*SCORES, "c a-1 3"], TRIALS, r"scores:5: pair c a-1 is not a trial in .*trials \(1 such of 5 lines\)"),
+        (SCORES[:2], TRIALS, r"trials:3: pair b a-1 has no score in .* \(2 such of 4 lines; line 4: b b-1\)"),
         ([*SCORES, "a a-1 3"], TRIALS, "scores:5: pair a a-1 stands twice, first in line 1"),
         (SCORES, [*TRIALS, TRIALS[1]], "trials:5: pair a b-1 stands twice, first in line 2"),
         ([*SCORES, SCORES[0]], [*TRIALS, TRIALS[0]], "trials:5: pair a a-1 stands twice"),
