@@ -48,6 +48,8 @@ def linkability(ranking: Ranking, *, omega: float = 1.0) -> float:
 
     0 below 20 targets, since one bin has no extent; NaN where all scores are equal, or some infinite.
     """
+    from scipy.integrate import trapezoid
+
     scores = ranking.scores
     bins = min(int(ranking.target_total // 10), 100)
     if len(scores) < 2 or not np.isfinite(scores).all():
@@ -59,7 +61,7 @@ def linkability(ranking: Ranking, *, omega: float = 1.0) -> float:
     nontargets, _ = np.histogram(scores, edges, weights=ranking.nontargets, density=True)
     local = local_linkability(targets, nontargets, omega)
     # Where there are non-targets alone, D is 0; where there is nothing, its factor is.
-    return float(np.trapezoid(local * targets, (edges[1:] + edges[:-1]) / 2))
+    return float(trapezoid(local * targets, (edges[1:] + edges[:-1]) / 2))
 
 
 def population_disclosure(ranking: Ranking) -> float:
