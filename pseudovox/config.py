@@ -184,7 +184,7 @@ class PseudoSpeakers:
 class Scoring:
     """How trials are scored."""
 
-    interval_rounds: int = 200  # resamples of the enrolled speakers for the confidence interval; 0 = none
+    interval_rounds: int = 200  # resamples of the speakers for the confidence interval; 0 = none
 
 
 @dataclass

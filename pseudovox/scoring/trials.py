@@ -10,7 +10,8 @@ import numpy as np
 
 from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError
-from pseudovox.metrics.eer import bootstrap_interval, equal_error
+from pseudovox.metrics.eer import equal_error
+from pseudovox.metrics.intervals import TrialList, bootstrap_intervals
 from pseudovox.report.results import ORIGINAL, Record, set_name
 from pseudovox.scoring.embeddings import speaker_means
 from pseudovox.seeds import generator
@@ -32,11 +33,13 @@ class Scores:
         values: float32 (trials,), cosines; higher = more likely the enrolled speaker.
         target: bool (trials,).
         speaker: int (trials,), the enrolled speaker's place in `speakers`.
+        tested: int (trials,), the test utterance's speaker; numbered as `speaker`, on from there if not enrolled.
     """
 
     values: np.ndarray
     target: np.ndarray
     speaker: np.ndarray
+    tested: np.ndarray
     speakers: tuple[str, ...]
 
 
@@ -78,14 +81,17 @@ def score_trials(
         block = _unit(np.stack([trial_vectors[utterance] for utterance in names])) @ unit_models.T
         inside = (rows >= start) & (rows < start + BLOCK)
         values[inside] = block[rows[inside] - start, columns[inside]]
-    return Scores(values, np.array([trial.target for trial in trials.trials]), columns, speakers)
+    target = np.array([trial.target for trial in trials.trials])
+    number = {speaker: place for place, speaker in enumerate(dict.fromkeys([*speakers, *trials.speakers]))}
+    tested = np.array([number[trials.utt2spk[trial.utterance]] for trial in trials.trials])
+    return Scores(values, target, columns, tested, speakers)
 
 
 def evaluate(scores: Scores, draw: np.random.Generator, rounds: int = 200) -> dict[str, Any]:
     """Metrics of a scored trial list, ready for json.
 
     Returns:
-        eer (percent), eer_interval ([lower, upper], 95 %, over enrolled speakers; null if rounds is 0),
+        eer (percent), eer_interval ([lower, upper], 95 %, over speakers; null if rounds is 0 or there is one speaker),
         threshold, targets, nontargets (counts), speakers (enrolled).
 
     Raises:
@@ -97,7 +103,8 @@ def evaluate(scores: Scores, draw: np.random.Generator, rounds: int = 200) -> di
     found = equal_error(target, nontarget)
     interval = None
     if rounds:
-        interval = bootstrap_interval(scores.values, scores.target, scores.speaker, draw, rounds=rounds)
+        trials = TrialList(scores.values, scores.target, scores.speaker, scores.tested)
+        interval = bootstrap_intervals(trials, draw, replicates=rounds, allow_few=True).get("eer")
     return {
         "eer": 100.0 * found.rate,
         "eer_interval": interval and list(interval),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from pseudovox import audio, seeds
 from pseudovox.content import log_mel
 from pseudovox.errors import DataError
 from pseudovox.training.data import FeatureCache, cut
-from pseudovox.training.fit import Learner, fit
+from pseudovox.training.fit import Learner, finish, fit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -314,8 +313,7 @@ def train(
         "dimension": options.dimension,
         "validation": validate(network, batches),
     }
-    store.save(folder, network, kind="bottleneck", hyperparameters=hyperparameters, facts=facts)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    finish(folder, network, kind="bottleneck", hyperparameters=hyperparameters, facts=facts)
     return facts
 
 

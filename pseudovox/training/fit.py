@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -21,6 +22,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader, Dataset
 
+from pseudovox.models import store
 from pseudovox.seeds import seed_for
 
 if TYPE_CHECKING:
@@ -189,3 +191,9 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
     trainer.fit(
         learner, datamodule=_Batches(source, options), ckpt_path=str(last) if last.exists() else None, weights_only=True
     )
+
+
+def finish(folder: Path, network: torch.nn.Module, **card: Any) -> None:
+    """Save a trained network (see models.store.save); its checkpoints, no longer needed, are removed."""
+    store.save(folder, network, **card)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)

@@ -9,7 +9,6 @@ applied, detail is blurred along time and frequency, a floor of noise is raised,
 from __future__ import annotations
 
 import functools
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from pseudovox.models import store
 from pseudovox.models.recognizer import BLANK, BOUNDARY, input_features, spell
 from pseudovox.scoring import language_model
 from pseudovox.training.data import FeatureCache
-from pseudovox.training.fit import Learner, fit
+from pseudovox.training.fit import Learner, finish, fit
 
 if TYPE_CHECKING:
     from pseudovox.config import Recognizer, RecognizerAugment
@@ -323,8 +322,7 @@ def train(data: Sequence[DataDir], options: Recognizer, folder: Path, *, seed: i
     model = language_model.estimate(sentences)
     language_model.write_arpa(model, folder / "lm.arpa")
     facts = {"units": batches.units, "phones": batches.phones, "floor_decibels": options.floor_decibels}
-    store.save(folder, network, kind="recognizer", hyperparameters=hyperparameters, facts=facts)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    finish(folder, network, kind="recognizer", hyperparameters=hyperparameters, facts=facts)
     return {
         "utterances": len(batches.train) + len(batches.held_out),
         "words": len(model.words),

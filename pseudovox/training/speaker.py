@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from pseudovox.errors import DataError
 from pseudovox.metrics.eer import eer
 from pseudovox.models import store
 from pseudovox.training.data import FeatureCache, cut
-from pseudovox.training.fit import Learner, fit
+from pseudovox.training.fit import Learner, finish, fit
 
 if TYPE_CHECKING:
     from pseudovox.config import SpeakerModel, Training
@@ -201,8 +200,7 @@ def train(
     fit(learner, source, folder, device=device)
     validation = _validate(network, source)
     facts = {"speakers": source.speakers, "features": asdict(options.features), "validation": validation}
-    store.save(folder, network, kind=kind, hyperparameters=hyperparameters, facts=facts)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    finish(folder, network, kind=kind, hyperparameters=hyperparameters, facts=facts)
     return {"speakers": len(source.speakers), "utterances": sum(map(len, source.train)), **validation}
 
 

@@ -7,7 +7,6 @@ archives (`FramesWorker`); training reads chunks of it.
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from pseudovox.archive import read_scp
 from pseudovox.content import Extractor
 from pseudovox.errors import DataError
 from pseudovox.training.data import FeatureCache, cut
-from pseudovox.training.fit import Learner, fit
+from pseudovox.training.fit import Learner, finish, fit
 
 if TYPE_CHECKING:
     from pseudovox import config
@@ -258,8 +257,7 @@ def train(
         "xvector": hyperparameters["xvector"],
         "validation": validate(network, batches),
     }
-    store.save(folder, network, kind="synthesizer", hyperparameters=hyperparameters, facts=facts)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    finish(folder, network, kind="synthesizer", hyperparameters=hyperparameters, facts=facts)
     return facts
 
 

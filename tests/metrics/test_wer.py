@@ -65,3 +65,14 @@ def test_bootstrap_interval() -> None:
     assert wer.bootstrap_interval(errors, words, np.random.default_rng(1), draws=4000) == (low, high)
     assert wer.bootstrap_interval(np.full(9, 7), np.full(9, 100), np.random.default_rng(1)) == (7.0, 7.0)
     assert all(math.isnan(end) for end in wer.bootstrap_interval(errors[:1], words[:1], np.random.default_rng(1)))
+
+
+def test_words_as_the_vpc_2024_splits_them() -> None:
+    counted = {
+        pair: wer.count_edits(*pair, "vpc2024") for pair in (("a b", ""), ("", "a b"), ("", ""), ("a b", "a  b"))
+    }
+    assert counted["a b", ""] == wer.Edits(substitutions=1, deletions=1, reference_words=2)
+    assert counted["", "a b"] == wer.Edits(substitutions=1, insertions=1, reference_words=1)
+    assert counted["", ""] == wer.Edits()
+    assert counted["a b", "a  b"] == wer.Edits(insertions=1, reference_words=2)
+    assert wer.count_edits("a b", "a  b").errors == 0

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""How fast the privacy metrics are, and what they need: every figure with the command's own ratio.
+
+    python benchmarks/metrics.py                 # all of it, under a minute on two cores
+    python benchmarks/metrics.py million cosines # some
+
+million     all privacy metrics of 10^6 scores together; and the EER against scikit-learn's roc_curve
+intervals   1,000 resamples of a list of 30,276 trials, as many as a set of the VPC has
+file        steps/score_metrics.py on 10^6 lines of text, without intervals
+cosines     10^8 cosines of 192 dimensions, streamed: time and peak memory, and the metrics that come out
+coverage    not part of "all": how often intervals hold the true value, of 100 simulated lists of 29 speakers
+
+Seconds are CPU seconds of this process and its threads, which other load disturbs least; wall time stands beside.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+def timed(what: str, call: Callable[[], Any]) -> tuple[Any, float]:
+    """Run, print CPU and wall seconds, and return (result, CPU seconds)."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = call()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    report(what, cpu, wall)
+    return result, cpu
+
+
+def report(what: str, cpu: float, wall: float) -> None:
+    print(f"{what:58} {cpu:7.2f} s CPU {wall:7.2f} s wall", flush=True)
+
+
+def scores(targets: int, nontargets: int) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(1)
+    return draw.standard_normal(targets) + 1.0, draw.standard_normal(nontargets) - 1.0
+
+
+def million() -> None:
+    from sklearn.metrics import roc_curve
+
+    from pseudovox.metrics.eer import eer
+    from pseudovox.metrics.privacy import privacy_metrics
+
+    privacy_metrics(*scores(100, 100))  # imports
+    rare, common = scores(20_000, 980_000), scores(500_000, 500_000)
+    timed("all privacy metrics, 10^6 scores, 20,000 targets", lambda: privacy_metrics(*rare))
+    timed("all privacy metrics, 10^6 scores, 500,000 targets", lambda: privacy_metrics(*common))
+    target, nontarget = common
+    timed("the same as in the VPC 2024", lambda: privacy_metrics(target, nontarget, like="vpc2024"))
+
+    def by_roc_curve() -> float:
+        labels = np.concatenate([np.ones(len(target)), np.zeros(len(nontarget))])
+        accepts, hits, _ = roc_curve(labels, np.concatenate([target, nontarget]))
+        best = np.argmin(np.abs(1 - hits - accepts))
+        return 50.0 * (1 - hits[best] + accepts[best])
+
+    ours, own = timed("EER, ours", lambda: eer(target, nontarget))
+    other, theirs = timed("EER by sklearn.metrics.roc_curve", by_roc_curve)
+    print(f"EER {ours:.4f} and {other:.4f} %; ours takes {own / theirs:.2f} of the time")
+
+
+def simulated(draw: np.random.Generator, speakers: int, utterances: int, shift: float, effect: float) -> Any:
+    """Every speaker's utterances against every speaker, with effects of both speakers and of the pair."""
+    from pseudovox.metrics.intervals import TrialList
+
+    grid = np.arange(speakers), np.arange(speakers), np.arange(utterances)
+    enrolled, tested, _ = np.meshgrid(*grid, indexing="ij")
+    values = draw.standard_normal(speakers)[enrolled] + draw.standard_normal(speakers)[tested]
+    values = effect * (values + draw.standard_normal((speakers, speakers))[enrolled, tested])
+    values += draw.standard_normal(enrolled.shape) + shift * (enrolled == tested)
+    return TrialList(values.ravel(), (enrolled == tested).ravel(), enrolled.ravel(), tested.ravel())
+
+
+def intervals() -> None:
+    from pseudovox.metrics.intervals import bootstrap_intervals
+
+    trials = simulated(np.random.default_rng(1), 29, 36, 2.0, 0.3)  # as many trials as a set of the VPC has
+    found, _ = timed(
+        f"intervals of all metrics, {len(trials.scores)} trials, 1,000 resamples",
+        lambda: bootstrap_intervals(trials, np.random.default_rng(1)),
+    )
+    print("EER in [{:.2f}, {:.2f}] %".format(*found["eer"]))
+
+
+def file() -> None:
+    draw = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = [f"s{one:03d} s{other:03d}-{n:04d}" for one in range(40) for other in range(40) for n in range(625)]
+        target = [pair[:4] == pair[5:9] for pair in pairs]
+        values = draw.standard_normal(len(pairs)) + 2.0 * np.array(target)
+        labels = (f"{pair} {'target' if kind else 'nontarget'}\n" for pair, kind in zip(pairs, target, strict=True))
+        (Path(folder) / "trials").write_text("".join(labels))
+        (Path(folder) / "scores").write_text(
+            "".join(f"{pairs[n]} {values[n]:.6f}\n" for n in draw.permutation(len(pairs)))
+        )
+        command = [sys.executable, str(ROOT / "steps/score_metrics.py"), "--replicates", "0", "scores", "trials", "out"]
+        before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run(command, cwd=folder, check=True, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    report("steps/score_metrics.py, 10^6 lines in another order", cpu, time.perf_counter() - wall)
+
+
+def cosines() -> None:
+    from pseudovox.metrics.privacy import metrics_of
+    from pseudovox.scoring.blockwise import rank_cosines
+
+    draw = np.random.default_rng(1)
+    voices = draw.standard_normal((1000, 192), np.float32)
+    of_models, of_tests = np.arange(1000), draw.integers(0, 1000, 100_000)
+    tests = voices[of_tests] + 2.0 * draw.standard_normal((100_000, 192), np.float32)
+    metrics_of(
+        rank_cosines(voices[:50], [*map(str, range(50))], tests[:2000], [*map(str, of_tests[:2000])]), allow_few=True
+    )
+    names = [str(number) for number in of_models], [str(number) for number in of_tests]
+    ranking, cpu = timed("10^8 cosines, counted", lambda: rank_cosines(voices, names[0], tests, names[1]))
+    found, _ = timed("all privacy metrics of them", lambda: metrics_of(ranking))
+    _, bare = timed(
+        "the matrix products alone", lambda: sum(float((part @ voices.T)[0, 0]) for part in np.array_split(tests, 24))
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    trials = int(ranking.target_total + ranking.nontarget_total)
+    print(f"{trials} trials, EER {found['eer']:.3f} %, peak memory {peak:.2f} GiB; {cpu / bare:.1f} x bare products")
+
+
+def coverage() -> None:
+    from pseudovox.metrics.intervals import bootstrap_intervals
+    from pseudovox.metrics.privacy import METRICS, privacy_metrics
+
+    def figures(trials: Any) -> dict[str, float]:
+        return privacy_metrics(trials.scores[trials.target], trials.scores[~trials.target])
+
+    true = figures(simulated(np.random.default_rng(99), 400, 4, 1.5, 0.4))
+    draw = np.random.default_rng(5)
+    lists = [simulated(draw, 29, 20, 1.5, 0.4) for _ in range(100)]
+    usual = {name: np.mean([figures(trials)[name] for trials in lists]) for name in METRICS}
+    found = [bootstrap_intervals(trials, draw, replicates=200) for trials in lists]
+    print("95 % intervals that hold     the value of 400 speakers   the mean of such lists")
+    for name in METRICS:
+        held = [
+            np.mean([own[name][0] <= value <= own[name][1] for own in found]) for value in (true[name], usual[name])
+        ]
+        print(f"{name:28} {held[0]:24.2f} {held[1]:24.2f}")
+
+
+PARTS = {"million": million, "intervals": intervals, "file": file, "cosines": cosines, "coverage": coverage}
+if __name__ == "__main__":
+    for part in sys.argv[1:] or ("million", "intervals", "file", "cosines"):
+        PARTS[part]()

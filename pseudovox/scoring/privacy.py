@@ -1,0 +1,54 @@
+"""Privacy metrics of a trial list with their intervals, ready for json."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+import numpy as np
+
+from pseudovox.metrics.intervals import TrialList, bootstrap_intervals
+from pseudovox.metrics.privacy import METRICS, privacy_metrics
+
+log = logging.getLogger("pseudovox")
+
+
+def measure(
+    trials: TrialList,
+    generator: np.random.Generator,
+    *,
+    replicates: int = 1000,
+    like: str = "",
+    allow_few: bool = False,
+) -> dict[str, Any]:
+    """The metrics of `privacy_metrics`, and of each number `<key>_ci`, its 95 % interval over speakers.
+
+    What is undefined or infinite is None (and logged), as are intervals of fewer than two speakers or 0 replicates.
+
+    Args:
+        trials: the scored list.
+        generator: of the resamples.
+        replicates: resamples; 0 = no intervals.
+        like, allow_few: see `privacy_metrics`.
+
+    Raises:
+        ValueError: as `privacy_metrics`.
+    """
+    found: dict[str, Any] = privacy_metrics(
+        trials.scores[trials.target], trials.scores[~trials.target], like=like, allow_few=allow_few
+    )
+    intervals = {}
+    if replicates:
+        intervals = bootstrap_intervals(trials, generator, replicates=replicates, like=like, allow_few=allow_few)
+    for name in METRICS:
+        if not math.isfinite(found[name]):
+            log.warning("%s is %s", name, "undefined" if math.isnan(found[name]) else "infinite")
+        found[name] = _plain(found[name])
+        found[f"{name}_ci"] = [_plain(end) for end in intervals[name]] if name in intervals else None
+    speakers = np.unique(np.concatenate([trials.enrolled, trials.tested]))
+    return {**found, "n_speakers": len(speakers), "replicates": replicates, "like": like}
+
+
+def _plain(value: float) -> float | None:
+    return round(value, 9) if math.isfinite(value) else None
