@@ -49,7 +49,7 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
 # The steps whose work is a system's own; the others are the same for all systems of a run.
 STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
 _RESERVED = (  # names of folders in exp/<recipe> that a system's folder must not take
-    "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "report",
+    "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "judges", "report",
 )  # fmt: skip
 _NAME = re.compile(r"[^\W_][\w.+-]*")
 
