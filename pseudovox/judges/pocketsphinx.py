@@ -3,8 +3,8 @@
 A recogniser of the years before neural networks (Gaussian mixtures on cepstra; BSD), with the US English models and
 dictionary of its wheel, as they are: nothing is adapted to speaker, corpus or vocabulary. It is a poor listener, so
 its WER is for comparing systems, not for what people understand. On clean read English it is 59 % (40 utterances of
-LibriSpeech test-other, the harder speakers; 42 % on 12 of them), and near 100 % on synthetic voices with accents, where
-nothing is left to compare: look at the original's rate first.
+LibriSpeech test-other, the harder speakers; 42 % on 12 of them), and 80 to 100 % on the synthetic voices of
+recipes/mini, where little is left to compare: look at the original's rate first.
 """
 
 from __future__ import annotations
