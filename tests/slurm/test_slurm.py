@@ -66,6 +66,7 @@ def step(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
         "PSEUDOVOX_SLURM_MEMORY": "500M",
     }  # fmt: skip
     monkeypatch.setenv("SLURM_CONF", environment["SLURM_CONF"])
+    wait_for(lambda: not queue() and not tasks())  # the jobs of the test before take a moment to go
 
     def start(place: str, **more: str) -> subprocess.Popen[str]:
         command = [sys.executable, str(ROOT / "steps/extract_f0.py"), "--nj", str(JOBS), "--set", "f0.method=harvest"]
