@@ -8,13 +8,17 @@ not whose voice they replaced), before it scores them. docs/threat_models.md say
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pseudovox.anonymize.pseudo_speakers import write_npz
+from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError
 from pseudovox.metrics.calibration import min_cllr
 from pseudovox.metrics.ranking import rank
@@ -122,6 +126,13 @@ def fit(
     }
     log.info("informed attacker: %s", ", ".join(f"{name} {value}" for name, value in facts.items()))
     return found, facts
+
+
+def save(folder: Path, found: PseudoMap, facts: Mapping[str, Any]) -> None:
+    """Write model.json, what was found, and map.npz: centre and weights."""
+    write_npz(folder / "map.npz", vars(found))
+    card = {"kind": "pseudo_map", "hyperparameters": {}, "facts": dict(facts)}
+    write_atomic(folder / "model.json", json.dumps(card, indent=1, sort_keys=True) + "\n")
 
 
 class _Pairs:

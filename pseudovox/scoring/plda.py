@@ -283,7 +283,8 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
 
 def save(folder: Path, plda: Plda, facts: dict[str, Any]) -> None:
     """Write a model dir: model.json and plda.npz."""
-    write_npz(folder / FILE, {"centre": plda.centre, "lda": plda.lda, **vars(plda.model)})
+    model = {name: getattr(plda.model, name) for name in ("mean", "between", "within")}
+    write_npz(folder / FILE, {"centre": plda.centre, "lda": plda.lda, **model})
     card = {"kind": KIND, "hyperparameters": {}, "facts": facts}
     write_atomic(folder / "model.json", json.dumps(card, indent=1, sort_keys=True) + "\n")
 

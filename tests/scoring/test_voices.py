@@ -41,7 +41,7 @@ def test_weaker_voices_are_less_distinct(plda: Plda) -> None:
             assert record.value is not None and record.ci_low is not None and record.ci_high is not None
             assert record.ci_low <= record.value <= record.ci_high
             figures[record.metric, strength] = record.value
-    assert abs(figures["voice_distinctiveness_gain", 1.0]) < 0.5 and abs(figures["deid", 1.0]) < 0.15
+    assert abs(figures["voice_distinctiveness_gain", 1.0]) < 1 and abs(figures["deid", 1.0]) < 0.2
     assert figures["voice_distinctiveness_gain", 0.3] < -1 and figures["deid", 0.3] > 0.2
 
 
