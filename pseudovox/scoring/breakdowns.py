@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,10 @@ from pseudovox.errors import DataError, UsageError
 from pseudovox.metrics.eer import equal_error
 from pseudovox.metrics.intervals import TrialList, bootstrap_intervals
 from pseudovox.report.results import Record
+from pseudovox.seeds import generator
+
+if TYPE_CHECKING:
+    from pseudovox.config import Scoring
 
 SPEAKER = "speaker"  # a breakdown by enrolled speaker, which needs no table
 USUAL = ("spk2gender", "utt2emo", "utt2target")  # looked at wherever they are there
@@ -80,36 +85,53 @@ def _looked_up(name: str, data: DataDir, keys: Sequence[str]) -> list[str]:
     return [table[key] for key in keys]
 
 
-def rate(part: Part, trials: TrialList, of: Record, draw: np.random.Generator, rounds: int) -> Record:
-    """The equal error rate of a part as a figure beside that of the whole list.
+def rates(
+    enrolment: DataDir, trials: DataDir, scored: TrialList, of: Record, options: Scoring, seed: int
+) -> list[Record]:
+    """The equal error rate of every part of a trial list, as figures (eer_part) beside that of the whole list.
 
     Args:
-        part: of the list.
-        trials: all of the list, scored.
-        of: the figure of the list. The part's group is `<its group>/<table>=<value>`, e.g. f/utt2emo=ang.
-        draw: of the resamples for the 95 % interval.
-        rounds: resamples; 0: no interval, as of single speakers, who cannot be resampled.
+        enrolment, trials: the data dirs.
+        scored: all trials, in the order of the list.
+        of: the figure of the whole list. A part's group is `<its group>/<table>=<value>`, e.g. f/utt2emo=ang.
+        options: section `scoring`: `by`, and `interval_rounds` of the resamples; single speakers cannot be resampled.
+        seed: of the resamples.
 
-    Returns:
-        the record; undefined where the part lacks targets or non-targets.
+    Raises:
+        UsageError, DataError: as `divide`.
     """
+    found = []
+    for part in divide(enrolment, trials, options.by):
+        group = f"{of.group}/{part.by}={part.value}"
+        draw = generator(seed, "part-interval", f"{of.attacker}/{of.system}/{trials.name}/{group}")
+        rounds = 0 if part.by == SPEAKER else options.interval_rounds
+        found.append(replace(rate(part, scored, of, draw, rounds), metric="eer_part", group=group))
+    return found
+
+
+def rate(part: Part, trials: TrialList, of: Record, draw: np.random.Generator, rounds: int) -> Record:
+    """The figure of one part, with an interval from so many resamples; undefined without targets or non-targets."""
     own = TrialList(*(getattr(trials, name)[part.inside] for name in ("scores", "target", "enrolled", "tested")))
     targets = int(own.target.sum())
     nontargets = len(own.target) - targets
     value, interval = None, (None, None)
     if targets and nontargets:
         value = 100.0 * equal_error(own.scores[own.target], own.scores[~own.target]).rate
-        if rounds and part.by != SPEAKER:
+        if rounds:
             interval = bootstrap_intervals(own, draw, replicates=rounds, allow_few=True).get("eer", interval)
     return replace(
         of,
         value=value,
-        group=f"{of.group}/{part.by}={part.value}",
         ci_low=interval[0],
         ci_high=interval[1],
         n=targets + nontargets,
         details={"targets": targets, "nontargets": nontargets},
     )
+
+
+def is_reported(record: Record) -> bool:
+    """Whether the figure of a part goes into results.json, too: those of single speakers do not."""
+    return f"/{SPEAKER}=" not in record.group
 
 
 def write_table(path: Path, records: Sequence[Record]) -> None:

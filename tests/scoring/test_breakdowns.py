@@ -10,7 +10,8 @@ from pseudovox.errors import DataError, UsageError
 from pseudovox.metrics.intervals import TrialList
 from pseudovox.report.results import Record
 from pseudovox.scoring import breakdowns
-from pseudovox.scoring.breakdowns import divide, rate
+from pseudovox.config import Scoring
+from pseudovox.scoring.breakdowns import divide, rates
 
 SPEAKERS = {"a": "f", "b": "f", "c": "m", "d": "m"}
 UTT2SPK = {f"{speaker}-{n}": speaker for speaker in SPEAKERS for n in range(3)}
@@ -47,9 +48,11 @@ def scored(data: DataDir) -> TrialList:
 
 
 def figures(data: DataDir, by: tuple[str, ...] = ()) -> dict[str, tuple[float | None, int]]:
-    draw = np.random.default_rng(0)
-    found = [rate(part, scored(data), WHOLE, draw, 0) for part in divide(data, data, by)]
-    return {record.group: (record.value, record.n) for record in found}
+    return {record.group: (record.value, record.n) for record in parts_of(data, by)}
+
+
+def parts_of(data: DataDir, by: tuple[str, ...] = (), rounds: int = 0) -> list[Record]:
+    return rates(data, data, scored(data), WHOLE, Scoring(by=list(by), interval_rounds=rounds), seed=1)
 
 
 def test_order_decides_nothing() -> None:
@@ -99,12 +102,13 @@ def test_a_part_without_targets_is_undefined() -> None:
 
 def test_intervals_and_table(tmp_path: Path) -> None:
     data = data_dir(LIST, utt2emo=EMOTIONS)
-    found = [rate(part, scored(data), WHOLE, np.random.default_rng(0), 50) for part in divide(data, data)]
+    found = parts_of(data, rounds=50)
     by_group = {record.group: record for record in found}
     angry = by_group["all/utt2emo=ang"]
     assert angry.value is not None and angry.ci_low is not None and angry.ci_high is not None
     assert angry.ci_low <= angry.value <= angry.ci_high and by_group["all/speaker=a"].ci_low is None
-    assert len({record.key() for record in found}) == len(found)
+    assert len({record.key() for record in found}) == len(found) and {record.metric for record in found} == {"eer_part"}
+    assert sum(map(breakdowns.is_reported, found)) == 5 and len(found) == 9
     breakdowns.write_table(tmp_path / "breakdowns.tsv", found)
     lines = [line.split("\t") for line in (tmp_path / "breakdowns.tsv").read_text().splitlines()]
     assert lines[0][-2:] == ["targets", "nontargets"] and len(lines) == len(found) + 1
