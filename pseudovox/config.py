@@ -197,9 +197,13 @@ class Scoring:
 
     backend: str = "cosine"  # cosine (VPC 2024) or plda (VPC 2020 and 2022), of the mean enrolment embedding
     interval_rounds: int = 200  # resamples of the speakers for the confidence intervals; 0 = none
-    by: list[str] = field(default_factory=list)  # further tables of data dirs to break the EER down by: spk2..., utt2...
+    by: list[str] = field(
+        default_factory=list
+    )  # further tables of data dirs to break the EER down by: spk2..., utt2...
     lda_dimension: int = 200  # of PLDA: dimensions that LDA leaves, at most (fewer than speakers); 0 = no LDA
-    plda_smoothing: float = 0.001  # weight of an isotropic covariance within speakers against theirs; 0 = none, as Kaldi
+    plda_smoothing: float = (
+        0.001  # weight of an isotropic covariance within speakers against theirs; 0 = none, as Kaldi
+    )
     voices: bool = True  # measure voice distinctiveness and de-identification, by a PLDA on original speech
     voices_utterances: int = 20  # of each speaker and data dir that are compared for it, at most; 0 = all
 

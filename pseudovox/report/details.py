@@ -90,7 +90,10 @@ def voices_table(records: Sequence[Record], name: str) -> Table:
         [
             tables.system_name(system, level),
             tables.group_name(group),
-            *(tables.cell(found.get((system, level, group, metric)), decimals) for metric, (_, decimals) in _VOICES.items()),
+            *(
+                tables.cell(found.get((system, level, group, metric)), decimals)
+                for metric, (_, decimals) in _VOICES.items()
+            ),
         ]
         for system, level, group in sorted({(r.system, r.level, r.group) for r in own})
     ]

@@ -222,7 +222,9 @@ def results_page(records: Sequence[Record], timings: Sequence[Timing], run: dict
         "In brackets: 95 % intervals (of EER and WER: bootstrap over speakers). Small sets have wide ones; "
         "differences within them mean little.\n"
     )
-    return "\n".join([head, intervals, *map(as_markdown, [*report_tables(records, details=True), timing_table(timings)])])
+    return "\n".join(
+        [head, intervals, *map(as_markdown, [*report_tables(records, details=True), timing_table(timings)])]
+    )
 
 
 def console_page(records: Sequence[Record], timings: Sequence[Timing]) -> str:
