@@ -1,5 +1,7 @@
-"""The tables for who wants to know more: further privacy metrics, parts of the trials, voices. They stand in RESULTS.md,
-below those of pseudovox.report.tables, and not on the console."""
+"""The tables for who wants to know more: further privacy metrics, parts of the trials, voices.
+
+They stand in RESULTS.md, below those of pseudovox.report.tables, and not on the console.
+"""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ class Statistics:
         trace = float(np.trace(self.scatter))
         if not freedom or not trace > 0:
             raise DataError(
-                f"{self.utterances:.0f} utterances of {len(self.counts)} speakers: none has two that differ, so nothing "
-                "can be learnt of how a voice varies",
+                f"{self.utterances:.0f} utterances of {len(self.counts)} speakers: none has two that differ, "
+                "so nothing can be learnt of how a voice varies",
                 "give more speech of each speaker",
             )
         found = (self.scatter / freedom + smoothing * np.eye(size) * trace / freedom / size) / (1.0 + smoothing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pseudovox.datadir import DataDir
 from pseudovox.inputs import read_npz
 from pseudovox.report.results import Record, read_records
 
+Said = Callable[[], str]
 ROOT = Path(__file__).resolve().parents[2]
 SIZE, PSEUDO = 16, 6
 LEAK = 1.5 * np.random.default_rng(1).standard_normal((PSEUDO, SIZE))
@@ -76,12 +78,18 @@ def call(name: str, *arguments: str) -> int:
     return code
 
 
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Said:
+    """What the last call logged, wherever the log was bound to when the first step of this process ran."""
+    return lambda: capsys.readouterr().err + caplog.text
+
+
 def figures(folder: str) -> dict[str, Record]:
     found = read_records(Path(folder) / "results.json")
     return {record.metric: record for record in found if "/" not in record.group}
 
 
-def test_attackers_and_voices(simulated: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_attackers_and_voices(simulated: None, said: Said) -> None:
     anonymized = ("data/test_enrolls_sys", "data/test_trials_f_sys")
     rounds = ("--set", "scoring.interval_rounds=20", "--system", "sys")
     scored = ("score_trials", *rounds, "--training", "scratch")
@@ -118,28 +126,19 @@ def test_attackers_and_voices(simulated: None, capsys: pytest.CaptureFixture[str
     matrices = read_npz(Path("voices/test_trials_f/similarity.npz"))
     assert {name: matrix.shape for name, matrix in matrices.items()} == dict.fromkeys(("oo", "oa", "aa"), (8, 8))
     assert Path("voices/test_trials_f/speakers.txt").read_text().split() == [f"s{n}" for n in range(8)]
-    assert call(*voices, "voices") == 0 and "voices: done already, skipped" in capsys.readouterr().err
+    assert call(*voices, "voices") == 0 and "voices: done already, skipped" in said()
 
 
-def test_messages(simulated: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages(simulated: None, said: Said) -> None:
     pair = ("--attacker", "original", "--xvectors", "asv", "data/test_enrolls", "data/test_trials_f", "out")
-    assert (
-        call("score_trials", "--set", "scoring.backend=plda", *pair) == 2
-        and "no PLDA is given" in capsys.readouterr().err
-    )
-    assert (
-        call("score_trials", "--plda", "asv/train", *pair) == 4
-        and "asv/train: no model here" in capsys.readouterr().err
-    )
-    assert call("score_trials", "--set", "scoring.by=[spk2age]", *pair) == 3 and "spk2age" in capsys.readouterr().err
+    assert call("score_trials", "--set", "scoring.backend=plda", *pair) == 2 and "no PLDA is given" in said()
+    assert call("score_trials", "--plda", "asv/train", *pair) == 4 and "asv/train: no model here" in said()
+    assert call("score_trials", "--set", "scoring.by=[spk2age]", *pair) == 3 and "spk2age" in said()
     negative = ("--set", "scoring.plda_smoothing=-1", "--xvectors", "asv", "data/train", "out")
-    assert call("train_plda", *negative) == 2 and "must not be negative" in capsys.readouterr().err
+    assert call("train_plda", *negative) == 2 and "must not be negative" in said()
     voices = ("score_voices", "--system", "sys", "--xvectors", "asv", "--plda")
-    assert (
-        call(*voices, "nowhere", "data/test_trials_f", "out") == 4
-        and "nowhere: no model here" in capsys.readouterr().err
-    )
+    assert call(*voices, "nowhere", "data/test_trials_f", "out") == 4 and "nowhere: no model here" in said()
     subtract = ("subtract_pseudo_speakers", "--system", "sys", "--xvectors", "asv", "--pseudo", "nowhere")
     assert call(*subtract, "--training", "data/train_sys", "data/test_trials_f_sys", "out") == 3
-    assert "nowhere/train/pseudo_xvector.scp: no such file" in capsys.readouterr().err
+    assert "nowhere/train/pseudo_xvector.scp: no such file" in said()
     assert not Path("out").exists()
