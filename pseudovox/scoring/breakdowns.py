@@ -114,7 +114,8 @@ def rate(part: Part, trials: TrialList, of: Record, draw: np.random.Generator, r
     own = TrialList(*(getattr(trials, name)[part.inside] for name in ("scores", "target", "enrolled", "tested")))
     targets = int(own.target.sum())
     nontargets = len(own.target) - targets
-    value, interval = None, (None, None)
+    value: float | None = None
+    interval: tuple[float | None, float | None] = (None, None)
     if targets and nontargets:
         value = 100.0 * equal_error(own.scores[own.target], own.scores[~own.target]).rate
         if rounds:
