@@ -135,6 +135,7 @@ score() {
   local pair sets=() of=_$system enrolment_of=_$system plda=
   if [ "${conf[backend]}" = plda ]; then
     plda=$exp/asv/$2/plda
+    # shellcheck disable=SC2046  # data dirs are split on purpose
     [ "$2" = original ] || step train_plda --xvectors "$exp/asv/$2" $(dirs_of "${conf[attacker]}" "$system") "$plda"
   fi
   if [ "$system" = original ]; then of=""; fi
