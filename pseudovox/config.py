@@ -51,6 +51,9 @@ STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
 _RESERVED = (  # names of folders in exp/<recipe> that a system's folder must not take
     "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "judges", "report",
 )  # fmt: skip
+# Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
+# the attacker that was trained on original speech.
+ATTACKER_TRAININGS = ("continued", "scratch")
 _NAME = re.compile(r"[^\W_][\w.+-]*")
 
 
@@ -168,6 +171,14 @@ def _attacker() -> SpeakerModel:
 
 
 @dataclass
+class Attacks:
+    """Who attacks (stages attacker and asv)."""
+
+    semi_informed: list[str] = field(default_factory=lambda: list(ATTACKER_TRAININGS))  # each way is trained and scored
+    informed: bool = True  # also the one that knows the pseudo x-vectors, of systems that have such
+
+
+@dataclass
 class PseudoSpeakers:
     """How pseudo-speakers are made (stages fit and sample); PCA+GMM is Turner et al. 2020."""
 
@@ -182,9 +193,19 @@ class PseudoSpeakers:
 
 @dataclass
 class Scoring:
-    """How trials are scored."""
+    """How trials are scored, and voices compared."""
 
-    interval_rounds: int = 200  # resamples of the speakers for the confidence interval; 0 = none
+    backend: str = "cosine"  # cosine (VPC 2024) or plda (VPC 2020 and 2022), of the mean enrolment embedding
+    interval_rounds: int = 200  # resamples of the speakers for the confidence intervals; 0 = none
+    by: list[str] = field(
+        default_factory=list
+    )  # further tables of data dirs to break the EER down by: spk2..., utt2...
+    lda_dimension: int = 200  # of PLDA: dimensions that LDA leaves, at most (fewer than speakers); 0 = no LDA
+    plda_smoothing: float = (
+        0.001  # weight of an isotropic covariance within speakers against theirs; 0 = none, as Kaldi
+    )
+    voices: bool = True  # measure voice distinctiveness and de-identification, by a PLDA on original speech
+    voices_utterances: int = 20  # of each speaker and data dir that are compared for it, at most; 0 = all
 
 
 @dataclass
@@ -350,6 +371,7 @@ class Config:
     judges: Judges = field(default_factory=Judges)
     xvector: SpeakerModel = field(default_factory=SpeakerModel)
     attacker: SpeakerModel = field(default_factory=_attacker)
+    attacks: Attacks = field(default_factory=Attacks)
     pseudo: PseudoSpeakers = field(default_factory=PseudoSpeakers)
     scoring: Scoring = field(default_factory=Scoring)
     f0: F0 = field(default_factory=F0)
@@ -397,6 +419,9 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
         found.system.name = system
         _check_steps_of_system(steps_of_recipe, found.steps, path)
     _check_names(found)
+    _check_attacks(found)
+    if found.scoring.backend not in ("cosine", "plda"):
+        raise UsageError(f"scoring.backend: {found.scoring.backend!r}: expected cosine or plda")
     _check_scripts(found)
     return found
 
@@ -507,6 +532,15 @@ def _check_names(config: Config) -> None:
             raise UsageError(f"sets.trials: {pair!r}: expected '<enrolment data dir> <trial data dir>', two names")
         for name in names:
             check_name(name, "sets.trials")
+
+
+def _check_attacks(config: Config) -> None:
+    ways = config.attacks.semi_informed
+    for way in ways:
+        if way not in ATTACKER_TRAININGS:
+            raise UsageError(f"attacks.semi_informed: {way!r}: expected {' or '.join(ATTACKER_TRAININGS)}")
+    if len(set(ways)) < len(ways):
+        raise UsageError(f"attacks.semi_informed: {', '.join(ways)}: each way once")
 
 
 def _check_scripts(config: Config) -> None:
