@@ -50,9 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
-    made: dict[Path, DataDir] = {}
-    if args.system != ORIGINAL:
-        made = {part.path: _made_of(part, args) for part in data}
+    made = {} if args.system == ORIGINAL else stage.load_made(args, data)
     args.device = "cpu"  # the judges are small, and their results should not depend on the machine
     asked = [name for name in judges.JUDGES if getattr(config.judges, name)]
     for name in asked:
@@ -75,12 +73,6 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
 def _worker(name: str) -> Callable[..., JudgeWorker]:
     return functools.partial(judges.JudgeWorker, name)
-
-
-def _made_of(part: DataDir, args: argparse.Namespace) -> DataDir:
-    """What the system made of a data dir, with the same utterances; DataError if one is missing."""
-    made = DataDir.load(part.path.with_name(f"{part.name}_{args.system}"), allow_pipes=args.allow_pipes)
-    return made if made.utterances == part.utterances else made.subset(part.utterances)
 
 
 def _heard(data: list[DataDir], name: str, config: Config) -> list[DataDir]:

@@ -41,9 +41,11 @@ def main(argv: list[str] | None = None) -> int:
         "models": config.models,
         "folder": config.data.folder,
         "corpora": config.data.corpora,
+        "recognizer_kind": config.recognizer.kind,
+        "retrained": "yes" if config.recognizer.retrained else "",
         **{
             name: getattr(config.sets, name)
-            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge")
+            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge", "emotion")
         },
     }
     for name, value in values.items():

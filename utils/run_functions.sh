@@ -76,7 +76,8 @@ read_settings() {
   recognizer_dirs=$(dirs_of "${conf[recognizer]}")
   trial_sets=$(printf '%s\n' "${trials[@]}" | tr ' ' '\n' | awk 'NF && !seen[$0]++' | paste -sd' ')
   spoken_sets=$(printf '%s\n' "${trials[@]#* }" | awk 'NF && !seen[$0]++' | paste -sd' ')
-  test_sets="$trial_sets ${conf[anonymize]}"
+  retrain_sets=${conf[retrained]:+${conf[recognizer]}}
+  test_sets="$trial_sets ${conf[anonymize]} $retrain_sets ${conf[emotion]}" # what every system anonymizes
 }
 
 # dirs_of "<sets>" [<system>]: paths of data dirs, original or as a system anonymized them, each once.
@@ -109,6 +110,21 @@ attacks() {
   [ -n "${conf[attacked.$system]}" ] && return 0
   printf '%s: no attacker is trained on it\n' "$system"
   return 1
+}
+
+# recognizes: is there a recogniser to be had, trained by this recipe or by others?
+recognizes() {
+  [ "${conf[recognizer_kind]}" != ctc ] || trains recognizer
+}
+
+# retrains: is a recogniser trained on what the current system anonymized? (With the configuration of the recipe.)
+retrains() {
+  [ "$system" != original ] && [ -n "${conf[retrained]}" ]
+}
+
+# feels: does this recipe recognise emotions?
+feels() {
+  [ -n "${conf[emotion]}" ]
 }
 
 # score <attacker> <asv>: score all trial lists of the current system, as this attacker, with this ASV's x-vectors.

@@ -27,6 +27,7 @@ KINDS = {
     "bottleneck": "pseudovox.models.bottleneck:BottleneckNetwork",
     "synthesizer": "pseudovox.models.synthesizer:SynthesizerNetwork",
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
+    "wav2vec2": "pseudovox.models.wav2vec2:Wav2vec2Network",
 }
 
 
