@@ -337,7 +337,7 @@ class Pitch:
 class Emotion:
     """Emotion recognition (stage utility) on `sets.emotion`, trained on original speech, speakers left out."""
 
-    features: list[str] = field(default_factory=lambda: ["prosody", "xvector"])  # of these, and wav2vec2
+    features: list[str] = field(default_factory=lambda: ["prosody"])  # of prosody, xvector, wav2vec2
     classes: dict[str, str] = field(default_factory=dict)  # class by label of utt2emo; {} = the labels, all
     folds: int = 5  # of speakers, where there is no spk2fold; 0 = every speaker is one
     penalty: float = 10.0  # of the squared weights of the logistic regression
@@ -348,13 +348,27 @@ class Emotion:
 
 
 @dataclass
+class Speed:
+    """How speed is measured (stage utility)."""
+
+    durations: list[float] = field(default_factory=list)  # seconds of speech; [] = it is not measured
+    warm_ups: int = 2  # runs that do not count
+    repetitions: int = 5  # the median counts
+    largest_batch: int = 64  # signals at once, at most, in search of the best batch
+    threads: int = 1  # of torch; a job of the recipe has one
+
+
+@dataclass
 class Judges:
     """Independent judges, trained by others (stage utility); they hear the sets `sets.judge`."""
 
     resemblyzer: bool = True
     pocketsphinx: bool = True
     dnsmos: bool = True
-    utterances: int = 0  # of each data dir, taken from all speakers, for pocketsphinx and dnsmos; 0 = all
+    squim_objective: bool = True  # both squim: where torchaudio's cache has their weights
+    squim_subjective: bool = True
+    reference: str = ""  # a recording of clean speech that squim_subjective compares with
+    utterances: int = 0  # of each data dir, taken from all speakers, for all but resemblyzer; 0 = all
 
 
 @dataclass
@@ -385,6 +399,7 @@ class Config:
     wer: Wer = field(default_factory=Wer)
     pitch: Pitch = field(default_factory=Pitch)
     emotion: Emotion = field(default_factory=Emotion)
+    speed: Speed = field(default_factory=Speed)
     judges: Judges = field(default_factory=Judges)
     xvector: SpeakerModel = field(default_factory=SpeakerModel)
     attacker: SpeakerModel = field(default_factory=_attacker)

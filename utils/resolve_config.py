@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         "folder": config.data.folder,
         "corpora": config.data.corpora,
         "recognizer_kind": config.recognizer.kind,
+        "speed": "yes" if config.speed.durations else "",
         "retrained": "yes" if config.recognizer.retrained else "",
         **{
             name: getattr(config.sets, name)
