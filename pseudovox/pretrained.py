@@ -44,9 +44,9 @@ def cache_file(bundle: str) -> Path:
     """
     if bundle not in FILES:
         raise UsageError(f"no bundle {bundle!r} of torchaudio is known here; there are: {', '.join(FILES)}")
-    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("TORCH_HOME") or os.path.join(caches, "torch")
-    return Path(home).expanduser() / "hub" / FILES[bundle]
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    home = Path(os.environ.get("TORCH_HOME") or caches / "torch")
+    return home.expanduser() / "hub" / FILES[bundle]
 
 
 def fetch_command(bundle: str) -> str:

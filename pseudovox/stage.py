@@ -539,5 +539,6 @@ def _log_file(partial: Path, args: argparse.Namespace) -> Iterator[None]:
 from pseudovox.mapping import Utterance, map_utterances  # noqa: E402
 
 __all__ = [
-    "Output", "Utterance", "compute", "load_data", "load_made", "main", "map_utterances", "output", "parser", "resolve_device",
+    "Output", "Utterance", "compute", "load_data", "load_made", "main", "map_utterances", "output", "parser",
+    "resolve_device",
 ]  # fmt: skip

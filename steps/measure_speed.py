@@ -64,7 +64,11 @@ def run(args: argparse.Namespace, config: Config) -> None:
         machine = speed.machine_facts(args.device, config.speed.threads)
         found = {"machine": machine, "options": asdict(config.speed), "rows": [asdict(row) for row in rows]}
         write_atomic(out.path / "speed.json", json.dumps(found, indent=1) + "\n")
-        where = [machine["processor"], f"{machine['threads']} thread(s)", *([machine["gpu"]] if "gpu" in machine else [])]
+        where = [
+            machine["processor"],
+            f"{machine['threads']} thread(s)",
+            *([machine["gpu"]] if "gpu" in machine else []),
+        ]
         records = []
         for row in rows:
             details = {name: value for name, value in asdict(row).items() if name not in ("factor", "low", "high")}

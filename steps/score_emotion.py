@@ -135,7 +135,9 @@ def _summarise(
         )
         write_records(out.path / "results.json", records)
         table = dict(zip(corpus.utterances, predicted, strict=True))
-        write_atomic(out.path / "predicted", "".join(f"{utterance} {table[utterance]}\n" for utterance in bytewise(table)))
+        write_atomic(
+            out.path / "predicted", "".join(f"{utterance} {table[utterance]}\n" for utterance in bytewise(table))
+        )
         out.counts["utterances"] = len(predicted)
 
 

@@ -41,7 +41,11 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, monkeypatch
     torch.save(Code(), "code.pth")
     Path("text.pth").write_text("no weights")
     torch.save([1, 2], "list.pth")
-    for name, reason in (("code", "cannot be read"), ("text", "cannot be read"), ("list", "something else than weights")):
+    for name, reason in (
+        ("code", "cannot be read"),
+        ("text", "cannot be read"),
+        ("list", "something else than weights"),
+    ):
         with pytest.raises(DataError, match=rf"{name}.pth: .*{reason}"):
             pretrained.read_weights("WAV2VEC2_BASE", f"{name}.pth")
     assert not Path("pwned").exists()

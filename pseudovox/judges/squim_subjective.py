@@ -1,4 +1,4 @@
-"""SQUIM subjective (Kumar et al. 2023; NORESQA-MOS, Manocha and Kumar 2022) by torchaudio: how natural would it be found?
+"""SQUIM subjective (Kumar et al. 2023; NORESQA-MOS, Manocha and Kumar 2022) by torchaudio: how natural is it?
 
 wav2vec 2.0 with a head, trained on listeners' ratings of synthesized and converted speech (BVCC) and of noisy speech
 (DAPS): it guesses the mean opinion score, 1 (bad) to 5 (excellent), by comparing with a clean recording of anything

@@ -223,8 +223,8 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
         "Nothing here was tuned to please them, and they know nothing of anonymization. resemblyzer compares voices: "
         "its EER is read as above (OO: both recordings original, OA: one anonymized, AA: both). pocketsphinx writes "
         "down words: WER, lower = better understood. DNSMOS guesses how listeners would rate the speech (SIG), the "
-        "background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent; SQUIM the same (MOS), and what measures with a "
-        "clean reference would say (STOI, PESQ, SI-SDR in dB). "
+        "background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent; SQUIM the same (MOS), and what measures "
+        "with a clean reference would say (STOI, PESQ, SI-SDR in dB). "
         "Compare with the row of the original, not between judges: what a judge makes of the original is how far it "
         "can be trusted on such speech.",
         [

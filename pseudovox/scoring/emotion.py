@@ -54,9 +54,7 @@ class Corpus:
     sets: list[str]
 
 
-def read_corpus(
-    data: Sequence[DataDir], heard: Mapping[Path, DataDir], features: Path, options: Emotion
-) -> Corpus:
+def read_corpus(data: Sequence[DataDir], heard: Mapping[Path, DataDir], features: Path, options: Emotion) -> Corpus:
     """The utterances of data dirs that have one of the classes, with their features.
 
     Args:
@@ -269,11 +267,11 @@ def _record(
     # The same draws for every system, so that their intervals can be compared.
     draw = seeds.generator(seed, "emotion-interval", f"{name}/{group}")
     low, high = classification.bootstrap_interval(by_speaker, draw, draws=options.interval_rounds)
-    recalls = classification.recalls(confusion)
+    recalls, uar = classification.recalls(confusion), classification.unweighted_average_recall
     names = model.classes
     return Record(
         metric="uar",
-        value=classification.unweighted_average_recall(confusion),
+        value=uar(confusion),
         unit="%",
         set=name,
         group=group,
@@ -286,7 +284,9 @@ def _record(
             "features": " + ".join(options.features),
             "speakers": len(speakers),
             "folds": len(by_fold),
-            "mean_of_folds": float(np.mean([classification.unweighted_average_recall(own) for own in by_fold.values()])),
+            "mean_of_folds": float(
+                np.mean([classification.unweighted_average_recall(own) for own in by_fold.values()])
+            ),
             "recalls": dict(zip(names, recalls.tolist(), strict=True)),
             "confusion": {
                 truth: dict(zip(names, row.tolist(), strict=True)) for truth, row in zip(names, confusion, strict=True)
@@ -295,8 +295,6 @@ def _record(
     )
 
 
-def _confusion(
-    corpus: Corpus, predicted: Sequence[str], chosen: Sequence[int], classes: Sequence[str]
-) -> np.ndarray:
+def _confusion(corpus: Corpus, predicted: Sequence[str], chosen: Sequence[int], classes: Sequence[str]) -> np.ndarray:
     truth, guessed = [corpus.labels[place] for place in chosen], [predicted[place] for place in chosen]
     return classification.confusion_matrix(truth, guessed, classes)

@@ -1,4 +1,4 @@
-"""wav2vec 2.0 as torchaudio has it, small and random: windows of long speech, padding, and the published weights' form."""
+"""wav2vec 2.0 as torchaudio has it, small and random: windows of long speech, padding, published weights."""
 
 from typing import Any
 
@@ -11,7 +11,15 @@ from pseudovox.models import store, wav2vec2
 
 PARAMETERS: dict[str, Any] = {
     "extractor_mode": "layer_norm",
-    "extractor_conv_layer_config": [[16, 10, 5], [16, 3, 2], [16, 3, 2], [16, 3, 2], [16, 3, 2], [16, 2, 2], [16, 2, 2]],
+    "extractor_conv_layer_config": [
+        [16, 10, 5],
+        [16, 3, 2],
+        [16, 3, 2],
+        [16, 3, 2],
+        [16, 3, 2],
+        [16, 2, 2],
+        [16, 2, 2],
+    ],
     "extractor_conv_bias": True,
     "encoder_embed_dim": 16,
     "encoder_projection_dropout": 0.0,
