@@ -185,11 +185,11 @@ if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && tra
 fi
 
 if stage 12 asr "WER on original and anonymized speech" && recognizes; then
-  if [ "${conf[recognizer_kind]}" = ctc ]; then step train_recognizer $recognizer_dirs "$models/recognizer"
-  else step import_recognizer "$models/recognizer"; fi
+  if [ "${conf[recognizer_kind]}" = ctc ]; then step train_recognizer $recognizer_dirs "$recognizer"
+  else step import_recognizer "$recognizer"; fi
   for system in original $systems; do its=${system#original}
-    step decode_speech --model "$models/recognizer" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr"
-    step score_wer --model "$models/recognizer" --hypotheses "$exp/$system/asr" --system "$system" \
+    step decode_speech --model "$recognizer" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr"
+    step score_wer --model "$recognizer" --hypotheses "$exp/$system/asr" --system "$system" \
       $(dirs_of "$spoken_sets" "$its") "$exp/$system/wer"
     retrains || continue
     step train_recognizer $(dirs_of "${conf[recognizer]}" "$its") "$exp/recognizer/$system"

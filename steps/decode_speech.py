@@ -2,7 +2,8 @@
 """Recognise the words of data dirs (stage asr).
 
 Reads   data dirs, original or anonymized, and a model of steps/train_recognizer.py or of
-        steps/import_recognizer.py. The section `decoder` of the configuration says how: with the words of the training text and their language model, or greedily.
+        steps/import_recognizer.py. The section `decoder` of the configuration says how: with the words of the
+        training text and their language model, or greedily.
 Writes  <out-dir>/<data dir>/hyp (a table like `text`), and tokens.scp, tokens.*.ark: the decoder's score and the
         numbers of the words or units, by utterance.
 

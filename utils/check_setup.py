@@ -190,8 +190,7 @@ def pretrained_weights(report: Report, config: object, exp: Path) -> None:
     from pseudovox.errors import PseudovoxError
 
     wanted = []
-    models = Path(config.models) if config.models else exp / "models"
-    imported = (models / "recognizer/weights.safetensors").is_file()
+    imported = (exp / "recognizer/original/weights.safetensors").is_file()
     if config.recognizer.kind == "wav2vec2" and not imported:
         wanted.append(("recogniser", config.recognizer, "recognizer.weights"))
     if config.sets.emotion and "wav2vec2" in config.emotion.features:

@@ -76,6 +76,8 @@ read_settings() {
   recognizer_dirs=$(dirs_of "${conf[recognizer]}")
   trial_sets=$(printf '%s\n' "${trials[@]}" | tr ' ' '\n' | awk 'NF && !seen[$0]++' | paste -sd' ')
   spoken_sets=$(printf '%s\n' "${trials[@]#* }" | awk 'NF && !seen[$0]++' | paste -sd' ')
+  recognizer=$models/recognizer
+  [ "${conf[recognizer_kind]}" = ctc ] || recognizer=$exp/recognizer/original # not beside models that are shared
   retrain_sets=${conf[retrained]:+${conf[recognizer]}}
   test_sets="$trial_sets ${conf[anonymize]} $retrain_sets ${conf[emotion]}" # what every system anonymizes
   # Who else needs the attacker's own speech embedded: a PLDA, which also measures voice distinctiveness.
