@@ -34,7 +34,7 @@ from pseudovox.report.results import Record, write_records
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__, data_dirs="a data dir; its first utterance is used")
+    parser = stage.parser(__doc__, data_dirs="the first utterance of the first is used")
     parser.add_argument("--system", required=True, help="the system's name, for the records")
     for name in ("xvector", "bottleneck", "synthesizer"):
         parser.add_argument(f"--{name}", type=Path, required=True, help=f"model dir of the {name}")
@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     _check(config)
+    args.data_dirs = args.data_dirs[:1]
     data = stage.load_data(args)[0]
     data = data.subset(data.utterances[:1])
     models = [args.xvector, args.bottleneck, args.synthesizer]
@@ -92,6 +93,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
 def _check(config: Config) -> None:
     options = config.speed
+    if config.system.name and "synthesize" not in config.system.stages:
+        raise UsageError(f"{config.system.name}: not made of x-vector, F0, content and synthesis, so not measured here")
     if not options.durations or min(options.durations) < 0.5 or len(set(options.durations)) < len(options.durations):
         raise UsageError(
             f"speed.durations {options.durations}: expected seconds, 0.5 or more, each once",
