@@ -9,13 +9,16 @@ Whoever wants them fetches them once on a machine with internet (`fetch_command`
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.errors import DataError, MissingModelError, PseudovoxError, UsageError
 
 if TYPE_CHECKING:
     import torch
+
+    from pseudovox.config import Config, Emotion, Recognizer
 
 # The bundles of torchaudio.pipelines that are used here, with their files below torch.hub.get_dir().
 _MODELS = "checkpoints"
@@ -93,6 +96,39 @@ def read_weights(bundle: str, given: str = "", key: str = "") -> dict[str, torch
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise DataError(f"{path}: holds something else than weights by name", fetch_command(bundle))
     return found
+
+
+def needed(config: Config, exp: Path) -> Iterator[tuple[str, str, PseudovoxError | None]]:
+    """The weights that a recipe's configuration asks for.
+
+    Args:
+        config: of the recipe.
+        exp: its experiment dir, where a recogniser may have been taken over already.
+
+    Yields:
+        (what they are for, bundle and file, what is wrong or None)
+    """
+    taken_over = (exp / "recognizer/original/weights.safetensors").is_file()
+    sections: list[tuple[str, Recognizer | Emotion, str, bool]] = [
+        (
+            "recogniser",
+            config.recognizer,
+            "recognizer.weights",
+            config.recognizer.kind == "wav2vec2" and not taken_over,
+        ),
+        (
+            "emotion",
+            config.emotion,
+            "emotion.weights",
+            bool(config.sets.emotion) and "wav2vec2" in config.emotion.features,
+        ),
+    ]
+    for name, section, key, wanted in sections:
+        if wanted:
+            try:
+                yield name, f"{section.bundle}: {weights_file(section.bundle, section.weights, key)}", None
+            except PseudovoxError as error:
+                yield name, section.bundle, error
 
 
 def bundle_of(name: str) -> Any:

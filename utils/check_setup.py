@@ -185,23 +185,12 @@ def models(report: Report, config: object, systems: dict[str, object], exp: Path
 
 
 def pretrained_weights(report: Report, config: object, exp: Path) -> None:
-    """The weights of torchaudio's bundles that the configuration asks for."""
     from pseudovox import pretrained
-    from pseudovox.errors import PseudovoxError
 
-    wanted = []
-    imported = (exp / "recognizer/original/weights.safetensors").is_file()
-    if config.recognizer.kind == "wav2vec2" and not imported:
-        wanted.append(("recogniser", config.recognizer, "recognizer.weights"))
-    if config.sets.emotion and "wav2vec2" in config.emotion.features:
-        wanted.append(("emotion", config.emotion, "emotion.weights"))
-    for name, section, key in wanted:
-        try:
-            path = pretrained.weights_file(section.bundle, section.weights, key)
-        except PseudovoxError as error:
-            report.line(MISSING, name, error.message, error.mend)
-        else:
-            report.line(OK, name, f"{section.bundle}: {path}")
+    for name, found, missing in pretrained.needed(config, exp):
+        report.line(
+            MISSING if missing else OK, name, missing.message if missing else found, getattr(missing, "mend", "")
+        )
 
 
 if __name__ == "__main__":
