@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
-    store.read_card(args.model, "recognizer", "wav2vec2")
+    store.read_card(args.model, *store.RECOGNIZERS)
 
     def worker() -> Any:
         from pseudovox.scoring.recognition import RecognizeWorker, vocabulary

@@ -10,8 +10,8 @@ squim_objective   guesses what intrusive measures would say: STOI, PESQ, SI-SDR
 squim_subjective  rates naturalness (MOS) by comparison with a clean recording of anything, `judges.reference`
 
 The first three come with `pip install '.[judges]'`; those of torchaudio need their weights in its cache. One that is
-not there is recorded as not run. The section `judges` of the
-configuration switches them, and limits how many utterances of a data dir the two slow ones hear.
+not there is recorded as not run. The section `judges` of the configuration switches them, and limits how many
+utterances of a data dir the slow ones hear, all but resemblyzer.
 
 pocketsphinx is a weak listener: of clean read English (40 utterances of LibriSpeech test-other) it gets 59 % of the
 words wrong. Its rate is for comparing systems, with the original's beside it, not for what people understand.
@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING
 from pseudovox import judges, stage
 from pseudovox.config import Config
 from pseudovox.datadir import DataDir
+from pseudovox.errors import DataError
 from pseudovox.report.results import ORIGINAL
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
 
 def _worker(name: str, reference: str) -> Callable[..., JudgeWorker]:
+    if judges.JUDGES[name].reference and not Path(reference).is_file():
+        raise DataError(f"judges.reference: {reference}: no such file", "give a recording of clean speech")
     return functools.partial(judges.JudgeWorker, name, reference)
 
 

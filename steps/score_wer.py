@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args, need=("text",))
-    store.read_card(args.model, "recognizer", "wav2vec2")
+    store.read_card(args.model, *store.RECOGNIZERS)
     hypotheses = {part.name: args.hypotheses / part.name / "hyp" for part in data}
     read = {name: read_table(path) for name, path in hypotheses.items()}
     inputs = [*data, *hypotheses.values(), args.model / "lm.arpa"]

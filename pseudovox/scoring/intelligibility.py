@@ -14,8 +14,7 @@ from pseudovox import seeds
 from pseudovox.metrics import wer
 from pseudovox.models import store
 from pseudovox.report.results import ORIGINAL, Record, set_name
-from pseudovox.scoring.language_model import BigramModel, perplexity, read_arpa
-from pseudovox.scoring.recognition import KINDS, LANGUAGE_MODEL
+from pseudovox.scoring.language_model import LANGUAGE_MODEL, BigramModel, perplexity, read_arpa
 
 if TYPE_CHECKING:
     from pseudovox.config import Config
@@ -53,7 +52,7 @@ def score_texts(
     """
     arpa = recognizer / LANGUAGE_MODEL
     model = read_arpa(arpa) if arpa.is_file() else None
-    bundle = store.read_card(recognizer, *KINDS)["facts"].get("bundle")
+    bundle = store.read_card(recognizer, *store.RECOGNIZERS)["facts"].get("bundle")
     edits: dict[str, wer.Edits] = {}
     references: dict[str, str] = {}
     for part in data:

@@ -12,7 +12,7 @@ from pseudovox.datadir import bytewise, write_atomic
 from pseudovox.errors import UsageError
 from pseudovox.models import store
 from pseudovox.models.recognizer import BLANK, BOUNDARY, input_features, spell
-from pseudovox.scoring.language_model import read_arpa
+from pseudovox.scoring.language_model import LANGUAGE_MODEL, read_arpa
 from pseudovox.scoring.lexicon_decoder import LexiconDecoder, decode_greedy
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pseudovox.stage import Utterance
 
 DECODERS = ("lexicon", "greedy")
-KINDS = ("recognizer", "wav2vec2")  # of model dirs that can be a recogniser
-LANGUAGE_MODEL = "lm.arpa"  # in a model dir, if it has one
 HYPOTHESES = "hyp"  # file of the recognised words, a table like `text`
 
 
@@ -33,7 +31,7 @@ def vocabulary(model: Path, options: Decoder) -> list[str]:
     """
     if options.kind not in DECODERS:
         raise UsageError(f"decoder.kind {options.kind!r}, expected one of {', '.join(DECODERS)}")
-    units: list[str] = store.read_card(model, *KINDS)["facts"]["units"]
+    units: list[str] = store.read_card(model, *store.RECOGNIZERS)["facts"]["units"]
     if options.kind == "greedy":
         return units
     if not (model / LANGUAGE_MODEL).is_file():
@@ -51,10 +49,10 @@ class RecognizeWorker:
     """
 
     def __init__(self, model: Path, options: Decoder, *, device: str = "cpu") -> None:
-        self.network, facts = store.load(model, *KINDS, device=device)
+        self.network, facts = store.load(model, *store.RECOGNIZERS, device=device)
         self.device = device
         self.floor_decibels = facts.get("floor_decibels")
-        self.bins = store.read_card(model, *KINDS)["hyperparameters"].get("mel_bins")  # None: it reads the waveform
+        self.bins = store.read_card(model, *store.RECOGNIZERS)["hyperparameters"].get("mel_bins")  # None: it reads the waveform
         words = vocabulary(model, options)
         self.decoder: LexiconDecoder | None = None
         if options.kind == "lexicon":
