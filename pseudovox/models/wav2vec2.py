@@ -32,7 +32,7 @@ class Wav2vec2Network(nn.Module):
         import torchaudio
 
         make = {"Wav2Vec2": torchaudio.models.wav2vec2_model, "WavLM": torchaudio.models.wavlm_model}[family]
-        self.model = make(**parameters)
+        self.model: Any = make(**parameters)
         self.normalise = normalise
         # Group normalisation of the first layer runs over time, so padding would show in the result.
         self.can_be_padded = parameters["extractor_mode"] == "layer_norm" and family == "Wav2Vec2"

@@ -7,6 +7,7 @@ recognised by a classifier that has heard the same speaker.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import logging
 from collections.abc import Mapping, Sequence
@@ -182,8 +183,8 @@ def train(corpus: Corpus, fold_of: Mapping[str, str], options: Emotion) -> Class
         if len(classes) == 2:  # one row, for the second class against the first
             weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
         found.append((mean, scale, weights, bias))
-    stacked = [np.stack(arrays) for arrays in zip(*found, strict=True)]
-    return Classifiers(names, classes, *stacked, dict(fold_of))
+    means, scales, weights, biases = (np.stack(arrays) for arrays in zip(*found, strict=True))
+    return Classifiers(names, classes, means, scales, weights, biases, dict(fold_of))
 
 
 def save(model: Classifiers, folder: Path) -> None:
@@ -203,7 +204,8 @@ def load(folder: Path) -> Classifiers:
     classes = (folder / "classes").read_text(encoding="utf-8").split("\n")[:-1]
     fold_of = read_table(folder / "spk2fold")
     names = bytewise(set(fold_of.values()))
-    return Classifiers(names, classes, *(arrays[key] for key in ("mean", "scale", "weights", "bias")), fold_of)
+    mean, scale, weights, bias = (arrays[key] for key in ("mean", "scale", "weights", "bias"))
+    return Classifiers(names, classes, mean, scale, weights, bias, fold_of)
 
 
 def uar_records(
@@ -238,17 +240,11 @@ def uar_records(
                 if name in (POOLED, corpus.sets[place]) and group in ("all", corpus.genders[place])
             ]
             if chosen:
-                records.append(_record(corpus, model, predicted, chosen, config.emotion, seed, name, group))
-                records[-1] = _of(records[-1], system, level)
+                found = _record(corpus, model, predicted, chosen, config.emotion, seed, name, group)
+                records.append(dataclasses.replace(found, system=system, level=level))
                 if group == "all":
-                    log.info("%s %s: UAR %.1f %%", system, name, records[-1].value)
+                    log.info("%s %s: UAR %.1f %%", system, name, found.value)
     return records, predicted
-
-
-def _of(record: Record, system: str, level: str) -> Record:
-    import dataclasses
-
-    return dataclasses.replace(record, system=system, level=level)
 
 
 def _record(
@@ -263,7 +259,8 @@ def _record(
     confusion = by_speaker.sum(0)
     by_fold: dict[str, np.ndarray] = {}
     for speaker, own in zip(speakers, by_speaker, strict=True):
-        by_fold[model.fold_of[speaker]] = by_fold.get(model.fold_of[speaker], 0) + own
+        fold = model.fold_of[speaker]
+        by_fold[fold] = by_fold[fold] + own if fold in by_fold else own
     # The same draws for every system, so that their intervals can be compared.
     draw = seeds.generator(seed, "emotion-interval", f"{name}/{group}")
     low, high = classification.bootstrap_interval(by_speaker, draw, draws=options.interval_rounds)

@@ -7,7 +7,7 @@ statistics of F0, energy and cepstra are there as well (the functionals that emo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -108,7 +108,8 @@ class Wav2vec2Worker:
         network = store.build("wav2vec2", wav2vec2.from_bundle(bundle))
         weights = pretrained.read_weights(options.bundle, options.weights, "emotion.weights")
         pretrained.load_into(network, wav2vec2.own_weights(bundle, weights), options.weights or options.bundle)
-        self.network, self.device, self.layer = network.eval().to(device), device, options.layer
+        self.network: Any = network.eval().to(device)
+        self.device, self.layer = device, options.layer
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:

@@ -52,7 +52,8 @@ class RecognizeWorker:
         self.network, facts = store.load(model, *store.RECOGNIZERS, device=device)
         self.device = device
         self.floor_decibels = facts.get("floor_decibels")
-        self.bins = store.read_card(model, *store.RECOGNIZERS)["hyperparameters"].get("mel_bins")  # None: it reads the waveform
+        # None: it reads the waveform.
+        self.bins = store.read_card(model, *store.RECOGNIZERS)["hyperparameters"].get("mel_bins")
         words = vocabulary(model, options)
         self.decoder: LexiconDecoder | None = None
         if options.kind == "lexicon":
