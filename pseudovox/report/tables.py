@@ -177,7 +177,11 @@ def speed_table(records: Sequence[Record]) -> Table:
     """Real-time factor of anonymization by length of the speech, at batch 1 and at the best batch."""
     own = [record for record in records if record.metric.startswith(SPEED)]
     own.sort(key=lambda r: (r.system, r.details["device"], r.details["seconds"], r.details["batch"]))
-    parts = list(dict.fromkeys(part for record in own for part in record.details["parts"]))
+    known = ("embed", "f0", "content", "synthesize")  # in the order of the work
+    parts = sorted(
+        {part for record in own for part in record.details["parts"]},
+        key=lambda part: (known.index(part) if part in known else len(known), part),
+    )
     rows = [
         [
             record.system, record.details["device"], f"{record.details['seconds']:g}", str(record.details["batch"]),
