@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         _extract(args, config, kind, [*data, *made.values()])
     features = args.out_dir / "features"
     model, options = args.out_dir / "model", config.emotion
-    settings: dict[str, Any] = {key: value for key, value in asdict(options).items() if key != "interval_rounds"}
+    settings = {key: value for key, value in asdict(options).items() if key not in ("interval_rounds", "weights")}
     own = [features / kind / part.name for kind in options.features for part in data]
     with stage.output(args, model, settings=settings, inputs=[*data, *own], torch_device=False) as out:
         if out is not None:
