@@ -72,6 +72,11 @@ def test_stage_by_name_and_number_are_the_same() -> None:
         (["--set", "attacks.semi_informed=[scrach]"], "'scrach': expected continued or scratch"),
         (["--set", "attacks.semi_informed=[scratch, scratch]"], "each way once"),
         (["--seed", "x"], "seed must be a whole number"),
+        (["--set", "recognizer.kind=whisper"], "recognizer.kind 'whisper': expected ctc or wav2vec2"),
+        (
+            ["--set", "use.asr=wav2vec2_960h", "--set", "recognizer.retrained=true"],
+            "recognizer.retrained: a recogniser of kind wav2vec2 is taken as it is",
+        ),
     ],
 )
 def test_wrong_use_is_told_in_one_message(arguments: list[str], message: str) -> None:
@@ -133,6 +138,30 @@ def test_back_end_and_informed_attacker() -> None:
     assert [line.split("--plda ")[1].split()[0] for line in scored] == [f"{root}/plda" for root in roots]
     trained = {line.split()[-1] for line in plda if "steps/train_plda.py" in line}
     assert trained == {f"{root}/plda" for root in roots}
+
+
+def test_recognisers() -> None:
+    asr = ("--stage", "asr", "--stop-stage", "asr", "--system", "pca_gmm")
+    once = ["decode_speech.py", "score_wer.py"]
+    assert steps_shown(*asr) == ["train_recognizer.py", *once, *once]
+    retrained = steps_shown(*asr, "--set", "recognizer.retrained=true")
+    assert retrained == ["train_recognizer.py", *once, *once, "train_recognizer.py", *once]
+    assert steps_shown(*asr, "--set", "use.asr=wav2vec2_960h") == ["import_recognizer.py", *once, *once]
+    shown = run("--dry-run", "--stage", "synthesize", "--stop-stage", "synthesize", "--system", "resynthesis")
+    assert "data/mini/train " not in shown.stdout
+    more = run(
+        "--dry-run", "--stage", "synthesize", "--stop-stage", "synthesize", "--system", "resynthesis",
+        "--set", "recognizer.retrained=true",
+    )  # fmt: skip
+    assert "data/mini/train " in more.stdout, "what a recogniser is trained on must have been anonymized"
+
+
+def test_emotion_and_speed_where_asked_for() -> None:
+    utility = ("--stage", "utility", "--stop-stage", "utility", "--system", "pca_gmm")
+    usual = steps_shown(*utility)
+    assert "score_emotion.py" not in usual and "measure_speed.py" not in usual
+    asked = steps_shown(*utility, "--set", "sets.emotion=[moods]", "--set", "speed.durations=[5]")
+    assert [name for name in asked if name not in usual] == ["score_emotion.py", "measure_speed.py"]
 
 
 FOLDERS = ["/my/a & b", "$(touch pwned)", "`touch pwned`; touch pwned", "a*?[b]", 'it\'s "x" \\n', "DATA=x="]

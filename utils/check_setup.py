@@ -137,6 +137,7 @@ def of_recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -
     report.line(OK, "recipe", f"systems {', '.join(systems) or 'none'}")
     corpora(report, config, data)
     models(report, config, systems, exp)
+    pretrained_weights(report, config, exp)
     return False
 
 
@@ -181,6 +182,15 @@ def models(report: Report, config: object, systems: dict[str, object], exp: Path
         report.line(MISSING, "models", f"not in {folder}: {', '.join(absent)}", mend)
     else:
         report.line(OK, "models", f"{len(needed)} in {folder}")
+
+
+def pretrained_weights(report: Report, config: object, exp: Path) -> None:
+    from pseudovox import pretrained
+
+    for name, found, missing in pretrained.needed(config, exp):
+        report.line(
+            MISSING if missing else OK, name, missing.message if missing else found, getattr(missing, "mend", "")
+        )
 
 
 if __name__ == "__main__":

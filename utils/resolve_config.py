@@ -41,9 +41,12 @@ def main(argv: list[str] | None = None) -> int:
         "models": config.models,
         "folder": config.data.folder,
         "corpora": config.data.corpora,
+        "recognizer_kind": config.recognizer.kind,
+        "speed": "yes" if config.speed.durations else "",
+        "retrained": "yes" if config.recognizer.retrained else "",
         **{
             name: getattr(config.sets, name)
-            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge")
+            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge", "emotion")
         },
     }
     values["backend"] = config.scoring.backend

@@ -76,7 +76,10 @@ read_settings() {
   recognizer_dirs=$(dirs_of "${conf[recognizer]}")
   trial_sets=$(printf '%s\n' "${trials[@]}" | tr ' ' '\n' | awk 'NF && !seen[$0]++' | paste -sd' ')
   spoken_sets=$(printf '%s\n' "${trials[@]#* }" | awk 'NF && !seen[$0]++' | paste -sd' ')
-  test_sets="$trial_sets ${conf[anonymize]}"
+  recognizer=$models/recognizer
+  [ "${conf[recognizer_kind]}" = ctc ] || recognizer=$exp/recognizer/original # not beside models that are shared
+  retrain_sets=${conf[retrained]:+${conf[recognizer]}}
+  test_sets="$trial_sets ${conf[anonymize]} $retrain_sets ${conf[emotion]}" # what every system anonymizes
   # Who else needs the attacker's own speech embedded: a PLDA, which also measures voice distinctiveness.
   plda_sets=
   if [ "${conf[backend]}" = plda ] || [ -n "${conf[voices]}" ]; then plda_sets=${conf[attacker]}; fi
@@ -115,6 +118,16 @@ attacks() {
   [ -n "$ways" ] && return 0
   printf '%s: no attacker is trained on it\n' "$system"
   return 1
+}
+
+# recognizes: is there a recogniser to be had, trained by this recipe or by others?
+recognizes() {
+  [ "${conf[recognizer_kind]}" != ctc ] || trains recognizer
+}
+
+# retrains: is a recogniser trained on what the current system anonymized? (With the configuration of the recipe.)
+retrains() {
+  [ "$system" != original ] && [ -n "${conf[retrained]}" ]
 }
 
 # informed: is there an informed attacker on the current system, who knows its pseudo x-vectors?

@@ -27,7 +27,9 @@ KINDS = {
     "bottleneck": "pseudovox.models.bottleneck:BottleneckNetwork",
     "synthesizer": "pseudovox.models.synthesizer:SynthesizerNetwork",
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
+    "wav2vec2": "pseudovox.models.wav2vec2:Wav2vec2Network",
 }
+RECOGNIZERS = ("recognizer", "wav2vec2")  # the kinds that write down words
 
 
 def build(kind: str, hyperparameters: dict[str, Any]) -> torch.nn.Module:

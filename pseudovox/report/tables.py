@@ -18,12 +18,18 @@ _ATTACKER_NOTES = {
     "informed": "knows, beyond that, the pseudo x-vector of every utterance (not whose voice it replaced); not run "
     "where a system draws none, or no attacker was trained on it",
 }
+_RETRAINED = (
+    "the recogniser was trained on speech that the same system anonymized, as in the VoicePrivacy Challenge 2022, not "
+    "on original speech."
+)
 # The figures of independent judges, and the columns they stand in.
 _JUDGE_COLUMNS = [
     *(("resemblyzer_eer", code) for code in ("OO", "OA", "AA")),
     *((metric, "") for metric in ("pocketsphinx_wer", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")),
 ]
-_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808"}
+_SQUIM = {"squim_stoi": "STOI", "squim_pesq": "PESQ", "squim_sisdr": "SI-SDR", "squim_mos": "MOS"}
+_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_SQUIM}
+SPEED = "real_time_factor"  # first part of the metrics of steps/measure_speed.py
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,16 @@ def report_tables(records: Sequence[Record], *, details: bool = False) -> list[T
     tables = []
     for name in sets:
         own = [record for record in records if record.set == name]
-        tables += [privacy_table(own, name), *trainings_table(own, name), utility_table(own, name)]
-        if any(record.metric in _JUDGED for record in own):
+        if any(record.metric not in _JUDGED | {"uar"} and not record.metric.startswith(SPEED) for record in own):
+            tables += [privacy_table(own, name), *trainings_table(own, name), utility_table(own, name)]
+        if any(record.metric == "uar" for record in own):
+            tables.append(emotion_table(own, name))
+        if any(record.metric in _JUDGED and "not_run" not in record.details for record in own):
             tables.append(judges_table(own, name))
         if details:
             tables += detail_tables(own, name)
+    if any(record.metric.startswith(SPEED) for record in records):
+        tables.append(speed_table(records))
     return tables
 
 
@@ -106,11 +117,14 @@ def trainings_table(records: Sequence[Record], name: str) -> list[Table]:
 
 def utility_table(records: Sequence[Record], name: str) -> Table:
     """Word error rate and pitch correlation by system; original speech in the first row."""
-    found = {(r.system, r.level, r.group, r.metric): r for r in records}
+    found = {(r.system, r.level, r.group, r.metric): r for r in records if not r.training}
+    retrained = {(r.system, r.level): r for r in records if r.metric == "wer" and r.training and r.group == "all"}
     wer_groups = _groups([record for record in records if record.metric == "wer"])
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(records) if pair[0] != ORIGINAL)]:
         cells = [cell(found.get((system, level, group, "wer"))) for group in wer_groups]
+        if retrained:
+            cells.append("" if system == ORIGINAL else cell(retrained.get((system, level))))
         for metric in ("pitch_correlation_voiced", "pitch_correlation_vpc2022"):
             # Original speech against itself would be 1 by definition.
             cells.append("" if system == ORIGINAL else cell(found.get((system, level, "all", metric)), 2))
@@ -122,11 +136,68 @@ def utility_table(records: Sequence[Record], name: str) -> Table:
         [
             "system",
             *(f"WER {group_name(group)}" for group in wer_groups),
+            *(["WER all, retrained"] if retrained else []),
             "pitch, voiced frames",
             "pitch, as VPC 2022",
         ],
         rows,
-        _wer_notes([record for record in records if record.metric == "wer"]),
+        [
+            *_wer_notes([record for record in records if record.metric == "wer"]),
+            *([f"retrained: {_RETRAINED}"] if retrained else []),
+        ],
+    )
+
+
+def emotion_table(records: Sequence[Record], name: str) -> Table:
+    """Unweighted average recall by system, and the recall of each emotion; original speech in the first row."""
+    own = [record for record in records if record.metric == "uar"]
+    found = {(r.system, r.level, r.group): r for r in own}
+    classes = list(dict.fromkeys(emotion for record in own for emotion in record.details["recalls"]))
+    rows = []
+    for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(own) if pair[0] != ORIGINAL)]:
+        whole = found.get((system, level, "all"))
+        recalls = whole.details["recalls"] if whole else {}
+        shown = ["" if recalls.get(emotion) is None else f"{recalls[emotion]:.0f}" for emotion in classes]
+        rows.append([
+            system_name(system, level), *(cell(found.get((system, level, group))) for group in _groups(own)), *shown
+        ])  # fmt: skip
+    features = ", ".join(sorted({record.details["features"] for record in own}))
+    return Table(
+        f"Emotion ({name}): what a classifier trained on original speech still recognises",
+        f"Unweighted average recall (UAR) in % over {len(classes)} emotions, speakers left out; guessing gives "
+        f"{100 / max(1, len(classes)):.1f}. On anonymized speech: how much of the emotion such a classifier still "
+        "hears. To the right, the recall of each emotion.",
+        ["system", *(f"UAR {group_name(group)}" for group in _groups(own)), *classes],
+        rows,
+        [f"Features: {features}. Intervals: bootstrap over speakers."],
+    )
+
+
+def speed_table(records: Sequence[Record]) -> Table:
+    """Real-time factor of anonymization by length of the speech, at batch 1 and at the best batch."""
+    own = [record for record in records if record.metric.startswith(SPEED)]
+    own.sort(key=lambda r: (r.system, r.details["device"], r.details["seconds"], r.details["batch"]))
+    known = ("embed", "f0", "content", "synthesize")  # in the order of the work
+    parts = sorted(
+        {part for record in own for part in record.details["parts"]},
+        key=lambda part: (known.index(part) if part in known else len(known), part),
+    )
+    rows = [
+        [
+            record.system, record.details["device"], f"{record.details['seconds']:g}", str(record.details["batch"]),
+            cell(record, 4), *(f"{record.details['parts'].get(part, 0):.4f}" for part in parts),
+            f"{record.details['peak_mib']:.0f}",
+        ]
+        for record in own
+    ]  # fmt: skip
+    return Table(
+        "Speed: seconds of work per second of speech",
+        "Real-time factor of anonymizing speech of exactly this length, models loaded, reading and writing of files "
+        "left out: median of the repetitions after warm-up. In total and by part; peak memory of the process (on a "
+        "GPU: of its tensors).",
+        ["system", "device", "speech, seconds", "batch", "total", *parts, "peak, MiB"],
+        rows,
+        sorted({f"{record.details['machine']}." for record in own}),
     )
 
 
@@ -136,15 +207,17 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     valued = [record for record in judged if "not_run" not in record.details]
     found = {(r.system, r.level, r.group, r.metric, ATTACKERS.get(r.attacker, "")): r for r in valued}
     tried = {group for _, _, group, _, code in found if code}  # a list of trials may hold one gender
+    run = {record.metric for record in valued}
+    columns = [*_JUDGE_COLUMNS, *((metric, "") for metric in _SQUIM if metric in run)]
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(judged) if pair[0] != ORIGINAL)]:
         for group in _groups(valued):
             cells = []
-            for metric, code in _JUDGE_COLUMNS:
+            for metric, code in columns:
                 # Each EER belongs to original or to anonymized speech.
                 other = code and ((code == "OO") != (system == ORIGINAL) or (tried and group not in tried))
                 record = found.get((system, level, group, metric, code))
-                if record is not None and metric.startswith("dnsmos"):
+                if record is not None and metric.startswith(("dnsmos", "squim")):
                     cells.append(cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
                 else:
                     cells.append("" if other else cell(record))
@@ -154,10 +227,14 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
         "Nothing here was tuned to please them, and they know nothing of anonymization. resemblyzer compares voices: "
         "its EER is read as above (OO: both recordings original, OA: one anonymized, AA: both). pocketsphinx writes "
         "down words: WER, lower = better understood. DNSMOS guesses how listeners would rate the speech (SIG), the "
-        "background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent. "
+        "background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent; SQUIM the same (MOS), and what measures "
+        "with a clean reference would say (STOI, PESQ, SI-SDR in dB). "
         "Compare with the row of the original, not between judges: what a judge makes of the original is how far it "
         "can be trusted on such speech.",
-        ["system", "speakers", "EER OO", "EER OA", "EER AA", "WER", "SIG", "BAK", "OVRL"],
+        [
+            *["system", "speakers", "EER OO", "EER OA", "EER AA", "WER", "SIG", "BAK", "OVRL"],
+            *(title for metric, title in _SQUIM.items() if metric in run),
+        ],
         rows,
         _judge_notes(judged),
     )
@@ -222,20 +299,29 @@ def results_page(records: Sequence[Record], timings: Sequence[Timing], run: dict
         "In brackets: 95 % intervals (of EER and WER: bootstrap over speakers). Small sets have wide ones; "
         "differences within them mean little.\n"
     )
-    return "\n".join(
-        [head, intervals, *map(as_markdown, [*report_tables(records, details=True), timing_table(timings)])]
-    )
+    tables = [*report_tables(records, details=True), timing_table(timings)]
+    return "\n".join([head, intervals, *absent_judges(records), *map(as_markdown, tables)])
 
 
 def console_page(records: Sequence[Record], timings: Sequence[Timing]) -> str:
     """What a run prints in the end: the tables of the `test` set (of all sets, if there is none of that name)."""
-    shown = [record for record in records if record.set == "test"] or list(records)
-    tables = [as_text(table) for table in report_tables(shown)]
+    tested = any(record.set == "test" for record in records)
+    shown = [record for record in records if not tested or record.set in ("test", "emotion", "")]
+    tables = [*map(as_text, report_tables(shown)), *absent_judges(records)]
     if not tables:
         return "No results yet: no scoring step has run.\n"
     total = sum(timing.wall_seconds for timing in timings)
     tables.append(f"In brackets: 95 % interval. All steps together took {total / 60:.1f} minutes.\n")
     return "\n".join(tables)
+
+
+def absent_judges(records: Sequence[Record]) -> list[str]:
+    """A line in the place of the judges' tables if none of them was there to be run."""
+    judged = [record for record in records if record.metric in _JUDGED]
+    if not judged or any("not_run" not in record.details for record in judged):
+        return []
+    names = dict.fromkeys(str(record.details["not_run"]).partition(":")[0] for record in judged)
+    return [f"Independent judges were not run ({', '.join(names)}): pip install '.[judges]' brings most of them.\n"]
 
 
 def _systems(records: Sequence[Record]) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError
 
 START, END = "<s>", "</s>"
+LANGUAGE_MODEL = "lm.arpa"  # in the model dir of a recogniser that has one
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,9 @@ def test_ends_with_a_table_that_explains_itself(smoke: tuple[Path, str]) -> None
     assert trainings == {"continued", "scratch"}
     assert {("pca_gmm", "", metric) for metric in ("voice_distinctiveness_gain", "deid")} <= found
     assert ("original", "original", "eer") in found and ("original", "", "wer") in found
+    trainings = {(record["system"], record["training"]) for record in records if record["metric"] == "wer"}
+    assert {("original", ""), ("pca_gmm", ""), ("pca_gmm", "anonymized")} <= trainings
+    assert "WER all, retrained" in printed
     assert (folder / "exp/report/RESULTS.md").is_file()
 
 

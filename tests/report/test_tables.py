@@ -132,3 +132,43 @@ def test_pages() -> None:
     assert "(test)" in console and "(dev)" not in console and "1.5 minutes" in console
     assert "(dev)" in tables.console_page([dev], timings)
     assert "No results yet" in tables.console_page([], [])
+
+
+def test_no_judges_table_where_none_was_run() -> None:
+    absent = [
+        judged(metric, "original", "all", None, not_run="pocketsphinx: not run: needs x")
+        for metric in ("dnsmos_sig", "pocketsphinx_wer")
+    ]
+    records = [*RECORDS, *absent]
+    for page in (tables.console_page(records, []), tables.results_page(records, [], {}, "")):
+        assert page.count("Independent judges") == 1 and "Independent judges were not run (pocketsphinx): pip" in page
+        assert "models that nobody trained here" not in page
+
+
+def test_what_a_retrained_recogniser_makes_of_it() -> None:
+    again = Record("wer", 3.25, "%", "vq", set="test", level="spk", training="anonymized")
+    table = tables.utility_table([*RECORDS, again], "test")
+    assert table.header[:3] == ["system", "WER all", "WER all, retrained"]
+    assert [row[:3] for row in table.rows] == [["original", "5.0", ""], ["vq", "undefined", "3.2"]]
+    assert table.notes[-1].startswith("retrained: the recogniser was trained on speech that the same system anonymized")
+    assert tables.utility_table(RECORDS, "test").header[:2] == ["system", "WER all"]
+
+
+def test_emotion_and_speed_tables() -> None:
+    details = {"recalls": {"ang": 80.0, "sad": None}, "features": "prosody"}
+    emotion = [
+        Record("uar", 80.0, "%", set="moods", ci_low=70.0, ci_high=90.0, details=details),
+        Record(
+            "uar", 40.0, "%", "vq", set="moods", level="spk", details={**details, "recalls": {"ang": 30, "sad": 50}}
+        ),
+    ]
+    [table] = tables.report_tables(emotion)
+    assert table.header == ["system", "UAR all", "ang", "sad"] and "guessing gives 50.0" in table.explanation
+    assert table.rows == [["original", "80.0 [70.0, 90.0]", "80", ""], ["vq", "40.0", "30", "50"]]
+    details = {"seconds": 5.0, "batch": 1, "parts": {"embed": 0.01, "f0": 0.02}, "peak_mib": 512.3, "device": "cpu"}
+    fast = Record("real_time_factor_5s_batch_1", 0.03, system="vq", details={**details, "machine": "some CPU"})
+    [table] = tables.report_tables([fast])
+    assert table.rows == [["vq", "cpu", "5", "1", "0.0300", "0.0100", "0.0200", "512"]]
+    assert table.notes == ["some CPU."]
+    page = tables.console_page([*RECORDS, fast, *emotion], [])
+    assert "Speed:" in page and "Emotion" not in page, "the console shows the test set"
