@@ -112,7 +112,7 @@ def fit(
         rows.append([pairs.min_cllr(left) for left in residuals])
         explained.append([1.0 - ((left - left.mean(0)) ** 2).sum() / max(variance, 1e-30) for left in residuals])
     costs = np.array(rows)
-    helps = (costs < costs[:, :1]).all(0)
+    helps: np.ndarray = np.asarray((costs < costs[:, :1]).all(0))
     helps[0] = True
     best = int(np.argmin(np.where(helps, costs.mean(0), np.inf)))
     ridge = Ridge(vectors, pseudo)

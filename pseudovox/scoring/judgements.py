@@ -74,8 +74,8 @@ def speaker_records(
         if system != ORIGINAL:
             sides = {"ignorant": enrolment, "lazy-informed": made[enrolment.path]}
         for attacker, side in sides.items():
-            vectors = [read_scp(root / name / "judgement.scp") for name in (side.name, trials.name)]
-            scores = score_trials(side, trials, *vectors)
+            enrolled, tested = (read_scp(root / name / "judgement.scp") for name in (side.name, trials.name))
+            scores = score_trials(side, trials, enrolled, tested)
             write_scores(out / attacker / f"{side.name}-{trials.name}", trials, scores)
             [eer, *_] = privacy_records(scores, trials, config, attacker=attacker, system=system, seed=seed)
             records.append(dataclasses.replace(eer, metric=METRICS["resemblyzer"][0]))

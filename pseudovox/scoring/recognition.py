@@ -51,7 +51,7 @@ class RecognizeWorker:
     def __init__(self, model: Path, options: Decoder, *, device: str = "cpu") -> None:
         self.network, facts = store.load(model, *store.RECOGNIZERS, device=device)
         self.device = device
-        self.floor_decibels = facts.get("floor_decibels")
+        self.floor_decibels: float = facts.get("floor_decibels", 0.0)
         # None: it reads the waveform.
         self.bins = store.read_card(model, *store.RECOGNIZERS)["hyperparameters"].get("mel_bins")
         words = vocabulary(model, options)
