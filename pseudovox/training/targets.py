@@ -88,11 +88,12 @@ def vectors_of(part: DataDir, pseudo: Path) -> Path:
 def _clusters(vectors: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Labels (n,) of vectors (n, dimension): equal ones share one; k-means of the directions where more than `most`."""
     import numpy as np
-    from sklearn.cluster import KMeans
 
     distinct, labels = np.unique(vectors, axis=0, return_inverse=True)
     if len(distinct) <= most:
         return np.asarray(labels).reshape(-1)
+    from sklearn.cluster import KMeans
+
     unit = distinct / np.maximum(np.linalg.norm(distinct, axis=1, keepdims=True), 1e-30)
     clustered = KMeans(most, n_init=1, random_state=seed_for(seed, "targets") % 2**32).fit_predict(unit)
     return np.asarray(clustered)[np.asarray(labels).reshape(-1)]
