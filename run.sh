@@ -155,8 +155,10 @@ fi
 if stage 10 attacker "train the evaluation ASV, on original and on anonymized speech" && trains attacker; then
   step train_xvector --section attacker $attacker_dirs "$exp/attacker/original"
   for system in $systems; do attacks || continue
-    step train_xvector --section attacker --initial "$exp/attacker/original" \
-      $(dirs_of "${conf[attacker]}" "$system") "$exp/attacker/$system"
+    for way in $ways; do
+      initial=; [ "$way" = scratch ] || initial="--initial $exp/attacker/original"
+      step train_xvector --section attacker $initial $(dirs_of "${conf[attacker]}" "$system") "$exp/attacker/$system/$way"
+    done
   done
 fi
 
@@ -168,8 +170,11 @@ if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && tra
     score ignorant original
     score lazy-informed original
     attacks || continue
-    step extract_xvectors --model "$exp/attacker/$system" $(dirs_of "$trial_sets" "$system") "$exp/asv/$system"
-    score semi-informed "$system"
+    for way in $ways; do
+      step extract_xvectors --model "$exp/attacker/$system/$way" $(dirs_of "$trial_sets" "$system") \
+        "$exp/asv/$system/$way"
+      score semi-informed "$system/$way" "$way"
+    done
   done
 fi
 

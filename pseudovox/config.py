@@ -52,6 +52,9 @@ _RESERVED = (  # names of folders in exp/<recipe> that a system's folder must no
     "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "judges", "report", "diversity",
     "tensorboard",
 )  # fmt: skip
+# Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
+# the attacker that was trained on original speech.
+ATTACKER_TRAININGS = ("continued", "scratch")
 _NAME = re.compile(r"[^\W_][\w.+-]*")
 
 
@@ -166,6 +169,13 @@ def _attacker() -> SpeakerModel:
         augmented=0.0,
         copies=0,
     )
+
+
+@dataclass
+class Attacks:
+    """Who attacks (stages attacker and asv)."""
+
+    semi_informed: list[str] = field(default_factory=lambda: list(ATTACKER_TRAININGS))  # each way is trained and scored
 
 
 @dataclass
@@ -376,6 +386,7 @@ class Config:
     judges: Judges = field(default_factory=Judges)
     xvector: SpeakerModel = field(default_factory=SpeakerModel)
     attacker: SpeakerModel = field(default_factory=_attacker)
+    attacks: Attacks = field(default_factory=Attacks)
     pseudo: PseudoSpeakers = field(default_factory=PseudoSpeakers)
     scoring: Scoring = field(default_factory=Scoring)
     report: Report = field(default_factory=Report)
@@ -424,6 +435,7 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
         found.system.name = system
         _check_steps_of_system(steps_of_recipe, found.steps, path)
     _check_names(found)
+    _check_attacks(found)
     _check_scripts(found)
     return found
 
@@ -534,6 +546,15 @@ def _check_names(config: Config) -> None:
             raise UsageError(f"sets.trials: {pair!r}: expected '<enrolment data dir> <trial data dir>', two names")
         for name in names:
             check_name(name, "sets.trials")
+
+
+def _check_attacks(config: Config) -> None:
+    ways = config.attacks.semi_informed
+    for way in ways:
+        if way not in ATTACKER_TRAININGS:
+            raise UsageError(f"attacks.semi_informed: {way!r}: expected {' or '.join(ATTACKER_TRAININGS)}")
+    if len(set(ways)) < len(ways):
+        raise UsageError(f"attacks.semi_informed: {', '.join(ways)}: each way once")
 
 
 def _check_scripts(config: Config) -> None:

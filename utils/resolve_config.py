@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     _print_steps(config, "")
     for system, its in resolved.items():
         print(f"stages.{system}={' '.join(its.system.stages)}")
-        print(f"attacked.{system}={'yes' if its.system.attacked else ''}")
+        print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
         _print_steps(its, system)
     return 0
 

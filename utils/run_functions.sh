@@ -103,15 +103,18 @@ uses() {
   return 1
 }
 
-# attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration.
+# attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration, and `ways`,
+# in which it is trained.
 attacks() {
   config=$exp/$system/config.yaml
-  [ -n "${conf[attacked.$system]}" ] && return 0
+  ways=${conf[attacked.$system]}
+  [ -n "$ways" ] && return 0
   printf '%s: no attacker is trained on it\n' "$system"
   return 1
 }
 
-# score <attacker> <asv>: score all trial lists of the current system, as this attacker, with this ASV's x-vectors.
+# score <attacker> <asv> [<way>]: score all trial lists of the current system, as this attacker (trained in this way),
+# with this ASV's x-vectors.
 score() {
   local pair sets=() of=_$system enrolment_of=_$system
   if [ "$system" = original ]; then of=""; fi
@@ -119,7 +122,8 @@ score() {
   for pair in "${trials[@]}"; do
     sets+=("$data/${pair% *}$enrolment_of" "$data/${pair#* }$of")
   done
-  step score_trials --attacker "$1" --system "$system" --xvectors "$exp/asv/$2" "${sets[@]}" "$exp/$system/asv/$1"
+  step score_trials --attacker "$1" ${3:+--training "$3"} --system "$system" --xvectors "$exp/asv/$2" \
+    "${sets[@]}" "$exp/$system/asv/$1${3:+-$3}"
 }
 
 # trains <what>: does this recipe train models, or take those of another one?

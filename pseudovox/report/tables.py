@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing
 
 NOT_RUN = "not run"
@@ -40,7 +41,7 @@ def report_tables(records: Sequence[Record]) -> list[Table]:
     tables = []
     for name in sets:
         own = [record for record in records if record.set == name]
-        tables += [privacy_table(own, name), utility_table(own, name)]
+        tables += [privacy_table(own, name), *trainings_table(own, name), utility_table(own, name)]
         if any(record.metric in _JUDGED for record in own):
             tables.append(judges_table(own, name))
     return tables
@@ -48,7 +49,7 @@ def report_tables(records: Sequence[Record]) -> list[Table]:
 
 def privacy_table(records: Sequence[Record], name: str) -> Table:
     """EER by system, level and gender, a column for each attacker; original speech is in the first of them."""
-    found = {(r.system, r.level, r.group, r.attacker): r for r in records if r.metric == "eer"}
+    found = {(r.system, r.level, r.group, r.attacker): r for r in headline(records) if r.metric == "eer"}
     groups = _groups([record for record in records if record.metric == "eer"])
     rows = []
     for system, level in _systems(records):
@@ -65,8 +66,36 @@ def privacy_table(records: Sequence[Record], name: str) -> Table:
         "better privacy. Near 0, everybody is recognised; at 50, the attacker can only guess.",
         ["system", "speakers", *(f"{code} {attacker}" for attacker, code in ATTACKERS.items())],
         rows,
-        [f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in ATTACKERS.items()],
+        [
+            *(f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in ATTACKERS.items()),
+            *_training_notes(records),
+        ],
     )
+
+
+def trainings_table(records: Sequence[Record], name: str) -> list[Table]:
+    """EER of the semi-informed attacker by the way it was trained; no table where there is one way alone."""
+    semi = [record for record in records if record.metric == "eer" and record.training]
+    ways = sorted({record.training for record in semi})
+    if len(ways) < 2:
+        return []
+    found = {(r.system, r.level, r.group, r.training): r for r in semi}
+    rows = [
+        [_system_name(system, level), _group_name(group), *(_cell(found.get((system, level, group, w))) for w in ways)]
+        for system, level in sorted({(record.system, record.level) for record in semi})
+        for group in _groups(semi)
+    ]
+    return [
+        Table(
+            f"The semi-informed attacker ({name}), by its training",
+            "Equal error rate (EER) in %. continued: goes on from the attacker of original speech; scratch: trained on "
+            "anonymized speech alone, as in the VoicePrivacy Challenge 2024. An attack counts as strong as it was "
+            "trained: privacy is what the stronger of them leaves.",
+            ["system", "speakers", *ways],
+            rows,
+            [],
+        )
+    ]
 
 
 def utility_table(records: Sequence[Record], name: str) -> Table:
@@ -230,6 +259,25 @@ def _cell(record: Record | None, decimals: int = 1) -> str:
     if record.ci_low is None or record.ci_high is None:
         return value
     return f"{value} [{record.ci_low:.{decimals}f}, {record.ci_high:.{decimals}f}]"
+
+
+def _training_notes(records: Sequence[Record]) -> list[str]:
+    notes = []
+    alone: dict[str, None] = {}
+    for (system, _, level), means in means_by_training(records).items():
+        if len(means) > 1:
+            shown = ", ".join(f"{way} {mean:.1f}" for way, mean in means.items())
+            notes.append(f"{_system_name(system, level)}, semi-informed: {next(iter(means))} (mean EER: {shown}).")
+        else:
+            alone[next(iter(means))] = None
+    if alone:
+        notes.append(f"semi-informed: trained in one way alone, {', '.join(alone)}; another may be stronger.")
+    if len(notes) > bool(alone):
+        notes.append(
+            "Of a semi-informed attacker that was trained in several ways, the column shows the one of lower mean EER "
+            "over these trial lists. It is chosen on the same trials: the worst case for privacy."
+        )
+    return notes
 
 
 def _wer_notes(records: Sequence[Record]) -> list[str]:

@@ -115,14 +115,16 @@ def evaluate(scores: Scores, draw: np.random.Generator, rounds: int = 200) -> di
     }
 
 
-def record(scores: Scores, trials: DataDir, config: Config, *, attacker: str, system: str, seed: int) -> Record:
+def record(
+    scores: Scores, trials: DataDir, config: Config, *, attacker: str, system: str, seed: int, training: str = ""
+) -> Record:
     """The EER of a trial list as a figure of the results.
 
     Args:
         scores: of the trial list.
         trials: its data dir; the gender of its speakers, where they share one, is the figure's group.
         config: `scoring`, and `levels` for the level of anonymization.
-        attacker, system: as in `report.results.Record`.
+        attacker, training, system: as in `report.results.Record`.
         seed: of the resamples of the confidence interval.
     """
     draw = generator(seed, "bootstrap", f"{attacker}/{system}/{trials.name}")
@@ -136,6 +138,7 @@ def record(scores: Scores, trials: DataDir, config: Config, *, attacker: str, sy
         unit="%",
         system=system,
         attacker=attacker,
+        training=training,
         set=set_name(trials.name),
         group=genders.pop() if len(genders) == 1 else "all",
         level="" if system == ORIGINAL else config.levels.of(original),

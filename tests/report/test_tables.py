@@ -41,6 +41,30 @@ def test_privacy_table() -> None:
     assert "Higher = the attacker fails more often" in table.explanation
 
 
+def semi_informed(group: str, training: str, value: float) -> Record:
+    return replace(eer("vq", "semi-informed", group, value), training=training)
+
+
+def test_the_stronger_training_is_the_headline() -> None:
+    continued = [semi_informed("f", "continued", 30.0), semi_informed("m", "continued", 40.0)]
+    scratch = [semi_informed("f", "scratch", 20.0), semi_informed("m", "scratch", 44.0)]
+    table = tables.privacy_table([*RECORDS, *continued, *scratch], "test")
+    assert [row[-1] for row in table.rows] == ["20.0 [19.0, 21.0]", "44.0 [43.0, 45.0]"]
+    assert "vq, semi-informed: scratch (mean EER: scratch 32.0, continued 35.0)." in table.notes
+    assert "chosen on the same trials: the worst case for privacy" in table.notes[-1]
+    titles = [shown.title for shown in tables.report_tables([*RECORDS, *continued, *scratch])]
+    assert titles[1] == "The semi-informed attacker (test), by its training"
+    [both] = tables.trainings_table([*RECORDS, *continued, *scratch], "test")
+    assert both.header[2:] == ["continued", "scratch"]
+    assert both.rows == [
+        ["vq", "female", "30.0 [29.0, 31.0]", "20.0 [19.0, 21.0]"],
+        ["vq", "male", "40.0 [39.0, 41.0]", "44.0 [43.0, 45.0]"],
+    ]
+    alone = tables.privacy_table([*RECORDS, *continued], "test")
+    assert alone.notes[-1] == "semi-informed: trained in one way alone, continued; another may be stronger."
+    assert tables.trainings_table([*RECORDS, *continued], "test") == []
+
+
 def test_privacy_of_original_speech_alone() -> None:
     rows = tables.privacy_table(RECORDS[:2], "test").rows
     assert rows[0] == ["original", "female", "1.5 [0.5, 2.5]", "not run", "not run", "not run"]

@@ -64,6 +64,12 @@ def test_record() -> None:
     assert (found.value, found.set, found.group, found.level, found.n) == (0.0, "test", "f", "utt", 4)
     assert found.details == {"threshold": 0.0, "targets": 2, "nontargets": 2, "speakers": 2}
     assert found == module.record(scores, TRIALS, config, attacker="ignorant", system="sys", seed=1)
+    assert found.training == ""
+    ways = [
+        module.record(scores, TRIALS, config, attacker="semi-informed", training=way, system="sys", seed=1)
+        for way in ("continued", "scratch")
+    ]
+    assert ways[0].key() != ways[1].key() and ways[0].ci_low == ways[1].ci_low  # the same resamples of speakers
 
 
 def test_scores_file(tmp_path: Path) -> None:

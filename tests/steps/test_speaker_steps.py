@@ -93,6 +93,9 @@ def test_messages(tiny_data: DataDir, program: Program) -> None:
     assert done.returncode == 4 and "nowhere: no model here" in done.stderr
     done = program("steps/score_trials.py", "--attacker", "ignorant", "--xvectors", "x", "data/tiny", "out")
     assert done.returncode == 2 and "expected pairs" in done.stderr
+    alone = ("--attacker", "ignorant", "--training", "scratch")
+    done = program("steps/score_trials.py", *alone, "--xvectors", "x", "data/tiny", "data/tiny", "out")
+    assert done.returncode == 2 and "of the semi-informed attacker alone" in done.stderr
     done = program("steps/sample_pseudo_speakers.py", "--xvectors", "nowhere", "data/tiny", "out")
     assert done.returncode == 3 and "nowhere/tiny/xvector.scp: no such file" in done.stderr
     assert not Path("out").exists()
