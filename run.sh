@@ -196,5 +196,5 @@ if stage 13 utility "pitch correlation, independent judges"; then
 fi
 
 if stage 14 report "results.json, RESULTS.md and the table"; then
-  step write_report --times "$data" "$exp" "$exp/report"
+  step write_report --times "$data" --tensorboard "$exp/tensorboard" "$exp" "$exp/report"
 fi

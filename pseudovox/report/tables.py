@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing
 
@@ -35,8 +36,13 @@ class Table:
     notes: list[str]
 
 
-def report_tables(records: Sequence[Record]) -> list[Table]:
-    """Privacy and utility tables of each set, `test` first."""
+def report_tables(records: Sequence[Record], weights: Mapping[str, float] | None = None) -> list[Table]:
+    """Privacy and utility tables of each set, `test` first; the privacy conditions of each split.
+
+    Args:
+        records: of a run.
+        weights: of trial dirs in averages, see `averages.weighted_mean`.
+    """
     sets = sorted({record.set for record in records}, key=lambda name: (name != "test", name))
     tables = []
     for name in sets:
@@ -44,6 +50,8 @@ def report_tables(records: Sequence[Record]) -> list[Table]:
         tables += [privacy_table(own, name), *trainings_table(own, name), utility_table(own, name)]
         if any(record.metric in _JUDGED for record in own):
             tables.append(judges_table(own, name))
+    for split in sorted(splits(records), key=lambda name: (name != "test", name)):
+        tables += conditions_table(records, split, weights or {})
     return tables
 
 
@@ -94,6 +102,33 @@ def trainings_table(records: Sequence[Record], name: str) -> list[Table]:
             ["system", "speakers", *ways],
             rows,
             [],
+        )
+    ]
+
+
+def conditions_table(records: Sequence[Record], split: str, weights: Mapping[str, float]) -> list[Table]:
+    """Which privacy conditions of the challenges each system enters; no table without a semi-informed attacker."""
+    found = standings(records, split, weights)
+    if not found:
+        return []
+    rows = []
+    for one in found:
+        entered = [", ".join(one.entered[challenge]) or "none" for challenge in CONDITIONS]
+        wer = NOT_RUN if one.wer is None else f"{one.wer:.1f}"
+        rows.append([one.system, f"{one.eer:.1f}", one.training, *entered, wer])
+    bounds = [
+        f"{challenge}: " + ", ".join(f"EER_{number} from {bound:g} %" for number, bound in enumerate(least, 1)) + "."
+        for challenge, least in CONDITIONS.items()
+    ]
+    mean = "weighted as report.weights says" if weights else "a plain mean"
+    return [
+        Table(
+            f"Privacy conditions ({split})",
+            f"A system enters every condition whose bound the mean EER of the {COUNTED} attacker reaches; within one, "
+            "the VoicePrivacy Challenges rank by WER.",
+            ["system", "mean EER", "trained", *CONDITIONS, "mean WER"],
+            rows,
+            [f"The mean EER is {mean}, over the trial lists, of the stronger attacker.", *bounds],
         )
     ]
 
@@ -208,7 +243,13 @@ def as_markdown(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def results_page(records: Sequence[Record], timings: Sequence[Timing], run: dict[str, Any], when: str) -> str:
+def results_page(
+    records: Sequence[Record],
+    timings: Sequence[Timing],
+    run: dict[str, Any],
+    when: str,
+    weights: Mapping[str, float] | None = None,
+) -> str:
     """RESULTS.md: what was run, the tables, the times."""
     facts = ", ".join(f"{name} {value}" for name, value in run.items() if not isinstance(value, dict))
     head = f"# Results\n\n{facts}; {when}. Written by steps/write_report.py from results.json.\n"
@@ -216,13 +257,15 @@ def results_page(records: Sequence[Record], timings: Sequence[Timing], run: dict
         "In brackets: 95 % intervals (of EER and WER: bootstrap over speakers). Small sets have wide ones; "
         "differences within them mean little.\n"
     )
-    return "\n".join([head, intervals, *map(as_markdown, [*report_tables(records), timing_table(timings)])])
+    return "\n".join([head, intervals, *map(as_markdown, [*report_tables(records, weights), timing_table(timings)])])
 
 
-def console_page(records: Sequence[Record], timings: Sequence[Timing]) -> str:
+def console_page(
+    records: Sequence[Record], timings: Sequence[Timing], weights: Mapping[str, float] | None = None
+) -> str:
     """What a run prints in the end: the tables of the `test` set (of all sets, if there is none of that name)."""
     shown = [record for record in records if record.set == "test"] or list(records)
-    tables = [as_text(table) for table in report_tables(shown)]
+    tables = [as_text(table) for table in report_tables(shown, weights)]
     if not tables:
         return "No results yet: no scoring step has run.\n"
     total = sum(timing.wall_seconds for timing in timings)
