@@ -196,5 +196,8 @@ if stage 13 utility "pitch correlation, independent judges"; then
 fi
 
 if stage 14 report "results.json, RESULTS.md and the table"; then
+  if [ -n "${conf[pool]}" ] && [ -n "$(makers)" ]; then
+    step plot_diversity --xvectors "$exp/xvectors" $(makers) $(dirs_of "${conf[pool]} $test_sets") "$exp/diversity"
+  fi
   step write_report --times "$data" --tensorboard "$exp/tensorboard" "$exp" "$exp/report"
 fi

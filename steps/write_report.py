@@ -6,7 +6,8 @@ stands twice. Two runs of the same seed and commit give the same results.json bu
 of its records.
 
 Reads   results.json of every scoring step below the experiment dir, and the .done.json of every step there and in
-        --times, which tell how long it took. Section `report` of the configuration has the weights of averages.
+        --times, which tell how long it took; the pictures of steps/plot_diversity.py, if they are there. Section
+        `report` of the configuration has the weights of averages.
 Writes  results.json (flat records), RESULTS.md (tables with explanations and times), table.txt (what is printed),
         results.tex (tables for LaTeX with booktabs); the result files of the VoicePrivacy Challenges, for each system
         vpc/<system>/{results.txt,results_anon.txt,summary.txt} (2020, 2022; evaluation models trained on original and
@@ -41,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     import json
+    import shutil
 
     from pseudovox.datadir import write_atomic
     from pseudovox.report import averages, challenge, latex, results, tables, tensorboard
@@ -63,10 +65,18 @@ def run(args: argparse.Namespace, config: Config) -> None:
         when = time.strftime("%Y-%m-%d %H:%M %Z")
         summary = results.summary(records, run=run_facts, timings=timings, when=when)
         table = tables.console_page(records, timings, weights)
+        further = []
+        pictures = sorted(args.exp_dir.glob("diversity/*.svg"))
+        for picture in [*pictures, *args.exp_dir.glob("diversity/*.png")]:
+            shutil.copyfile(picture, out.path / picture.name)
+        if pictures:
+            rows = (args.exp_dir / "diversity/diversity.tsv").read_text(encoding="utf-8").splitlines()
+            cells = [row.split("\t") for row in rows]
+            further.append(tables.diversity_section(cells, [picture.name for picture in pictures]))
         standings = {split: averages.standings(records, split, weights) for split in averages.splits(records)}
         texts = {
             results.FILE: json.dumps(summary, indent=1) + "\n",
-            "RESULTS.md": tables.results_page(records, timings, run_facts, when, weights),
+            "RESULTS.md": tables.results_page(records, timings, run_facts, when, weights, further),
             "table.txt": table,
             "results.tex": latex.results_tex(records, standings, run_facts),
         }

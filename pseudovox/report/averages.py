@@ -81,8 +81,10 @@ def weighted_mean(records: Sequence[Record], weights: Mapping[str, float]) -> fl
 
 def mean_wer(records: Sequence[Record], system: str, split: str) -> float | None:
     """The mean word error rate over the corpora of a split, as the challenges rank by it; None if there is none."""
-    rates = [total.rate for total in spoken_totals(records, system, split).values()]
-    return sum(rates) / len(rates) if rates else None
+    totals = spoken_totals(records, system, split).values()
+    if not totals or any(total.words == 0 for total in totals):
+        return None
+    return sum(total.rate for total in totals) / len(totals)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class SpokenTotal:
 
     @property
     def rate(self) -> float:
-        """Percent."""
+        """Percent; NaN without words."""
         return 100.0 * self.errors / self.words if self.words else float("nan")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
@@ -128,7 +129,11 @@ def conditions_table(records: Sequence[Record], split: str, weights: Mapping[str
             "the VoicePrivacy Challenges rank by WER.",
             ["system", "mean EER", "trained", *CONDITIONS, "mean WER"],
             rows,
-            [f"The mean EER is {mean}, over the trial lists, of the stronger attacker.", *bounds],
+            [
+                f"The mean EER is {mean}, over the trial lists, of the stronger attacker.",
+                "The bounds are meant for the challenges' data and attackers: on less, they say little.",
+                *bounds,
+            ],
         )
     ]
 
@@ -192,6 +197,25 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     )
 
 
+def diversity_section(rows: Sequence[list[str]], pictures: Sequence[str]) -> str:
+    """How different the voices of each kind are, in Markdown.
+
+    Args:
+        rows: of diversity.tsv, its header first.
+        pictures: names of files beside RESULTS.md.
+    """
+    table = Table(
+        "Diversity: how different the voices are",
+        "Cosine similarity of the x-vectors of every two voices of one gender, by the kind of voices: mean, standard "
+        "deviation, 5th and 95th percentile. The nearer to those of real speakers, the better; averages over a pool "
+        "are more alike than people are (Turner et al. 2020).",
+        list(rows[0]),
+        list(rows[1:]),
+        [],
+    )
+    return as_markdown(table) + "".join(f"\n![{Path(name).stem}]({name})\n" for name in pictures)
+
+
 def timing_table(timings: Sequence[Timing]) -> Table:
     """Wall time by step, with the real-time factor where speech was processed."""
     steps: dict[str, list[Timing]] = {}
@@ -249,15 +273,24 @@ def results_page(
     run: dict[str, Any],
     when: str,
     weights: Mapping[str, float] | None = None,
+    further: Sequence[str] = (),
 ) -> str:
-    """RESULTS.md: what was run, the tables, the times."""
+    """RESULTS.md: what was run, the tables, `further` sections (Markdown), the times."""
     facts = ", ".join(f"{name} {value}" for name, value in run.items() if not isinstance(value, dict))
     head = f"# Results\n\n{facts}; {when}. Written by steps/write_report.py from results.json.\n"
     intervals = (
         "In brackets: 95 % intervals (of EER and WER: bootstrap over speakers). Small sets have wide ones; "
         "differences within them mean little.\n"
     )
-    return "\n".join([head, intervals, *map(as_markdown, [*report_tables(records, weights), timing_table(timings)])])
+    return "\n".join(
+        [
+            head,
+            intervals,
+            *map(as_markdown, report_tables(records, weights)),
+            *further,
+            as_markdown(timing_table(timings)),
+        ]
+    )
 
 
 def console_page(

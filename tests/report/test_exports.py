@@ -24,7 +24,7 @@ def test_tables_for_latex() -> None:
     assert text.startswith("% recipe mini_50%, seed 1.")
     assert r"a\_b\&c (utt) & \interval{1.5}{1.0}{2.0} & 44.0 & \interval{28.0}{20.0}{40.0} \\" in text
     assert r"original & \interval{5.0}{4.0}{6.0} & -- \\" in text
-    assert r"a\_b\&c (utt) & -- & \interval{$-$3.0}{$-$4.0}{$-$2.0} \\" in text
+    assert r"a\_b\&c (utt) & -- & \interval{$-$3.00}{$-$4.00}{$-$2.00} \\" in text
     assert r"a\_b\&c & 28.0 & $\mathrm{EER}_{1}$, $\mathrm{EER}_{2}$, $\mathrm{EER}_{3}$ & " in text
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 3
     assert text.count("{") == text.count("}")
