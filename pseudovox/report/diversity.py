@@ -70,8 +70,9 @@ def _map(voices: Sequence[Voices], seed: int) -> Any:
         start += len(own.vectors)
         real = own.kind == REAL
         axis.scatter(
-            x, y, s=18, zorder=3 if real else 2, marker=_MARKERS[own.gender], facecolors="none" if real else colours[own.kind],
-            edgecolors=colours[own.kind], linewidths=0.8, alpha=0.8, label=f"{own.kind}, {TITLES[own.gender]}",
+            x, y, s=18, zorder=3 if real else 2, marker=_MARKERS[own.gender], linewidths=0.8, alpha=0.8,
+            facecolors="none" if real else colours[own.kind], edgecolors=colours[own.kind],
+            label=f"{own.kind}, {TITLES[own.gender]}",
         )  # fmt: skip
     axis.set(xticks=[], yticks=[], title="t-SNE by cosine similarity: near = alike")
     axis.spines[:].set_visible(False)
