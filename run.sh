@@ -163,7 +163,8 @@ if stage 10 attacker "train the evaluation ASV, on original and on anonymized sp
 fi
 
 if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && trains attacker; then
-  step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets") "$exp/asv/original"
+  step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets $plda_sets") "$exp/asv/original"
+  [ -z "$plda_sets" ] || step train_plda --xvectors "$exp/asv/original" $attacker_dirs "$exp/asv/original/plda"
   system=original score original original
   for system in $systems; do config=$exp/$system/config.yaml
     step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets" "$system") "$exp/asv/original"
@@ -171,9 +172,14 @@ if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && tra
     score lazy-informed original
     attacks || continue
     for way in $ways; do
-      step extract_xvectors --model "$exp/attacker/$system/$way" $(dirs_of "$trial_sets" "$system") \
+      step extract_xvectors --model "$exp/attacker/$system/$way" $(dirs_of "$trial_sets $(own_speech)" "$system") \
         "$exp/asv/$system/$way"
       score semi-informed "$system/$way" "$way"
+      informed || continue
+      step subtract_pseudo_speakers --system "$system" $(dirs_of "${conf[attacker]}" "$system" --training) \
+        --xvectors "$exp/asv/$system/$way" --pseudo "$exp/$system/pseudo" $(dirs_of "$trial_sets" "$system") \
+        "$exp/asv/$system/$way/informed"
+      score informed "$system/$way/informed" "$way"
     done
   done
 fi
@@ -187,9 +193,11 @@ if stage 12 asr "WER on original and anonymized speech" && trains recognizer; th
   done
 fi
 
-if stage 13 utility "pitch correlation, independent judges"; then
+if stage 13 utility "pitch correlation, voice distinctiveness, independent judges"; then
   for system in $systems; do config=$exp/$system/config.yaml
     step score_pitch --system "$system" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/utility"
+    [ -z "${conf[voices]}" ] || step score_voices --system "$system" --xvectors "$exp/asv/original" \
+      --plda "$exp/asv/original/plda" $(dirs_of "$spoken_sets") "$exp/$system/voices"
     trains judge || continue
     step judge --system "$system" $(dirs_of "${conf[judge]}") "$exp/judges"
   done

@@ -176,6 +176,7 @@ class Attacks:
     """Who attacks (stages attacker and asv)."""
 
     semi_informed: list[str] = field(default_factory=lambda: list(ATTACKER_TRAININGS))  # each way is trained and scored
+    informed: bool = True  # also the one that knows the pseudo x-vectors, of systems that have such
 
 
 @dataclass
@@ -211,9 +212,19 @@ class PseudoSpeakers:
 
 @dataclass
 class Scoring:
-    """How trials are scored."""
+    """How trials are scored, and voices compared."""
 
-    interval_rounds: int = 200  # resamples of the speakers for the confidence interval; 0 = none
+    backend: str = "cosine"  # cosine (VPC 2024) or plda (VPC 2020 and 2022), of the mean enrolment embedding
+    interval_rounds: int = 200  # resamples of the speakers for the confidence intervals; 0 = none
+    by: list[str] = field(
+        default_factory=list
+    )  # further tables of data dirs to break the EER down by: spk2..., utt2...
+    lda_dimension: int = 200  # of PLDA: dimensions that LDA leaves, at most (fewer than speakers); 0 = no LDA
+    plda_smoothing: float = (
+        0.001  # weight of an isotropic covariance within speakers against theirs; 0 = none, as Kaldi
+    )
+    voices: bool = True  # measure voice distinctiveness and de-identification, by a PLDA on original speech
+    voices_utterances: int = 20  # of each speaker and data dir that are compared for it, at most; 0 = all
 
 
 @dataclass
@@ -436,6 +447,8 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
         _check_steps_of_system(steps_of_recipe, found.steps, path)
     _check_names(found)
     _check_attacks(found)
+    if found.scoring.backend not in ("cosine", "plda"):
+        raise UsageError(f"scoring.backend: {found.scoring.backend!r}: expected cosine or plda")
     _check_scripts(found)
     return found
 

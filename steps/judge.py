@@ -97,7 +97,8 @@ def _summarise(
 ) -> None:
     """Write the figures of a system (or of the original, where `made` is empty)."""
     now = judges.installed(asked)
-    settings = [config.judges, config.scoring, {"interval_rounds": config.wer.interval_rounds, "system": system}]
+    rounds = [config.scoring.interval_rounds, config.wer.interval_rounds]
+    settings = [config.judges, {"interval_rounds": rounds, "system": system}]
     # What the judges said follows from the same data dirs and settings, and is not there where one is not installed.
     with stage.output(
         args, args.out_dir / "summary" / system, settings=settings, inputs=[*data, *made.values()], torch_device=False,

@@ -46,6 +46,8 @@ def main(argv: list[str] | None = None) -> int:
             for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge")
         },
     }
+    values["backend"] = config.scoring.backend
+    values["voices"] = "yes" if config.scoring.voices and config.sets.attacker and config.sets.trials else ""
     for name, value in values.items():
         print(f"{name}={' '.join(value) if isinstance(value, list) else value}")
     for command in config.data.prepare:
@@ -56,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     for system, its in resolved.items():
         print(f"stages.{system}={' '.join(its.system.stages)}")
         print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
+        knows = its.system.attacked and its.attacks.informed and "sample" in its.system.stages
+        print(f"informed.{system}={'yes' if knows else ''}")
         _print_steps(its, system)
     return 0
 

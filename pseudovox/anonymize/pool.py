@@ -21,32 +21,89 @@ from pseudovox.seeds import seed_for
 
 if TYPE_CHECKING:
     from pseudovox.config import PseudoSpeakers
+    from pseudovox.scoring.plda import Plda
 
 log = logging.getLogger("pseudovox")
 BY_AFFINITY = ("farthest", "nearest")
 BY_CLUSTER = ("dense", "sparse")
 PROXIMITIES = (*BY_AFFINITY, "random", *BY_CLUSTER)
+LDA_DIMENSION = 200  # of PLDA
+SMOOTHING = 0.001  # of PLDA: for directions that a small pool's speakers do not vary in
 CLUSTERS = 10  # of those with most, or fewest, members one is drawn
 
 
 class Affinity(Protocol):
     """How alike voices are."""
 
+    @classmethod
+    def fit(cls, pool: Pool) -> Affinity:
+        """Learn from the pool; DataError if it is too small."""
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, np.ndarray]) -> Affinity:
+        """The fitted affinity from its arrays; ValueError if they are not such."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `restore` needs."""
+
     def scores(self, vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Similarities (n, m) of x-vectors (n, dimension) and (m, dimension); greater = more alike."""
 
+
+class CosineAffinity:
+    """The cosine of the angle between x-vectors."""
+
+    @classmethod
+    def fit(cls, pool: Pool) -> CosineAffinity:
+        return cls()
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, np.ndarray]) -> CosineAffinity:
+        return cls()
+
     def arrays(self) -> dict[str, np.ndarray]:
-        """What the function in AFFINITIES needs to make it again."""
-
-
-class Cosine:
-    """Affinity by the cosine of the angle between x-vectors."""
+        return {}
 
     def scores(self, vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
         return _unit(vectors) @ _unit(others).T
 
+
+class PldaAffinity:
+    """The log-likelihood ratio of PLDA (LDA to 200 dimensions, length normalisation), each vector as one utterance.
+
+    The challenges train it on the speech that the x-vector extractor was trained on; this one is trained on the pool.
+    """
+
+    def __init__(self, plda: Plda) -> None:
+        self.plda = plda
+
+    @classmethod
+    def fit(cls, pool: Pool) -> PldaAffinity:
+        from pseudovox.scoring.plda import Plda
+
+        if pool.utterances is None or pool.speakers is None:
+            raise DataError("PLDA is trained on x-vectors of utterances; the pool has those of speakers alone")
+        names = [str(speaker) for speaker in pool.speakers]
+        return cls(Plda.fit(pool.utterances, names, lda_dimension=LDA_DIMENSION, smoothing=SMOOTHING)[0])
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, np.ndarray]) -> PldaAffinity:
+        from pseudovox.scoring.plda import SHAPES, Gaussians, Plda
+
+        check_shapes(arrays, SHAPES)
+        model = Gaussians(arrays["mean"], arrays["between"], arrays["within"])
+        return cls(Plda(arrays["centre"], arrays["lda"], model))
+
     def arrays(self) -> dict[str, np.ndarray]:
-        return {}
+        model = self.plda.model
+        own = {"centre": self.plda.centre, "lda": self.plda.lda}
+        return {**own, "mean": model.mean, "between": model.between, "within": model.within}
+
+    def scores(self, vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return self.plda.scorer(vectors, np.ones(len(vectors)))(others).T
+
+
+AFFINITIES: dict[str, type[Affinity]] = {"cosine": CosineAffinity, "plda": PldaAffinity}
 
 
 @register
@@ -76,7 +133,7 @@ class PoolAverage(Strategy):
     def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> PoolAverage:
         if options.proximity not in PROXIMITIES:
             raise UsageError(f"pseudo.proximity {options.proximity!r}: expected one of {', '.join(PROXIMITIES)}")
-        affinity = _fit_affinity(options.affinity, pool)
+        affinity = _affinity(options.affinity).fit(pool)
         clusters = {}
         if options.proximity in BY_CLUSTER:
             for gender in (BOTH,) if options.combine_genders else GENDERS:
@@ -139,7 +196,7 @@ class PoolAverage(Strategy):
         genders = (BOTH,) if options.combine_genders else GENDERS
         if options.proximity in BY_CLUSTER:
             check_shapes(clusters, {gender: (len(pool.rows_of(gender)),) for gender in genders})
-        return cls(pool, options, _affinity(options.affinity)(own), clusters)
+        return cls(pool, options, _affinity(options.affinity).restore(own), clusters)
 
     def facts(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -218,16 +275,7 @@ def cluster(affinity: Affinity, vectors: np.ndarray, state: int, name: str = "")
     )
 
 
-# How an affinity is made again from its arrays, by its name in the configuration.
-AFFINITIES = {"cosine": lambda arrays: Cosine()}
-
-
-def _fit_affinity(name: str, pool: Pool) -> Affinity:
-    _affinity(name)
-    return Cosine()
-
-
-def _affinity(name: str) -> Any:
+def _affinity(name: str) -> type[Affinity]:
     if name not in AFFINITIES:
         raise UsageError(f"pseudo.affinity {name!r}: expected one of {', '.join(AFFINITIES)}")
     return AFFINITIES[name]

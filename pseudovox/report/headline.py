@@ -24,7 +24,7 @@ def means_by_training(records: Sequence[Record]) -> dict[tuple[str, str, str], d
     """
     found: dict[tuple[str, str, str], dict[str, dict[str, float]]] = {}
     for record in records:
-        if record.metric == "eer" and record.training:
+        if record.metric == "eer" and record.attacker == "semi-informed" and record.training:
             lists = found.setdefault((record.system, record.set, record.level), {}).setdefault(record.training, {})
             if record.value is not None and math.isfinite(record.value):
                 lists[record.group] = record.value

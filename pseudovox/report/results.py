@@ -27,6 +27,7 @@ ATTACKERS = {
     "ignorant": "OA",  # original and anonymized
     "lazy-informed": "AA",  # both anonymized; the attacker's system was trained on original speech
     "semi-informed": "AA",  # both anonymized, and so was the attacker's training speech
+    "informed": "AA",  # the same, by one who also knows the pseudo x-vector of every utterance
 }
 GROUPS = ("f", "m", "all")
 
@@ -41,9 +42,9 @@ class Record:
         unit: "%" or "".
         system: name of the anonymization system, or ORIGINAL.
         attacker: one of ATTACKERS for privacy metrics.
-        training: how the semi-informed attacker was trained (config.ATTACKER_TRAININGS), "" for the others.
+        training: how the semi-informed or informed attacker was trained (config.ATTACKER_TRAININGS), "" for the others.
         set: "dev", "test": the name of the trial dirs up to `_trials`.
-        group: "f", "m" or "all".
+        group: "f", "m" or "all"; of a part of the trials (metric eer_part) `<group>/<table>=<value>`.
         level: "spk" or "utt" where the figure depends on the level of anonymization.
         ci_low, ci_high: 95 % interval.
         n: how much the figure is computed on, counted in `n_of`.

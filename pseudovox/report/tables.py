@@ -17,6 +17,8 @@ _ATTACKER_NOTES = {
     "ignorant": "knows an original recording of the speaker and does not know that the other one is anonymized",
     "lazy-informed": "anonymizes the recording that it knows with the same system, then compares",
     "semi-informed": "has, beyond that, trained its own system on anonymized speech; judge privacy by this one",
+    "informed": "knows, beyond that, the pseudo x-vector of every utterance (not whose voice it replaced); not run "
+    "where a system draws none, or no attacker was trained on it",
 }
 # The figures of independent judges, and the columns they stand in.
 _JUDGE_COLUMNS = [
@@ -37,13 +39,18 @@ class Table:
     notes: list[str]
 
 
-def report_tables(records: Sequence[Record], weights: Mapping[str, float] | None = None) -> list[Table]:
+def report_tables(
+    records: Sequence[Record], weights: Mapping[str, float] | None = None, *, details: bool = False
+) -> list[Table]:
     """Privacy and utility tables of each set, `test` first; the privacy conditions of each split.
 
     Args:
         records: of a run.
         weights: of trial dirs in averages, see `averages.weighted_mean`.
+        details: give the tables of report.details besides.
     """
+    from pseudovox.report.details import detail_tables
+
     sets = sorted({record.set for record in records}, key=lambda name: (name != "test", name))
     tables = []
     for name in sets:
@@ -51,6 +58,8 @@ def report_tables(records: Sequence[Record], weights: Mapping[str, float] | None
         tables += [privacy_table(own, name), *trainings_table(own, name), utility_table(own, name)]
         if any(record.metric in _JUDGED for record in own):
             tables.append(judges_table(own, name))
+        if details:
+            tables += detail_tables(own, name)
     for split in sorted(splits(records), key=lambda name: (name != "test", name)):
         tables += conditions_table(records, split, weights or {})
     return tables
@@ -65,10 +74,10 @@ def privacy_table(records: Sequence[Record], name: str) -> Table:
         for group in groups:
             cells = [
                 # What the attacker does on original speech is the same for every system.
-                _cell(found.get((ORIGINAL, "", group, attacker) if code == "OO" else (system, level, group, attacker)))
+                cell(found.get((ORIGINAL, "", group, attacker) if code == "OO" else (system, level, group, attacker)))
                 for attacker, code in ATTACKERS.items()
             ]
-            rows.append([_system_name(system, level), _group_name(group), *cells])
+            rows.append([system_name(system, level), group_name(group), *cells])
     return Table(
         f"Privacy ({name}): how often the attacker fails",
         "Equal error rate (EER) in % of an attacker who compares voices. Higher = the attacker fails more often = "
@@ -84,13 +93,13 @@ def privacy_table(records: Sequence[Record], name: str) -> Table:
 
 def trainings_table(records: Sequence[Record], name: str) -> list[Table]:
     """EER of the semi-informed attacker by the way it was trained; no table where there is one way alone."""
-    semi = [record for record in records if record.metric == "eer" and record.training]
+    semi = [record for record in records if record.metric == "eer" and record.attacker == "semi-informed"]
     ways = sorted({record.training for record in semi})
     if len(ways) < 2:
         return []
     found = {(r.system, r.level, r.group, r.training): r for r in semi}
     rows = [
-        [_system_name(system, level), _group_name(group), *(_cell(found.get((system, level, group, w))) for w in ways)]
+        [system_name(system, level), group_name(group), *(cell(found.get((system, level, group, w))) for w in ways)]
         for system, level in sorted({(record.system, record.level) for record in semi})
         for group in _groups(semi)
     ]
@@ -144,18 +153,18 @@ def utility_table(records: Sequence[Record], name: str) -> Table:
     wer_groups = _groups([record for record in records if record.metric == "wer"])
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(records) if pair[0] != ORIGINAL)]:
-        cells = [_cell(found.get((system, level, group, "wer"))) for group in wer_groups]
+        cells = [cell(found.get((system, level, group, "wer"))) for group in wer_groups]
         for metric in ("pitch_correlation_voiced", "pitch_correlation_vpc2022"):
             # Original speech against itself would be 1 by definition.
-            cells.append("" if system == ORIGINAL else _cell(found.get((system, level, "all", metric)), 2))
-        rows.append([_system_name(system, level), *cells])
+            cells.append("" if system == ORIGINAL else cell(found.get((system, level, "all", metric)), 2))
+        rows.append([system_name(system, level), *cells])
     return Table(
         f"Utility ({name}): what is left of the speech",
         "Word error rate (WER) in % of a recogniser trained on original speech: lower = words are better understood. "
         "Pitch correlation: 1 = the melody of the original is kept, 0 = it is lost.",
         [
             "system",
-            *(f"WER {_group_name(group)}" for group in wer_groups),
+            *(f"WER {group_name(group)}" for group in wer_groups),
             "pitch, voiced frames",
             "pitch, as VPC 2022",
         ],
@@ -179,10 +188,10 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
                 other = code and ((code == "OO") != (system == ORIGINAL) or (tried and group not in tried))
                 record = found.get((system, level, group, metric, code))
                 if record is not None and metric.startswith("dnsmos"):
-                    cells.append(_cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
+                    cells.append(cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
                 else:
-                    cells.append("" if other else _cell(record))
-            rows.append([_system_name(system, level), _group_name(group), *cells])
+                    cells.append("" if other else cell(record))
+            rows.append([system_name(system, level), group_name(group), *cells])
     return Table(
         f"Independent judges ({name}): models that nobody trained here",
         "Nothing here was tuned to please them, and they know nothing of anonymization. resemblyzer compares voices: "
@@ -286,7 +295,7 @@ def results_page(
         [
             head,
             intervals,
-            *map(as_markdown, report_tables(records, weights)),
+            *map(as_markdown, report_tables(records, weights, details=True)),
             *further,
             as_markdown(timing_table(timings)),
         ]
@@ -317,16 +326,19 @@ def _groups(records: Sequence[Record]) -> list[str]:
     return [group for group in ("all", "f", "m") if group in present] or ["all"]
 
 
-def _group_name(group: str) -> str:
+def group_name(group: str) -> str:
+    """What a group of speakers is called in a table."""
     return {"f": "female", "m": "male"}.get(group, group)
 
 
-def _system_name(system: str, level: str) -> str:
+def system_name(system: str, level: str) -> str:
+    """What a system is called in a table, with the level of anonymization where it is not the usual one."""
     levels: dict[str, str] = {"utt": " (by utterance)"}
     return system + levels.get(level, "")
 
 
-def _cell(record: Record | None, decimals: int = 1) -> str:
+def cell(record: Record | None, decimals: int = 1) -> str:
+    """A figure with its interval; "not run" where there is none, "undefined" where it has no value."""
     if record is None:
         return NOT_RUN
     if record.value is None:
@@ -343,7 +355,7 @@ def _training_notes(records: Sequence[Record]) -> list[str]:
     for (system, _, level), means in means_by_training(records).items():
         if len(means) > 1:
             shown = ", ".join(f"{way} {mean:.1f}" for way, mean in means.items())
-            notes.append(f"{_system_name(system, level)}, semi-informed: {next(iter(means))} (mean EER: {shown}).")
+            notes.append(f"{system_name(system, level)}, semi-informed: {next(iter(means))} (mean EER: {shown}).")
         else:
             alone[next(iter(means))] = None
     if alone:

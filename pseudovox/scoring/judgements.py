@@ -16,7 +16,8 @@ from pseudovox.errors import DataError
 from pseudovox.metrics import wer
 from pseudovox.report.results import ORIGINAL, Record, set_name
 from pseudovox.scoring.intelligibility import level_of, rate_records
-from pseudovox.scoring.trials import record, score_trials, write_scores
+from pseudovox.scoring.trials import records as privacy_records
+from pseudovox.scoring.trials import score_trials, write_scores
 
 if TYPE_CHECKING:
     from pseudovox.config import Config
@@ -74,8 +75,8 @@ def speaker_records(
             vectors = [read_scp(root / name / "judgement.scp") for name in (side.name, trials.name)]
             scores = score_trials(side, trials, *vectors)
             write_scores(out / attacker / f"{side.name}-{trials.name}", trials, scores)
-            found = record(scores, trials, config, attacker=attacker, system=system, seed=seed)
-            records.append(dataclasses.replace(found, metric=METRICS["resemblyzer"][0]))
+            [eer, *_] = privacy_records(scores, trials, config, attacker=attacker, system=system, seed=seed)
+            records.append(dataclasses.replace(eer, metric=METRICS["resemblyzer"][0]))
     return records
 
 

@@ -10,6 +10,7 @@ from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import Pool, Source
 from pseudovox.config import PseudoSpeakers
 from pseudovox.errors import DataError, UsageError
+from pseudovox.scoring.plda import Plda
 
 OPTIONS = PseudoSpeakers(strategy="pool", candidates=4, averaged=4)
 NEARNESS = np.array([3, 7, 0, 5, 1, 6, 2, 4, 9, 8])  # of the speakers of either gender, 0 = nearest to (1, 0, ...)
@@ -118,7 +119,7 @@ def test_pool_too_small(fan: Pool) -> None:
     ("change", "message"),
     [
         ({"proximity": "far"}, "proximity 'far': expected one of farthest, nearest, random, dense, sparse"),
-        ({"affinity": "euclid"}, "affinity 'euclid': expected one of cosine"),
+        ({"affinity": "euclid"}, "affinity 'euclid': expected one of cosine, plda"),
         ({"candidates": 2.5}, "candidates 2.5: expected a whole number"),
         ({"averaged": 0}, "averaged 0: expected a whole number"),
     ],
@@ -137,3 +138,28 @@ def test_files(fan: Pool) -> None:
         PoolAverage.restore({**strategy.arrays(), "women": np.ones(3)}, OPTIONS)
     with pytest.raises(ValueError, match=r"lacks f, m"):
         PoolAverage.restore(strategy.arrays(), replace(OPTIONS, proximity="dense"))
+
+
+def test_plda() -> None:
+    """Who is near is decided by log-likelihood ratios, not by the angle; the back end is part of the fit."""
+    draw = np.random.default_rng(0)
+    speakers = np.repeat(np.arange(40), 12)
+    voices = draw.standard_normal((40, 6)) * [3, 2, 1, 0.1, 0.1, 0.1]
+    utterances = voices[speakers] + draw.standard_normal((480, 6)) * [0.3, 0.3, 0.3, 3, 3, 3] + 2
+    means = np.stack([utterances[speakers == row].mean(0) for row in range(40)]).astype(np.float32)
+    pool = Pool(means, ("f", "m") * 20, utterances.astype(np.float32), speakers)
+    options = replace(OPTIONS, affinity="plda", proximity="nearest", candidates=5, averaged=5)
+    strategy = PoolAverage.fit(pool, options, seed=1)
+    other = utterances[0].astype(np.float32)
+    drawn = strategy.draw(Source(other, other, "f"), np.random.default_rng(0))
+    plda = Plda.fit(utterances, [str(row) for row in speakers], smoothing=pools.SMOOTHING)[0]
+    ratios = plda.scorer(other[None], np.ones(1))(means[::2])[:, 0]
+    np.testing.assert_allclose(drawn, means[::2][np.argsort(-ratios)[:5]].mean(0), rtol=1e-4)
+    by_angle = PoolAverage.fit(pool, replace(options, affinity="cosine"), seed=1)
+    assert not np.allclose(drawn, by_angle.draw(Source(other, other, "f"), np.random.default_rng(0)))
+    loaded = PoolAverage.restore(strategy.arrays(), options)
+    assert np.array_equal(loaded.draw(Source(other, other, "f"), np.random.default_rng(0)), drawn)
+    with pytest.raises(DataError, match="speakers alone"):
+        PoolAverage.fit(Pool(means, pool.genders), options, seed=1)
+    with pytest.raises(ValueError, match="lacks"):
+        PoolAverage.restore(by_angle.arrays(), options)
