@@ -176,7 +176,7 @@ if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && tra
         "$exp/asv/$system/$way"
       score semi-informed "$system/$way" "$way"
       informed || continue
-      step subtract_pseudo_speakers --system "$system" $(dirs_of "${conf[attacker]}" "$system" --training) \
+      step subtract_pseudo_speakers --system "$system" $(dirs_of "${conf[attacker]}" "$system" --own-speech) \
         --xvectors "$exp/asv/$system/$way" --pseudo "$exp/$system/pseudo" $(dirs_of "$trial_sets" "$system") \
         "$exp/asv/$system/$way/informed"
       score informed "$system/$way/informed" "$way"

@@ -8,6 +8,7 @@ million     all privacy metrics of 10^6 scores together; and the EER against sci
 intervals   1,000 resamples of a list of 30,276 trials, as many as a set of the VPC has
 file        steps/score_metrics.py on 10^6 lines of text, without intervals
 cosines     10^8 cosines of 192 dimensions, streamed: time and peak memory, and the metrics that come out
+plda        a PLDA trained on as many embeddings as the VPC's attacker has, and 10^7 of its log-likelihood ratios
 coverage    not part of "all": how often intervals hold the true value, of 100 simulated lists of 29 speakers
 
 Seconds are CPU seconds of this process and its threads, which other load disturbs least; wall time stands beside.
@@ -136,6 +137,24 @@ def cosines() -> None:
     print(f"{trials} trials, EER {found['eer']:.3f} %, peak memory {peak:.2f} GiB; {cpu / bare:.1f} x bare products")
 
 
+def plda() -> None:
+    from pseudovox.scoring.plda import Plda
+
+    draw = np.random.default_rng(1)
+    voices = draw.standard_normal((921, 192))
+    speakers = draw.integers(0, 921, 104_000)
+    vectors = voices[speakers] + 2.0 * draw.standard_normal((104_000, 192))
+    names = [str(number) for number in speakers]
+    (backend, facts), _ = timed(
+        "PLDA, 104,000 embeddings of 921 speakers", lambda: Plda.fit(vectors, names, lda_dimension=200)
+    )
+    score = backend.scorer(voices, np.full(921, 10))
+    tests = vectors[:10_858]
+    _, cpu = timed("10^7 log-likelihood ratios", lambda: [score(part).sum() for part in np.array_split(tests, 4)])
+    _, bare = timed("the matrix products alone", lambda: [(part @ voices.T).sum() for part in np.array_split(tests, 4)])
+    print(f"{facts['rounds']} rounds of EM to {facts['size']} dimensions; scores take {cpu / bare:.1f} x bare products")
+
+
 def coverage() -> None:
     from pseudovox.metrics.intervals import bootstrap_intervals
     from pseudovox.metrics.privacy import METRICS, privacy_metrics
@@ -156,7 +175,14 @@ def coverage() -> None:
         print(f"{name:28} {held[0]:24.2f} {held[1]:24.2f}")
 
 
-PARTS = {"million": million, "intervals": intervals, "file": file, "cosines": cosines, "coverage": coverage}
+PARTS = {
+    "million": million,
+    "intervals": intervals,
+    "file": file,
+    "cosines": cosines,
+    "plda": plda,
+    "coverage": coverage,
+}
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ("million", "intervals", "file", "cosines"):
+    for part in sys.argv[1:] or ("million", "intervals", "file", "cosines", "plda"):
         PARTS[part]()

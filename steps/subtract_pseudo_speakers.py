@@ -5,14 +5,14 @@ The attacker learns on its own anonymized speech, by ridge regression, what embe
 expect, and subtracts it from all embeddings, of whose utterances it knows the pseudo x-vectors (though not whose voice
 they replaced). docs/threat_models.md says what else it knows.
 
-Reads   data dirs that a system made, <original>_<system>; --training: those of the attacker's own speech, whose
+Reads   data dirs that a system made, <original>_<system>; --own-speech: those of the attacker's own speech, whose
         speakers it knows; embeddings, <xvectors>/<data dir>/xvector.scp; pseudo x-vectors,
         <pseudo>/<original>/pseudo_xvector.scp.
 Writes  <out-dir>/<data dir>/xvector.{scp,ark}, of the training speech too; model.json (how strong the ridge is, and
         what it gains on held-out speakers) and map.npz.
 
 Example
-    steps/subtract_pseudo_speakers.py --system pca_gmm --training data/mini/train_pca_gmm \\
+    steps/subtract_pseudo_speakers.py --system pca_gmm --own-speech data/mini/train_pca_gmm \\
         --xvectors exp/mini/asv/pca_gmm/continued --pseudo exp/mini/pca_gmm/pseudo \\
         data/mini/test_enrolls_pca_gmm data/mini/test_trials_f_pca_gmm exp/mini/asv/pca_gmm/continued/informed
 """
@@ -33,7 +33,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="anonymized data dirs of the trials")
     parser.add_argument("--system", required=True, help="the system, and the end of its data dirs' names")
     parser.add_argument(
-        "--training", type=Path, action="append", required=True, metavar="DIR", help="attacker's own (repeatable)"
+        "--own-speech",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="DIR",
+        help="of the attacker, to learn on (repeatable)",
     )
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the embeddings")
     parser.add_argument("--pseudo", type=Path, required=True, help="root of the pseudo x-vectors")
@@ -41,13 +46,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    training = [DataDir.load(path, allow_pipes=args.allow_pipes) for path in args.training]
-    data = [*training, *stage.load_data(args)]
+    own_speech = [DataDir.load(path, allow_pipes=args.allow_pipes) for path in args.own_speech]
+    data = [*own_speech, *stage.load_data(args)]
     made_of = {part.name: args.pseudo / part.name.removesuffix(f"_{args.system}") for part in data}
     vectors = {part.name: read_scp(args.xvectors / part.name / "xvector.scp") for part in data}
     pseudo = {name: read_scp(folder / "pseudo_xvector.scp") for name, folder in made_of.items()}
     inputs = [*data, *(args.xvectors / part.name for part in data), *made_of.values()]
-    settings = {"system": args.system, "training": [part.name for part in training]}
+    settings = {"system": args.system, "own_speech": [part.name for part in own_speech]}
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:
             return
@@ -55,9 +60,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
         from pseudovox.scoring import informed
 
-        own = [(part, utterance) for part in training for utterance in part.utterances]
+        own = [(part, utterance) for part in own_speech for utterance in part.utterances]
         genders: dict[str, str] = {}
-        for part in training:
+        for part in own_speech:
             genders |= part.tables.get("spk2gender", {})
         found, facts = informed.fit(
             np.stack([vectors[part.name][utterance] for part, utterance in own]),

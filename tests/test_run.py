@@ -107,11 +107,32 @@ def test_attackers_are_trained_in_the_ways_that_the_recipe_names() -> None:
     trained = [line for line in both if "train_xvector" in line and "_pca_gmm" in line]
     assert [line.split()[-1] for line in trained] == [f"exp/mini/attacker/pca_gmm/{way}" for way in ways]
     assert ["--initial exp/mini/attacker/original" in line for line in trained] == [True, False]
-    scored = [line for line in both if "--training" in line]
+    scored = [line for line in both if "--attacker semi-informed" in line]
     assert [line.split()[-1] for line in scored] == [f"exp/mini/pca_gmm/asv/semi-informed-{way}" for way in ways]
     assert "--training scratch" in scored[1] and "--xvectors exp/mini/asv/pca_gmm/scratch" in scored[1]
     none = run(*chosen, "--set", "attacks.semi_informed=[]").stdout
     assert "pca_gmm: no attacker is trained on it" in none and "semi-informed" not in none
+
+
+def test_back_end_and_informed_attacker() -> None:
+    chosen = ("--dry-run", "--stage", "asv", "--stop-stage", "utility")
+    usual = run(*chosen).stdout
+    # A PLDA of original speech for the distinctiveness of voices; scores are cosines.
+    assert usual.count("steps/train_plda.py") == 1 and "--plda exp/mini/asv/original/plda data" in usual
+    assert usual.count("steps/score_voices.py") == 2 and "score_trials.py --plda" not in usual
+    assert (
+        "--xvectors exp/mini/asv/pca_gmm/continued/informed" in usual
+        and "--own-speech data/mini/train_pca_gmm" in usual
+    )
+    less = run(*chosen, "--set", "scoring.voices=false", "--set", "attacks.informed=false").stdout
+    assert not any(word in less for word in ("train_plda", "score_voices", "subtract", "--attacker informed"))
+    assert " data/mini/train " not in less.partition("train_recognizer")[0]  # not embedded without need
+    plda = run(*chosen, "--set", "scoring.backend=plda").stdout.splitlines()
+    scored = [line for line in plda if "steps/score_trials.py" in line]
+    roots = [line.split("--xvectors ")[1].split()[0] for line in scored]
+    assert [line.split("--plda ")[1].split()[0] for line in scored] == [f"{root}/plda" for root in roots]
+    trained = {line.split()[-1] for line in plda if "steps/train_plda.py" in line}
+    assert trained == {f"{root}/plda" for root in roots}
 
 
 FOLDERS = ["/my/a & b", "$(touch pwned)", "`touch pwned`; touch pwned", "a*?[b]", 'it\'s "x" \\n', "DATA=x="]

@@ -98,7 +98,7 @@ class Statistics:
             raise DataError(
                 f"{self.utterances:.0f} utterances of {len(self.counts)} speakers: none has two that differ, "
                 "so nothing can be learnt of how a voice varies",
-                "give more speech of each speaker",
+                "give more speech of each speaker in sets.attacker (or, without need, --set scoring.voices=false)",
             )
         found = (self.scatter / freedom + smoothing * np.eye(size) * trace / freedom / size) / (1.0 + smoothing)
         values = np.linalg.eigvalsh(found)

@@ -51,10 +51,11 @@ def test_ends_with_a_table_that_explains_itself(smoke: tuple[Path, str]) -> None
     assert "Higher = the attacker fails more often" in printed and "pca_gmm" in printed
     records = json.loads((folder / "exp/report/results.json").read_text())["records"]
     found = {(record["system"], record["attacker"], record["metric"]) for record in records}
-    for attacker in ("ignorant", "lazy-informed", "semi-informed"):
+    for attacker in ("ignorant", "lazy-informed", "semi-informed", "informed"):
         assert ("pca_gmm", attacker, "eer") in found
     trainings = {record["training"] for record in records if record["attacker"] == "semi-informed"}
     assert trainings == {"continued", "scratch"}
+    assert {("pca_gmm", "", metric) for metric in ("voice_distinctiveness_gain", "deid")} <= found
     assert ("original", "original", "eer") in found and ("original", "", "wer") in found
     assert (folder / "exp/report/RESULTS.md").is_file()
     made = {str(path.relative_to(folder / "exp")) for path in (folder / "exp").rglob("*")}

@@ -96,7 +96,7 @@ def test_attackers_and_voices(simulated: None, said: Said) -> None:
     assert call(*scored, "--attacker", "semi-informed", "--xvectors", "asv", *anonymized, "semi") == 0
 
     # The informed attacker takes off what the pseudo-speakers bring.
-    subtract = ("subtract_pseudo_speakers", "--system", "sys", "--training", "data/train_sys")
+    subtract = ("subtract_pseudo_speakers", "--system", "sys", "--own-speech", "data/train_sys")
     assert call(*subtract, "--xvectors", "asv", "--pseudo", "pseudo", *anonymized, "asv/informed") == 0
     card = json.loads(Path("asv/informed/model.json").read_text())
     assert card["facts"]["held_out_min_cllr_after"] < card["facts"]["held_out_min_cllr_before"]
@@ -139,6 +139,6 @@ def test_messages(simulated: None, said: Said) -> None:
     voices = ("score_voices", "--system", "sys", "--xvectors", "asv", "--plda")
     assert call(*voices, "nowhere", "data/test_trials_f", "out") == 4 and "nowhere: no model here" in said()
     subtract = ("subtract_pseudo_speakers", "--system", "sys", "--xvectors", "asv", "--pseudo", "nowhere")
-    assert call(*subtract, "--training", "data/train_sys", "data/test_trials_f_sys", "out") == 3
+    assert call(*subtract, "--own-speech", "data/train_sys", "data/test_trials_f_sys", "out") == 3
     assert "nowhere/train/pseudo_xvector.scp: no such file" in said()
     assert not Path("out").exists()
