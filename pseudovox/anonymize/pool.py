@@ -145,7 +145,7 @@ class PoolAverage(Strategy):
     def draw_all(self, sources: Sequence[Source], generators: Iterable[np.random.Generator]) -> np.ndarray:
         found = np.empty((len(sources), self.pool.vectors.shape[1]), np.float32)
         last: tuple[int, str] | None = None
-        near = np.empty(0, int)
+        near: np.ndarray = np.empty(0, int)
         for row, (source, generator) in enumerate(zip(sources, generators, strict=True)):
             gender = BOTH if BOTH in self.of else source.gender
             # At utterance level, too, it is the speaker's x-vector that decides who is near.

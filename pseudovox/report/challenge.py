@@ -98,8 +98,8 @@ def summary_txt(records: Sequence[Record], system: str, weights: Mapping[str, fl
             lines += _average(f"Average WER {split} {kind}", mean_wer(records, speech, split))
     for metric, name in ((PITCH, "pitch correlation"), (GVD, "gain of voice distinctiveness")):
         for split in found:
-            own = [r for r in in_split(records, split) if (r.metric, r.system) == (metric, system)]
-            lines += _average(f"Weighted average {name} {split}", weighted_mean(own, weights))
+            kept = [r for r in in_split(records, split) if (r.metric, r.system) == (metric, system)]
+            lines += _average(f"Weighted average {name} {split}", weighted_mean(kept, weights))
     return _text(lines)
 
 

@@ -37,7 +37,7 @@ def _similarity(voices: Sequence[Voices]) -> Any:
 
     genders = [gender for gender in TITLES if any(own.gender == gender for own in voices)]
     figure = Figure(figsize=(4.4 * len(genders), 3.6), layout="constrained")
-    axes = figure.subplots(1, len(genders), sharex=True, squeeze=False)[0]
+    axes: Any = figure.subplots(1, len(genders), sharex=True, squeeze=False)[0]
     cosines = {(own.kind, own.gender): own.cosines() for own in voices}
     lowest = min(values.min() for values in cosines.values())
     places = np.linspace(max(-1.0, lowest - 0.1), 1.05, 500)
