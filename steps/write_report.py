@@ -56,7 +56,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         if report not in path.resolve().parents and not path.parent.name.endswith((".partial", ".replaced"))
     ]
     records = results.collect(files)
-    timings = results.read_timings([args.exp_dir, *args.times])
+    # Without the report's own of an earlier time.
+    timings = [own for own in results.read_timings([args.exp_dir, *args.times]) if own.step != args.step]
     weights = config.report.weights
     args.force = True
     with stage.output(args, args.out_dir, settings=config.report, inputs=files, torch_device=False) as out:
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         summary = results.summary(records, run=run_facts, timings=timings, when=when)
         table = tables.console_page(records, timings, weights)
         further = []
-        pictures = sorted(args.exp_dir.glob("diversity/*.svg"))
+        pictures = sorted(args.exp_dir.glob("diversity/*.svg"), reverse=True)
         for picture in [*pictures, *args.exp_dir.glob("diversity/*.png")]:
             shutil.copyfile(picture, out.path / picture.name)
         if pictures:
