@@ -217,5 +217,8 @@ if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, i
 fi
 
 if stage 14 report "results.json, RESULTS.md and the table"; then
-  step write_report --times "$data" "$exp" "$exp/report"
+  if [ -n "${conf[pool]}" ] && [ -n "$(makers)" ]; then
+    step plot_diversity --xvectors "$exp/xvectors" $(makers) $(dirs_of "${conf[pool]} $test_sets") "$exp/diversity"
+  fi
+  step write_report --times "$data" --tensorboard "$exp/tensorboard" "$exp" "$exp/report"
 fi

@@ -49,8 +49,8 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
 # The steps whose work is a system's own; the others are the same for all systems of a run.
 STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
 _RESERVED = (  # names of folders in exp/<recipe> that a system's folder must not take
-    "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "recognizer",
-    "emotion", "judges", "report",
+    "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "recognizer", "emotion", "judges", "report",
+    "diversity", "tensorboard",
 )  # fmt: skip
 # Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
 # the attacker that was trained on original speech.
@@ -212,16 +212,34 @@ class Attacks:
 
 
 @dataclass
-class PseudoSpeakers:
-    """How pseudo-speakers are made (stages fit and sample); PCA+GMM is Turner et al. 2020."""
+class VoiceGrid:
+    """Settings of pca_gmm among which `pseudo.select` chooses: every combination is tried."""
 
-    strategy: str = "pca_gmm"  # pca_gmm, or own (the source's own x-vector: the control)
-    pca_size: float = 20.0  # a whole number of components, or below 1 the share of variance they must explain
-    gmm_size: int = 3  # mixture components, diagonal covariances
-    combine_genders: bool = False  # one model for both
+    pca_size: list[float] = field(default_factory=lambda: [5, 10, 15, 20, 30, 50, 100])
+    gmm_size: list[int] = field(default_factory=lambda: [1, 2, 3, 5, 8])
+    covariance: list[str] = field(default_factory=lambda: ["diag", "full", "tied", "spherical"])
+
+
+@dataclass
+class PseudoSpeakers:
+    """How pseudo-speakers are made (stages fit and sample)."""
+
+    strategy: str = "pca_gmm"  # pca_gmm, pool, or own (the source's own x-vector: the control)
+    combine_genders: bool = False  # pca_gmm: one model for both; pool: speakers of any gender
     cross_gender: bool = False  # pseudo-speakers of the other gender
-    threshold: float = 1.01  # largest cosine to the source's x-vector, else drawn anew; above 1 = never
     pitch_spread: float = 1.0  # of what the x-vector leaves open of the pitch, how much is drawn; 0 = nothing
+    # pca_gmm (Turner et al. 2020)
+    pca_size: float = 20.0  # a whole number of components, or below 1 the share of variance they must explain
+    gmm_size: int = 3  # mixture components
+    covariance: str = "diag"  # of the mixture: diag, full, tied (full, the same for all components) or spherical
+    threshold: float = 1.01  # largest cosine to the source's x-vector, else drawn anew; above 1 = never
+    select: bool = False  # choose pca_size, gmm_size and covariance from `grid` by held-out likelihood
+    grid: VoiceGrid = field(default_factory=VoiceGrid)
+    # pool (baseline B1 of the VPC)
+    affinity: str = "cosine"  # how alike voices are: cosine or plda (trained on the pool)
+    proximity: str = "farthest"  # who is taken: farthest, nearest, random, or from dense or sparse clusters
+    candidates: float = 200  # so many of the farthest or nearest; below 1, a share of the pool's of that gender
+    averaged: float = 100  # so many of them are drawn and averaged; below 1, a share of the candidates
 
 
 @dataclass
@@ -239,6 +257,13 @@ class Scoring:
     )
     voices: bool = True  # measure voice distinctiveness and de-identification, by a PLDA on original speech
     voices_utterances: int = 20  # of each speaker and data dir that are compared for it, at most; 0 = all
+
+
+@dataclass
+class Report:
+    """How results are put together (stage report)."""
+
+    weights: dict[str, float] = field(default_factory=dict)  # of trial dirs in averages over them; {} = plain means
 
 
 @dataclass
@@ -441,6 +466,7 @@ class Config:
     attacks: Attacks = field(default_factory=Attacks)
     pseudo: PseudoSpeakers = field(default_factory=PseudoSpeakers)
     scoring: Scoring = field(default_factory=Scoring)
+    report: Report = field(default_factory=Report)
     f0: F0 = field(default_factory=F0)
     bottleneck: Bottleneck = field(default_factory=Bottleneck)
     synthesizer: Synthesizer = field(default_factory=Synthesizer)

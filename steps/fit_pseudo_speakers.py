@@ -2,10 +2,12 @@
 """Fit the generator of pseudo-speakers on the speakers of the pool (stage fit).
 
 Section `pseudo` of the configuration names the strategy and its options. With --f0, the mean and the deviation of
-log F0 are learned as well, so that the melody can be moved to a pseudo-speaker's pitch.
+log F0 are learned as well, so that the melody can be moved to a pseudo-speaker's pitch. With --select, the sizes of
+pca_gmm are those of `pseudo.grid` that predict speakers best whom a model has not seen (five folds).
 
-Reads   pool data dirs with spk2gender; <xvectors>/<data dir>/spk_xvector.scp; <f0>/<data dir>/f0.scp.
-Writes  pseudo.json (strategy, facts of the fit), pseudo.npz, pseudo_pitch.npz.
+Reads   pool data dirs with spk2gender; <xvectors>/<data dir>/{xvector,spk_xvector}.scp; <f0>/<data dir>/f0.scp.
+Writes  pseudo.json (strategy, facts of the fit), pseudo.npz, pseudo_pitch.npz; with --select, selection.tsv (nats a
+        speaker of every setting).
 
 Example
     steps/fit_pseudo_speakers.py --xvectors exp/mini/xvectors --f0 exp/mini/f0 \\
@@ -27,12 +29,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="the pool", out_dir="the generator")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the pool's x-vectors")
     parser.add_argument("--f0", type=Path, help="root of the pool's F0; without it, F0 is left to itself")
+    parser.add_argument("--select", action="store_true", help="as --set pseudo.select=true")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
     pool = stage.load_data(args, need=("spk2gender",))
+    config.pseudo.select |= args.select
     vectors = {part.path: read_scp(args.xvectors / part.name / "spk_xvector.scp") for part in pool}
+    by_utterance = {part.path: read_scp(args.xvectors / part.name / "xvector.scp") for part in pool}
     contours = {part.path: read_scp(args.f0 / part.name / "f0.scp") for part in pool} if args.f0 else {}
     inputs = [*pool, *(args.xvectors / part.name for part in pool)]
     inputs += [args.f0 / part.name for part in pool] if args.f0 else []
@@ -44,9 +49,12 @@ def run(args: argparse.Namespace, config: Config) -> None:
         from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
 
         speakers = [(part, speaker) for part in pool for speaker in part.speakers]
+        spoken = [(part, utterance, row) for row, (part, of) in enumerate(speakers) for utterance in part.spk2utt[of]]
         learned = pseudo_speakers.Pool(
             np.stack([vectors[part.path][speaker] for part, speaker in speakers]),
             tuple(part.spk2gender[speaker] for part, speaker in speakers),
+            np.stack([by_utterance[part.path][utterance] for part, utterance, _ in spoken]),
+            np.array([row for _, _, row in spoken]),
         )
         strategy = pseudo_speakers.find(config.pseudo.strategy).fit(learned, config.pseudo, args.seed)
         facts = {}

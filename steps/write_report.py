@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 """Put all results together: results.json, RESULTS.md and the table on the console (stage report).
 
-Made anew each time, since it is quick and further systems may have been added. Two runs of the same seed and commit
-give the same results.json but for the key `times`.
+Made anew each time, since it is quick and further systems may have been added; what was there is replaced, so no figure
+stands twice. Two runs of the same seed and commit give the same results.json but for `times`, and `when` and `seconds`
+of its records.
 
 Reads   results.json of every scoring step below the experiment dir, and the .done.json of every step there and in
-        --times, which tell how long it took.
-Writes  results.json (flat records), RESULTS.md (tables with explanations and times), table.txt (what is printed).
+        --times, which tell how long it took; the pictures of steps/plot_diversity.py, if they are there. Section
+        `report` of the configuration has the weights of averages.
+Writes  results.json (flat records), RESULTS.md (tables with explanations and times), table.txt (what is printed),
+        results.tex (tables for LaTeX with booktabs); the result files of the VoicePrivacy Challenges, for each system
+        vpc/<system>/{results.txt,results_anon.txt,summary.txt} (2020, 2022; evaluation models trained on original and
+        on anonymized speech) and vpc/result_for_rank_<system> (2024); with --tensorboard, a scalar for each figure.
 
 Example
-    steps/write_report.py --times data/mini exp/mini exp/mini/report
+    steps/write_report.py --times data/mini --tensorboard exp/mini/tensorboard exp/mini exp/mini/report
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--times", type=Path, action="append", default=[], metavar="DIR", help="also list the times of steps here"
     )
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write scalars for TensorBoard here")
     parser.add_argument("exp_dir", type=Path, help="the experiment dir, with results of scoring steps")
     parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
@@ -36,9 +42,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     import json
+    import shutil
 
     from pseudovox.datadir import write_atomic
-    from pseudovox.report import results, tables
+    from pseudovox.report import averages, challenge, latex, results, tables, tensorboard
     from pseudovox.report.warnings import with_validation
 
     if not args.exp_dir.is_dir():
@@ -51,18 +58,47 @@ def run(args: argparse.Namespace, config: Config) -> None:
     ]
     # Each time anew: models may have been trained again since their trials were scored.
     records = with_validation(results.collect(files), args.exp_dir / "attacker")
-    timings = results.read_timings([args.exp_dir, *args.times])
+    # Without the report's own of an earlier time.
+    timings = [own for own in results.read_timings([args.exp_dir, *args.times]) if own.step != args.step]
+    weights = config.report.weights
     args.force = True
-    with stage.output(args, args.out_dir, settings={}, inputs=files, torch_device=False) as out:
+    with stage.output(args, args.out_dir, settings=config.report, inputs=files, torch_device=False) as out:
         assert out is not None
         run_facts = {"recipe": args.exp_dir.name, "seed": args.seed, "commit": stage.versions()["commit"]}
         when = time.strftime("%Y-%m-%d %H:%M %Z")
         summary = results.summary(records, run=run_facts, timings=timings, when=when)
-        table = tables.console_page(records, timings)
-        write_atomic(out.path / results.FILE, json.dumps(summary, indent=1) + "\n")
-        write_atomic(out.path / "RESULTS.md", tables.results_page(records, timings, run_facts, when))
-        write_atomic(out.path / "table.txt", table)
+        table = tables.console_page(records, timings, weights)
+        further = []
+        pictures = sorted(args.exp_dir.glob("diversity/*.svg"), reverse=True)
+        for picture in [*pictures, *args.exp_dir.glob("diversity/*.png")]:
+            shutil.copyfile(picture, out.path / picture.name)
+        if pictures:
+            rows = (args.exp_dir / "diversity/diversity.tsv").read_text(encoding="utf-8").splitlines()
+            cells = [row.split("\t") for row in rows]
+            further.append(tables.diversity_section(cells, [picture.name for picture in pictures]))
+        standings = {split: averages.standings(records, split, weights) for split in averages.splits(records)}
+        texts = {
+            results.FILE: json.dumps(summary, indent=1) + "\n",
+            "RESULTS.md": tables.results_page(records, timings, run_facts, when, weights, further),
+            "table.txt": table,
+            "results.tex": latex.results_tex(records, standings, run_facts),
+        }
+        for system in sorted({record.system for record in records} - {results.ORIGINAL}):
+            for name, anonymized in (("results", False), ("results_anon", True)):
+                text = challenge.results_txt(records, system, weights, semi_informed=anonymized)
+                texts[f"vpc/{system}/{name}.txt"] = text
+            texts[f"vpc/{system}/summary.txt"] = challenge.summary_txt(records, system, weights)
+            texts[f"vpc/result_for_rank_{system}"] = challenge.result_for_rank(
+                records, system, weights, when=time.strftime("%d-%m-%y_%H:%M"), dataset=args.exp_dir.name
+            )
+        for name, text in texts.items():
+            (out.path / name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(out.path / name, text)
         out.counts["records"] = len(records)
+    if args.tensorboard:
+        with stage.output(args, args.tensorboard, settings={}, inputs=files, torch_device=False) as out:
+            assert out is not None
+            tensorboard.write_scalars(out.path, records)
     print(table)
     print(f"All figures: {args.out_dir}/RESULTS.md and {results.FILE}")
 

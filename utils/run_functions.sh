@@ -110,6 +110,16 @@ uses() {
   return 1
 }
 
+# makers: `--pseudo <system>=<dir>` of every system that makes pseudo-speakers of its own, where they were made.
+makers() {
+  local system folder
+  for system in $systems; do
+    folder=$exp/$system/pseudo
+    [[ " ${conf[stages.$system]} " == *" fit "* ]] || continue
+    if [ -n "$dry_run" ] || [ -d "$folder" ]; then printf ' --pseudo %s' "$system=$folder"; fi
+  done
+}
+
 # attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration, and `ways`,
 # in which it is trained.
 attacks() {

@@ -11,16 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from pseudovox.anonymize.strategy import GENDERS, Pool
 from pseudovox.errors import DataError
 from pseudovox.f0 import statistics
 from pseudovox.inputs import check_shapes, read_npz
-
-if TYPE_CHECKING:
-    from pseudovox.anonymize.pseudo_speakers import Pool
 
 FILE = "pseudo_pitch.npz"
 MEND = "./run.sh --stage fit --stop-stage fit --force"
@@ -28,7 +26,6 @@ MEND = "./run.sh --stage fit --stop-stage fit --force"
 SHAPES: dict[str, tuple[int | str, ...]] = {
     "weight": ("dimension", 2), "bias": (2, 2), "residual": (2, 2), "lowest": (2,), "highest": (2,)
 }  # fmt: skip
-GENDERS = ("f", "m")
 
 
 @dataclass(frozen=True)
@@ -48,26 +45,36 @@ class PitchModel:
     lowest: np.ndarray
     highest: np.ndarray
 
-    def draw(self, vector: np.ndarray, gender: str, generator: np.random.Generator, spread: float = 1.0) -> np.ndarray:
-        """The pitch of a pseudo-speaker, kept within the pool's range.
+    def draw_all(
+        self,
+        vectors: np.ndarray,
+        genders: Sequence[str],
+        generators: Iterable[np.random.Generator],
+        spread: float = 1.0,
+    ) -> np.ndarray:
+        """The pitch of pseudo-speakers, kept within the pool's range.
 
         Args:
-            vector: x-vector (dimension,).
-            gender: "f" or "m".
-            generator: of the residual.
+            vectors: x-vectors (speakers, dimension).
+            genders: "f" or "m" of each.
+            generators: of each one's residual.
             spread: factor on the residual; 0 = the law alone.
 
         Returns:
-            float32 (2,), mean and deviation.
+            float32 (speakers, 2), mean and deviation; no row depends on the others.
 
         Raises:
-            DataError: an x-vector of another dimension.
+            DataError: x-vectors of another dimension.
         """
-        if len(vector) != len(self.weight):
-            raise DataError(f"an x-vector of dimension {len(vector)}; the pitch was learned on {len(self.weight)}")
+        if vectors.shape[1] != len(self.weight):
+            raise DataError(f"x-vectors of dimension {vectors.shape[1]}; the pitch was learned on {len(self.weight)}")
         values, axes = np.linalg.eigh(self.residual)
-        noise = axes @ (np.sqrt(np.maximum(values, 0)) * generator.standard_normal(2))
-        found = vector.astype(np.float64) @ self.weight + self.bias[GENDERS.index(gender)] + spread * noise
+        factor = axes * np.sqrt(np.maximum(values, 0))
+        noise = np.stack([generator.standard_normal(2) for generator in generators])
+        bias = self.bias[[GENDERS.index(gender) for gender in genders]]
+        # Row by row: in a whole product the rounding of a row depends on its company.
+        law = np.matmul(vectors.astype(np.float64)[:, None, :], self.weight)[:, 0, :] + bias
+        found = law + spread * np.matmul(noise[:, None, :], factor.T)[:, 0, :]
         return np.clip(found, self.lowest, self.highest).astype(np.float32)
 
 

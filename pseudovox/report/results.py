@@ -1,15 +1,17 @@
 """Results: one flat record per figure, written by scoring steps and collected by the report.
 
 A scoring step writes `results.json` in its output dir: {"records": [...]}, without anything that differs between two
-equal runs. The report adds seed and commit to every record and puts the times, which differ, under keys of their own.
+equal runs. The report adds seed and commit to every record, and, the only things that two equal runs differ in
+(`without_times`), when and in how many seconds the step that gave the figure was done, and the times of all steps.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,8 @@ class Record:
         n: how much the figure is computed on, counted in `n_of`.
         n_of: "trials", "words", "utterances", ...
         details: further numbers and named choices (counts, normalisation).
+        when, seconds: when the step that gave the figure began, and what it took for all its figures; known to records
+            that were collected from steps, and no part of what two records are compared by.
     """
 
     metric: str
@@ -64,6 +68,8 @@ class Record:
     n_of: str = ""
     training: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    when: str = field(default="", compare=False)
+    seconds: float | None = field(default=None, compare=False)
 
     def key(self) -> tuple[str, ...]:
         """What identifies the figure."""
@@ -71,7 +77,12 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain and ready for json: NaN becomes None, numbers have 6 decimals (beyond it machines differ)."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        return {
+            name: _plain(value) for name, value in asdict(self).items() if name not in _TIMES or value not in ("", None)
+        }
+
+
+_TIMES = ("when", "seconds")
 
 
 def _plain(value: Any) -> Any:
@@ -82,9 +93,17 @@ def _plain(value: Any) -> Any:
     return round(float(value), 6) if math.isfinite(value) else None
 
 
+_COMMON = re.compile(r"_[^_]+_common(_|$)")
+
+
 def set_name(data_dir: str) -> str:
-    """The set that a trial dir belongs to: "test" of "test_trials_f" or "test_trials_f_vq48"."""
-    return data_dir.partition("_trials")[0]
+    """The set that a trial dir belongs to: "test" of "test_trials_f" or "test_trials_f_vq48".
+
+    VCTK's lists of sentences that all its speakers read are a set of their own, "vctk_dev_common" of
+    "vctk_dev_trials_f_common".
+    """
+    name, _, rest = data_dir.partition("_trials")
+    return f"{name}_common" if _COMMON.match(rest) else name
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
@@ -117,10 +136,14 @@ def read_records(path: Path) -> list[Record]:
 
 
 def collect(files: Sequence[Path]) -> list[Record]:
-    """All records of several files, sorted by key; DataError if two files give the same figure."""
+    """All records of several files, with the times of their steps, by key; DataError if two give the same figure."""
     found: dict[tuple[str, ...], tuple[Record, Path]] = {}
     for path in files:
+        marker = path.with_name(".done.json")
+        done = _read_marker(marker) if marker.exists() else None
         for record in read_records(path):
+            if done:
+                record = replace(record, when=done.when, seconds=done.wall_seconds)
             if record.key() in found:
                 other = found[record.key()][1]
                 raise DataError(f"{path} and {other} both give {'/'.join(filter(None, record.key()))}")
@@ -150,24 +173,26 @@ def read_timings(folders: Sequence[Path]) -> list[Timing]:
         for path in sorted(folder.rglob(".done.json")):
             if any(part.endswith((".partial", ".replaced")) for part in path.parts):
                 continue
-            try:
-                done = json.loads(path.read_text(encoding="utf-8"))
-                timings.append(
-                    Timing(
-                        str(done["step"]),
-                        str(path.parent.relative_to(folder.parent)),
-                        float(done["wall_seconds"]),
-                        float(done.get("audio_seconds") or 0.0),
-                        str(done.get("when", "")),
-                    )
-                )
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f"{path}: not a marker of a finished step: {error}") from None
+            timings.append(replace(_read_marker(path), output=str(path.parent.relative_to(folder.parent))))
     return sorted(timings, key=lambda timing: (timing.when, timing.output))
 
 
+def _read_marker(path: Path) -> Timing:
+    try:
+        done = json.loads(path.read_text(encoding="utf-8"))
+        return Timing(
+            str(done["step"]),
+            "",
+            float(done["wall_seconds"]),
+            float(done.get("audio_seconds") or 0.0),
+            str(done.get("when", "")),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a marker of a finished step: {error}") from None
+
+
 def summary(records: Sequence[Record], *, run: dict[str, Any], timings: Sequence[Timing], when: str) -> dict[str, Any]:
-    """The report's results.json. All but `times` is the same for two runs of the same seed and commit.
+    """The report's results.json. `without_times`, it is the same for two runs of the same seed and commit.
 
     Args:
         records: the figures.
@@ -185,3 +210,9 @@ def summary(records: Sequence[Record], *, run: dict[str, Any], timings: Sequence
             "steps": [{**asdict(timing), "real_time_factor": timing.real_time_factor} for timing in timings],
         },
     }
+
+
+def without_times(summary: dict[str, Any]) -> dict[str, Any]:
+    """A report's results.json without what two equal runs differ in: `times`, and `when` and `seconds` of records."""
+    records = [{name: value for name, value in record.items() if name not in _TIMES} for record in summary["records"]]
+    return {**{name: value for name, value in summary.items() if name != "times"}, "records": records}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing
 from pseudovox.report.warnings import privacy_warnings
@@ -44,8 +46,16 @@ class Table:
     notes: list[str]
 
 
-def report_tables(records: Sequence[Record], *, details: bool = False) -> list[Table]:
-    """Privacy and utility tables of each set, `test` first; with `details`, those of report.details besides."""
+def report_tables(
+    records: Sequence[Record], weights: Mapping[str, float] | None = None, *, details: bool = False
+) -> list[Table]:
+    """Privacy and utility tables of each set, `test` first; the privacy conditions of each split.
+
+    Args:
+        records: of a run.
+        weights: of trial dirs in averages, see `averages.weighted_mean`.
+        details: give the tables of report.details besides.
+    """
     from pseudovox.report.details import detail_tables
 
     sets = sorted({record.set for record in records}, key=lambda name: (name != "test", name))
@@ -62,6 +72,8 @@ def report_tables(records: Sequence[Record], *, details: bool = False) -> list[T
             tables += detail_tables(own, name)
     if any(record.metric.startswith(SPEED) for record in records):
         tables.append(speed_table(records))
+    for split in sorted(splits(records), key=lambda name: (name != "test", name)):
+        tables += conditions_table(records, split, weights or {})
     return tables
 
 
@@ -113,6 +125,37 @@ def trainings_table(records: Sequence[Record], name: str) -> list[Table]:
             ["system", "speakers", *ways],
             rows,
             [],
+        )
+    ]
+
+
+def conditions_table(records: Sequence[Record], split: str, weights: Mapping[str, float]) -> list[Table]:
+    """Which privacy conditions of the challenges each system enters; no table without a semi-informed attacker."""
+    found = standings(records, split, weights)
+    if not found:
+        return []
+    rows = []
+    for one in found:
+        entered = [", ".join(one.entered[challenge]) or "none" for challenge in CONDITIONS]
+        wer = NOT_RUN if one.wer is None else f"{one.wer:.1f}"
+        rows.append([one.system, f"{one.eer:.1f}", one.training, *entered, wer])
+    bounds = [
+        f"{challenge}: " + ", ".join(f"EER_{number} from {bound:g} %" for number, bound in enumerate(least, 1)) + "."
+        for challenge, least in CONDITIONS.items()
+    ]
+    mean = "weighted as report.weights says" if weights else "a plain mean"
+    return [
+        Table(
+            f"Privacy conditions ({split})",
+            f"A system enters every condition whose bound the mean EER of the {COUNTED} attacker reaches; within one, "
+            "the VoicePrivacy Challenges rank by WER.",
+            ["system", "mean EER", "trained", *CONDITIONS, "mean WER"],
+            rows,
+            [
+                f"The mean EER is {mean}, over the trial lists, of the stronger attacker.",
+                "The bounds are meant for the challenges' data and attackers: on less, they say little.",
+                *bounds,
+            ],
         )
     ]
 
@@ -242,6 +285,25 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     )
 
 
+def diversity_section(rows: Sequence[list[str]], pictures: Sequence[str]) -> str:
+    """How different the voices of each kind are, in Markdown.
+
+    Args:
+        rows: of diversity.tsv, its header first.
+        pictures: names of files beside RESULTS.md.
+    """
+    table = Table(
+        "Diversity: how different the voices are",
+        "Cosine similarity of the x-vectors of every two voices of one gender, by the kind of voices: mean, standard "
+        "deviation, 5th and 95th percentile. The nearer to those of real speakers, the better; averages over a pool "
+        "are more alike than people are (Turner et al. 2020).",
+        list(rows[0]),
+        list(rows[1:]),
+        [],
+    )
+    return as_markdown(table) + "".join(f"\n![{Path(name).stem}]({name})\n" for name in pictures)
+
+
 def timing_table(timings: Sequence[Timing]) -> Table:
     """Wall time by step, with the real-time factor where speech was processed."""
     steps: dict[str, list[Timing]] = {}
@@ -293,23 +355,32 @@ def as_markdown(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def results_page(records: Sequence[Record], timings: Sequence[Timing], run: dict[str, Any], when: str) -> str:
-    """RESULTS.md: what was run, the tables, the times."""
+def results_page(
+    records: Sequence[Record],
+    timings: Sequence[Timing],
+    run: dict[str, Any],
+    when: str,
+    weights: Mapping[str, float] | None = None,
+    further: Sequence[str] = (),
+) -> str:
+    """RESULTS.md: what was run, the tables, `further` sections (Markdown), the times."""
     facts = ", ".join(f"{name} {value}" for name, value in run.items() if not isinstance(value, dict))
     head = f"# Results\n\n{facts}; {when}. Written by steps/write_report.py from results.json.\n"
     intervals = (
         "In brackets: 95 % intervals (of EER and WER: bootstrap over speakers). Small sets have wide ones; "
         "differences within them mean little.\n"
     )
-    tables = [*report_tables(records, details=True), timing_table(timings)]
-    return "\n".join([head, intervals, *absent_judges(records), *map(as_markdown, tables)])
+    own = [*absent_judges(records), *map(as_markdown, report_tables(records, weights, details=True))]
+    return "\n".join([head, intervals, *own, *further, as_markdown(timing_table(timings))])
 
 
-def console_page(records: Sequence[Record], timings: Sequence[Timing]) -> str:
+def console_page(
+    records: Sequence[Record], timings: Sequence[Timing], weights: Mapping[str, float] | None = None
+) -> str:
     """What a run prints in the end: the tables of the `test` set (of all sets, if there is none of that name)."""
     tested = any(record.set == "test" for record in records)
     shown = [record for record in records if not tested or record.set in ("test", "emotion", "")]
-    tables = [*map(as_text, report_tables(shown)), *absent_judges(records)]
+    tables = [*map(as_text, report_tables(shown, weights)), *absent_judges(records)]
     if not tables:
         return "No results yet: no scoring step has run.\n"
     total = sum(timing.wall_seconds for timing in timings)

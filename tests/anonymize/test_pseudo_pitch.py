@@ -28,6 +28,11 @@ def make(law: np.ndarray, noise: float, speakers: int = 80) -> tuple[Pool, np.nd
     return Pool(vectors, genders), level + vectors @ law + noise * draw.standard_normal((speakers, 2)) * [1, 0.1]
 
 
+def draw(model: PitchModel, vectors: np.ndarray, gender: str, seed: int, spread: float = 1.0) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    return model.draw_all(vectors, [gender] * len(vectors), [generator] * len(vectors), spread)
+
+
 def test_a_linear_law_is_found() -> None:
     law = np.random.default_rng(1).standard_normal((6, 2)) * [0.05, 0.005]
     pool, pitch = make(law, noise=0.0)
@@ -35,21 +40,21 @@ def test_a_linear_law_is_found() -> None:
     made[4] = [np.zeros(5)]  # a speaker without a voiced frame
     model, facts = pseudo_pitch.fit(pool, made)
     assert facts["r2_mean_within_gender"] > 0.99 and facts["r2_deviation_within_gender"] > 0.99
-    np.testing.assert_allclose(model.draw(pool.vectors[0], "f", np.random.default_rng(0)), pitch[0], atol=0.01)
+    np.testing.assert_allclose(draw(model, pool.vectors[:1], "f", 0), pitch[:1], atol=0.01)
 
 
 def test_what_the_law_leaves_open_is_drawn() -> None:
     pool, pitch = make(np.zeros((6, 2)), noise=0.15)
     model, facts = pseudo_pitch.fit(pool, contours(pitch))
     assert facts["r2_mean"] > 0.7 and abs(facts["r2_mean_within_gender"]) < 0.15
-    generator = np.random.default_rng(0)
-    drawn = np.stack([model.draw(pool.vectors[number], "m", generator) for number in range(80) for _ in range(20)])
+    drawn = draw(model, np.repeat(pool.vectors, 20, axis=0), "m", 0)
     men = pitch[1::2]
     np.testing.assert_allclose(drawn.mean(0), men.mean(0), atol=0.03)
     np.testing.assert_allclose(drawn.std(0), men.std(0), rtol=0.2)
     assert (drawn >= model.lowest - 1e-6).all() and (drawn <= model.highest + 1e-6).all()
-    alone = model.draw(pool.vectors[0], "f", generator, spread=0.0)
-    np.testing.assert_array_equal(alone, model.draw(pool.vectors[0], "f", generator, spread=0.0))
+    one, other = (draw(model, pool.vectors[:1], "f", seed, spread=0.0) for seed in (1, 2))
+    np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(draw(model, pool.vectors[:3], "m", 0)[:1], draw(model, pool.vectors[:1], "m", 0))
 
 
 def test_left_out_errors_are_those_of_refits() -> None:
@@ -83,7 +88,7 @@ def test_files(tmp_path: Path) -> None:
     loaded = pseudo_pitch.load(tmp_path)
     assert loaded is not None and np.array_equal(loaded.weight, model.weight)
     with pytest.raises(DataError, match="dimension 3"):
-        loaded.draw(np.zeros(3), "f", np.random.default_rng(0))
+        draw(loaded, np.zeros((1, 3)), "f", 0)
     write_npz(tmp_path / pseudo_pitch.FILE, {"weight": np.eye(2)})
     with pytest.raises(DataError, match="not a model of pitch"):
         pseudo_pitch.load(tmp_path)

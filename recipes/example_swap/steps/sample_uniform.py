@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,12 @@ class Uniform:
         # An even distribution of half-width w has the deviation w / sqrt(3).
         place = mean + math.sqrt(3) * variance**0.5 * generator.uniform(-1, 1, len(mean))
         return (place @ model.components + model.mean).astype("float32")
+
+    def draw_all(self, sources: Sequence[Source], generators: Iterable[np.random.Generator]) -> np.ndarray:
+        """An x-vector for each source, (sources, dimension)."""
+        import numpy as np
+
+        return np.stack([self.draw(source, own) for source, own in zip(sources, generators, strict=True)])
 
 
 def main(argv: list[str] | None = None) -> int:

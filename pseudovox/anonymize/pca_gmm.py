@@ -1,0 +1,300 @@
+"""Pseudo-speakers drawn from a Gaussian mixture over the principal components of the pool's x-vectors.
+
+Turner, Lovisotto and Martinovic 2020, "Speaker anonymization with distribution-preserving x-vector generation".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, nearer_gender, register
+from pseudovox.errors import DataError, UsageError
+from pseudovox.inputs import check_shapes
+from pseudovox.seeds import seed_for
+
+if TYPE_CHECKING:
+    from pseudovox.config import PseudoSpeakers
+
+log = logging.getLogger("pseudovox")
+COVARIANCES = ("diag", "full", "tied", "spherical")
+TRIES = (1, 9, 90, 900)  # draws for one vector when a threshold is set: so many at a time, 1000 in all
+
+
+@dataclass(frozen=True)
+class VoiceModel:
+    """A Gaussian mixture in a principal subspace of the x-vectors.
+
+    Attributes:
+        mean: (dimension,) of the pool.
+        components: (size, dimension), orthonormal rows.
+        weights: (mixtures,), summing to 1.
+        means, variances: (mixtures, size).
+        factors: (mixtures, size, size), lower Cholesky factors of covariances that are not diagonal, else None.
+    """
+
+    mean: np.ndarray
+    components: np.ndarray
+    weights: np.ndarray
+    means: np.ndarray
+    variances: np.ndarray
+    factors: np.ndarray | None = None
+
+    def points(self, mixture: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Points of the subspace, (n, size), from places in [0, 1), (n,), and standard normal noise, (n, size)."""
+        edges = np.cumsum(self.weights) / self.weights.sum()
+        chosen = np.minimum(np.searchsorted(edges, mixture, side="right"), len(edges) - 1)
+        if self.factors is None:
+            return self.means[chosen] + noise * np.sqrt(self.variances[chosen])
+        found = self.means[chosen]
+        for number in np.unique(chosen):
+            rows = chosen == number
+            found[rows] += _by_rows(noise[rows], self.factors[number].T)
+        return found
+
+    def vectors(self, points: np.ndarray) -> np.ndarray:
+        """The inverse PCA of points (n, size): (n, dimension). A row does not depend on the others to the last bit."""
+        return _by_rows(points, self.components) + self.mean
+
+    def sample(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        """Draws, (count, dimension)."""
+        return self.vectors(self.draw_points(count, generator))
+
+    def draw_points(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        """Draws in the subspace, (count, size)."""
+        return self.points(generator.random(count), generator.standard_normal((count, self.means.shape[1])))
+
+    def cosines(self, points: np.ndarray, vector: np.ndarray) -> np.ndarray:
+        """Cosines (n,) between the vectors of points (n, size) and an x-vector (dimension,), without the vectors."""
+        # The components are orthonormal, so products of x-vectors come down to products in the subspace.
+        products = points @ (self.components @ vector) + self.mean @ vector
+        squares = (points**2).sum(1) + 2 * points @ (self.components @ self.mean) + self.mean @ self.mean
+        norms = np.sqrt(np.maximum(squares, 0)) * np.linalg.norm(vector)
+        return products / np.maximum(norms, 1e-30)
+
+
+# What the arrays of a model are; `factors` may be missing.
+VOICE_SHAPES: dict[str, tuple[int | str, ...]] = {
+    "mean": ("dimension",),
+    "components": ("size", "dimension"),
+    "weights": ("mixtures",),
+    "means": ("mixtures", "size"),
+    "variances": ("mixtures", "size"),
+}
+_FACTORS_SHAPE: dict[str, tuple[int | str, ...]] = {"factors": ("mixtures", "size", "size")}
+
+
+@register
+class PcaGmm(Strategy):
+    """PCA without whitening, then a Gaussian mixture, per gender or for both; draws keep the pool's spread.
+
+    A draw whose cosine to the source is above `threshold` is discarded, up to 1000 times; then the one with the
+    smallest cosine is taken.
+    """
+
+    name = "pca_gmm"
+
+    def __init__(
+        self, models: Mapping[str, VoiceModel], threshold: float, facts: Mapping[str, Any] | None = None,
+        tables: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.models = dict(models)
+        self.threshold = threshold
+        self._facts = dict(facts or {})
+        self._tables = dict(tables or {})
+
+    @classmethod
+    def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> PcaGmm:
+        size, mixtures, covariance = options.pca_size, options.gmm_size, options.covariance
+        facts: dict[str, Any] = {}
+        tables = {}
+        genders = (BOTH,) if options.combine_genders else GENDERS
+        if options.select:
+            from pseudovox.anonymize import selection
+
+            found = selection.select({gender: pool.of(gender) for gender in genders}, options.grid, seed)
+            size, mixtures, covariance = found.chosen.pca_size, found.chosen.gmm_size, found.chosen.covariance
+            facts["selected"] = {"pca_size": size, "gmm_size": mixtures, "covariance": covariance}
+            tables["selection.tsv"] = found.table()
+        models = {}
+        for gender in genders:
+            # scikit-learn takes 32-bit seeds.
+            state = seed_for(seed, "pca-gmm", gender) % 2**32
+            models[gender], facts[gender] = fit_voices(
+                pool.of(gender), size, mixtures, state, gender, covariance=covariance
+            )
+        return cls(models, options.threshold, facts, tables)
+
+    def draw_all(self, sources: Sequence[Source], generators: Iterable[np.random.Generator]) -> np.ndarray:
+        models = [self.models.get(source.gender) or self.models[BOTH] for source in sources]
+        if self.threshold >= 1:
+            # What is random is drawn one by one, each from its own generator; the arithmetic is done for all at once.
+            places = np.empty(len(sources))
+            noise = [np.empty(0)] * len(sources)
+            for row, (model, own) in enumerate(zip(models, generators, strict=True)):
+                places[row] = own.random()
+                noise[row] = own.standard_normal(model.means.shape[1])
+        else:
+            points = [
+                self._point(model, source.vector.astype(np.float64), own)
+                for model, source, own in zip(models, sources, generators, strict=True)
+            ]
+        found = np.empty((len(sources), len(next(iter(self.models.values())).mean)), np.float32)
+        for model in self.models.values():
+            rows = np.flatnonzero([own is model for own in models])
+            if not len(rows):
+                continue
+            if self.threshold >= 1:
+                own_points = model.points(places[rows], np.stack([noise[row] for row in rows]))
+            else:
+                own_points = np.stack([points[row] for row in rows])
+            found[rows] = model.vectors(own_points)
+        return found
+
+    def _point(self, model: VoiceModel, vector: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        best, least = np.empty(0), np.inf
+        for tries in TRIES:
+            points = model.draw_points(tries, generator)
+            cosines = model.cosines(points, vector)
+            accepted = np.flatnonzero(cosines <= self.threshold)
+            if len(accepted):
+                return points[accepted[0]]
+            if cosines.min() < least:
+                best, least = points[np.argmin(cosines)], cosines.min()
+        return best
+
+    def gender_of(self, vector: np.ndarray) -> str:
+        if BOTH in self.models:
+            return GENDERS[0]  # either draws from the one model
+        return nearer_gender(vector, {gender: model.mean for gender, model in self.models.items()})
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {
+            f"{gender}.{name}": value
+            for gender, model in self.models.items()
+            for name, value in vars(model).items()
+            if value is not None
+        }
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, np.ndarray], options: PseudoSpeakers) -> PcaGmm:
+        models: dict[str, dict[str, np.ndarray]] = {}
+        for name, value in arrays.items():
+            gender, _, part = name.partition(".")
+            models.setdefault(gender, {})[part] = value
+        if set(models) not in ({BOTH}, set(GENDERS)):
+            raise ValueError(f"models of {', '.join(models) or 'nobody'}; expected {BOTH}, or {' and '.join(GENDERS)}")
+        for parts in models.values():
+            check_shapes(parts, VOICE_SHAPES | (_FACTORS_SHAPE if "factors" in parts else {}))
+        return cls({gender: VoiceModel(**parts) for gender, parts in models.items()}, options.threshold)
+
+    def facts(self) -> dict[str, Any]:
+        return self._facts
+
+    def tables(self) -> dict[str, str]:
+        return self._tables
+
+
+def fit_voices(
+    vectors: np.ndarray,
+    pca_size: float,
+    gmm_size: int,
+    state: int,
+    name: str = "",
+    *,
+    covariance: str = "diag",
+    tolerance: float = 1e-15,
+) -> tuple[VoiceModel, dict[str, Any]]:
+    """Fit PCA and GMM on x-vectors (speakers, dimension).
+
+    Args:
+        pca_size: components, a whole number; below 1, the share of the variance that they must explain.
+        gmm_size: mixture components.
+        state: seed of k-means.
+        name: of the voices, for messages.
+        covariance: of the mixture: "diag", "full", "tied" (full, one for all components) or "spherical".
+        tolerance: change of the log-likelihood per speaker at which the EM ends; widened where it cannot be reached.
+
+    Returns:
+        (model, facts: speakers, components, explained variance, tolerance at which the EM converged)
+
+    Raises:
+        UsageError: a pca_size that is neither, or another covariance; DataError: fewer speakers than the sizes need.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+    from sklearn.utils._testing import ignore_warnings
+
+    check_sizes(pca_size, gmm_size, covariance)
+    speakers = len(vectors)
+    least = least_speakers(pca_size, gmm_size)
+    if speakers < least:
+        raise DataError(
+            f"the pool has {speakers} speakers ({name or 'all'}); {pca_size:g} components and {gmm_size} mixtures "
+            f"need {least}",
+            "a larger pool, or e.g. --set pseudo.pca_size=0.9 --set pseudo.gmm_size=1",
+        )
+    pca = PCA(n_components=int(pca_size) if pca_size >= 1 else pca_size, svd_solver="full").fit(vectors)
+    points = pca.transform(vectors)
+    mixture = GaussianMixture(
+        gmm_size,
+        covariance_type=covariance,
+        init_params="kmeans",
+        n_init=1,
+        tol=tolerance,
+        max_iter=1000,
+        random_state=state,
+    )
+    with ignore_warnings(category=ConvergenceWarning):
+        mixture.fit(points)
+        # The likelihood may go on flickering in its last digits: go on from there with a wider tolerance.
+        mixture.set_params(warm_start=True)
+        while not mixture.converged_:
+            tolerance *= 10
+            mixture.set_params(tol=tolerance).fit(points)
+    variances, factors = _covariances(mixture.covariances_, covariance, mixture.means_.shape)
+    model = VoiceModel(pca.mean_, pca.components_, mixture.weights_, mixture.means_, variances, factors)
+    facts = {
+        "speakers": speakers,
+        "components": int(pca.n_components_),
+        "explained_variance": round(float(pca.explained_variance_ratio_.sum()), 4),
+        "tolerance": tolerance,
+    }
+    if name:
+        log.info("%s voices: %s", name, ", ".join(f"{key} {value}" for key, value in facts.items()))
+    return model, facts
+
+
+def check_sizes(pca_size: float, gmm_size: int, covariance: str) -> None:
+    """UsageError unless these can be the sizes of a model (see `fit_voices`)."""
+    if pca_size <= 0 or (pca_size >= 1 and pca_size != int(pca_size)):
+        raise UsageError(f"pseudo.pca_size {pca_size}: expected a whole number of components, or a share below 1")
+    if gmm_size < 1:
+        raise UsageError(f"pseudo.gmm_size {gmm_size}: expected 1 or more mixture components")
+    if covariance not in COVARIANCES:
+        raise UsageError(f"pseudo.covariance {covariance!r}: expected one of {', '.join(COVARIANCES)}")
+
+
+def least_speakers(pca_size: float, gmm_size: int) -> int:
+    """How many speakers these sizes need at least."""
+    return max(2, gmm_size, int(pca_size) + 1)
+
+
+def _covariances(found: np.ndarray, kind: str, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None]:
+    """(variances (mixtures, size), Cholesky factors (mixtures, size, size) or None) of scikit-learn's covariances_."""
+    if kind == "spherical":
+        found = np.repeat(found[:, None], shape[1], axis=1)
+    if kind in ("diag", "spherical"):
+        return found, None
+    full = np.broadcast_to(found, (*shape, shape[1])) if kind == "tied" else found
+    return np.diagonal(full, axis1=1, axis2=2).copy(), np.linalg.cholesky(full)
+
+
+def _by_rows(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The product (n, a) x (a, b) with each row computed by itself: a whole product rounds rows by their company."""
+    return np.matmul(rows[:, None, :], matrix)[:, 0, :]

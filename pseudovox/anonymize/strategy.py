@@ -1,0 +1,137 @@
+"""What a strategy for pseudo-speakers is: fitted on a pool of speakers, then asked for x-vectors.
+
+Every request brings its own random generator, so what a speaker gets depends on no other. Strategies register
+themselves in STRATEGIES under the name that the configuration uses (`pseudo.strategy`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from pseudovox.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from pseudovox.config import PseudoSpeakers
+
+GENDERS = ("f", "m")
+BOTH = "all"  # names what is of both genders
+
+
+@dataclass(frozen=True)
+class Pool:
+    """X-vectors of speakers to learn from.
+
+    Attributes:
+        vectors: (speakers, dimension), the mean of each speaker's utterances.
+        genders: "f" or "m" of each.
+        utterances: (utterances, dimension), those that the means are of; None where only the means are known.
+        speakers: (utterances,), the row of each utterance's speaker in `vectors`.
+    """
+
+    vectors: np.ndarray
+    genders: tuple[str, ...]
+    utterances: np.ndarray | None = None
+    speakers: np.ndarray | None = None
+
+    def rows_of(self, gender: str) -> np.ndarray:
+        """Which rows of `vectors` are of one gender, or of BOTH; int (speakers of that gender,)."""
+        return np.flatnonzero([gender in (BOTH, own) for own in self.genders])
+
+    def of(self, gender: str) -> np.ndarray:
+        """The vectors of one gender, or of BOTH; float64 (speakers, dimension)."""
+        return self.vectors[self.rows_of(gender)].astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Who is to be replaced.
+
+    Attributes:
+        vector: x-vector (dimension,) of the speaker; the mean of the utterances' in its data dir.
+        own: what this request is for: the utterance's x-vector at utterance level, else the same as `vector`.
+        gender: wanted of the pseudo-speaker, "f" or "m".
+    """
+
+    vector: np.ndarray
+    own: np.ndarray
+    gender: str
+
+
+class Strategy:
+    """Base of the strategies; a subclass has a name, and is fitted, saved and loaded by these methods."""
+
+    name: ClassVar[str]
+    fitted: ClassVar[bool] = True  # False: there is nothing to learn, so it can be used without a fit
+
+    @classmethod
+    def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> Strategy:
+        """Learn from the pool; `seed` decides every random choice.
+
+        Raises:
+            DataError: the pool is too small for the options.
+            UsageError: options that nothing can be.
+        """
+        raise NotImplementedError
+
+    def draw(self, source: Source, generator: np.random.Generator) -> np.ndarray:
+        """A pseudo-speaker's x-vector, float32 (dimension,)."""
+        return self.draw_all([source], [generator])[0]
+
+    def draw_all(self, sources: Sequence[Source], generators: Iterable[np.random.Generator]) -> np.ndarray:
+        """An x-vector for each source by its own generator, float32 (sources, dimension).
+
+        Bit for bit what `draw` gives for each by itself: a subclass overrides one of the two.
+        """
+        return np.stack([self.draw(source, own) for source, own in zip(sources, generators, strict=True)])
+
+    def gender_of(self, vector: np.ndarray) -> str:
+        """ "f" or "m" for an x-vector (dimension,) whose speaker's gender is not known.
+
+        Raises:
+            DataError: the strategy knows nothing of genders.
+        """
+        raise DataError(
+            f"strategy {self.name} cannot tell genders", "put a table `spk2gender` (<speaker> f|m) into the data dir"
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `restore` needs, by name."""
+        return {}
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, np.ndarray], options: PseudoSpeakers) -> Strategy:
+        """The fitted strategy from its arrays; ValueError if they are not such."""
+        return cls()
+
+    def facts(self) -> dict[str, Any]:
+        """What a reader of the fit wants to know, for its card."""
+        return {}
+
+    def tables(self) -> dict[str, str]:
+        """Texts of further files for a reader of the fit, by name."""
+        return {}
+
+
+STRATEGIES: dict[str, type[Strategy]] = {}
+
+
+def register(strategy: type[Strategy]) -> type[Strategy]:
+    """Class decorator: offer a strategy under its name."""
+    STRATEGIES[strategy.name] = strategy
+    return strategy
+
+
+def find(name: str) -> type[Strategy]:
+    """The strategy of a name; UsageError that lists all."""
+    if name not in STRATEGIES:
+        raise UsageError(f"pseudo.strategy {name!r}: expected one of {', '.join(sorted(STRATEGIES))}")
+    return STRATEGIES[name]
+
+
+def nearer_gender(vector: np.ndarray, means: Mapping[str, np.ndarray]) -> str:
+    """The gender whose mean x-vector is nearer: equal spherical Gaussians, all that a pool of tens supports."""
+    return min(GENDERS, key=lambda gender: float(np.linalg.norm(vector - means[gender])))

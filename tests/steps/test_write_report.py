@@ -1,0 +1,52 @@
+"""The report's files; written again, nothing stands twice."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pseudovox.report.results import Record, without_times, write_records
+
+
+def make(folder: Path, record: Record) -> None:
+    folder.mkdir(parents=True)
+    write_records(folder / "results.json", [record])
+    marker = {"step": "score", "wall_seconds": 2.0, "audio_seconds": 10.0, "when": "2026-01-01T12:00:00+0100"}
+    (folder / ".done.json").write_text(json.dumps(marker))
+
+
+def test_written_again_nothing_stands_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Callable) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(Path("exp/original/asv/original"), Record("eer", 1.0, "%", "original", "original", "test", "f", n=9))
+    make(Path("exp/a/asv/semi"), Record("eer", 31.0, "%", "a", "semi-informed", "test", "f", "spk", training="scratch"))
+    Path("exp/diversity").mkdir()
+    Path("exp/diversity/diversity.tsv").write_text("kind\tvoices\nreal speakers\t12\n")
+    Path("exp/diversity/similarity.svg").write_text("<svg/>")
+    command = ("steps/write_report.py", "--tensorboard", "exp/tensorboard", "exp", "exp/report")
+    contents = []
+    for _ in range(2):
+        done = program(*command)
+        assert done.returncode == 0, done.stderr
+        found = {
+            str(path): path.read_text(errors="replace").splitlines()
+            for folder in ("exp/report", "exp/tensorboard")
+            for path in sorted(Path(folder).rglob("*"))
+            if path.is_file() and path.suffix not in (".log", ".json")
+        }
+        summary = json.loads(Path("exp/report/results.json").read_text())
+        contents.append((list(found), {name: len(lines) for name, lines in found.items()}, without_times(summary)))
+    assert contents[0] == contents[1]
+    assert [(r["system"], r["when"], r["seconds"]) for r in summary["records"]] == [
+        ("a", "2026-01-01T12:00:00+0100", 2.0), ("original", "2026-01-01T12:00:00+0100", 2.0),
+    ]  # fmt: skip
+    assert {
+        "exp/report/results.tex", "exp/report/similarity.svg", "exp/report/vpc/a/results.txt",
+        "exp/report/vpc/a/results_anon.txt", "exp/report/vpc/a/summary.txt", "exp/report/vpc/result_for_rank_a",
+        "exp/tensorboard/a/events.out.tfevents.results", "exp/tensorboard/original/events.out.tfevents.results",
+    } <= found.keys()  # fmt: skip
+    page = Path("exp/report/RESULTS.md").read_text()
+    assert "| a | 31.0 | scratch | EER_1, EER_2, EER_3, EER_4 | EER_1, EER_2, EER_3 | not run |" in page
+    assert "| real speakers | 12 |" in page and "![similarity](similarity.svg)" in page
+    weighted = program(*command, "--set", "report.weights={test_trials_f: 1.0, test_trials_m: 1.0}")
+    assert weighted.returncode == 0 and "Privacy conditions" not in weighted.stdout, "a weighted list is missing"
