@@ -49,8 +49,8 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
 # The steps whose work is a system's own; the others are the same for all systems of a run.
 STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
 _RESERVED = (  # names of folders in exp/<recipe> that a system's folder must not take
-    "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "recognizer", "emotion", "judges", "report",
-    "diversity", "tensorboard",
+    "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "recognizer", "emotion", "judges",
+    "report", "diversity", "tensorboard",
 )  # fmt: skip
 # Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
 # the attacker that was trained on original speech.

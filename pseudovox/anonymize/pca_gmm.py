@@ -134,10 +134,10 @@ class PcaGmm(Strategy):
         if self.threshold >= 1:
             # What is random is drawn one by one, each from its own generator; the arithmetic is done for all at once.
             places = np.empty(len(sources))
-            noise = [np.empty(0)] * len(sources)
+            noise: list[np.ndarray] = [np.empty(0)] * len(sources)
             for row, (model, own) in enumerate(zip(models, generators, strict=True)):
                 places[row] = own.random()
-                noise[row] = own.standard_normal(model.means.shape[1])
+                noise[row] = own.standard_normal((model.means.shape[1],))
         else:
             points = [
                 self._point(model, source.vector.astype(np.float64), own)
