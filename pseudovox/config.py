@@ -199,7 +199,7 @@ class F0Transforms:
     noise: str = "power"  # noise: its decibels are an absolute power, or an snr
     noise_decibels: float = 10.0
     quantise_steps: float = 16.0  # quantise: steps in one unit of the domain
-    phone_range: list[float] = field(default_factory=lambda: [0.6, 1.4])  # phones: factors, whole percents, drawn evenly
+    phone_range: list[float] = field(default_factory=lambda: [0.6, 1.4])  # phones: factors, drawn in whole percents
     smooth_window: float = 0.05  # smooth: seconds
 
 
@@ -224,7 +224,7 @@ class McAdams:
     """McAdams-coefficient anonymization (systems mcadams*); needs no model."""
 
     variant: int = 2024  # of the VoicePrivacy Challenge: 2020, 2022 or 2024
-    coefficient: list[float] = field(default_factory=list)  # [fixed], [lowest, highest] to draw from, [] = the variant's
+    coefficient: list[float] = field(default_factory=list)  # [fixed] or [lowest, highest]; [] = the variant's
     like: str = ""  # vpc2024: the coefficients and the scale that were published
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Anonymize data dirs by moving formants with a McAdams coefficient: no model, no training (a whole system).
 
-Baseline B2 of the VoicePrivacy Challenges (Patino et al. 2021). The coefficient is fixed or drawn from a range, for each
-speaker of a data dir or each utterance, as section `levels` of the configuration says; section `mcadams` is the rest.
-Options given here go before both. Every utterance keeps its id and its exact number of samples; all tables of a data
-dir are carried over. The speech gets the level that section `synthesis` says.
+Baseline B2 of the VoicePrivacy Challenges (Patino et al. 2021). The coefficient is fixed or drawn from a range, for
+each speaker of a data dir or each utterance, as section `levels` of the configuration says; section `mcadams` is the
+rest. Options given here go before both. Every utterance keeps its id and its exact number of samples; all tables of a
+data dir are carried over. The speech gets the level that section `synthesis` says.
 
 --like vpc2024 takes the coefficients of the published implementation, which do not depend on the seed and which anybody
 can compute, and its scale (peaks at full scale); give it --level utt or spk. It is there to compare with published

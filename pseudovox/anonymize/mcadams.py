@@ -45,7 +45,7 @@ PREDICTED = 1e-10
 LARGEST_GAIN = 10 ** (9 / 20)
 SILENT = 0.5 / 32768  # half a step of 16-bit audio: what has no larger sample is not brought to the level of speech
 # Frames that are worked on together: bounds memory, and keeps them in a core's cache.
-CHUNK = {"cpu": 512, "cuda": 65536}
+CHUNK = {"cpu": 512, "cuda": 16384}
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def resolved(options: McAdams) -> McAdams:
     coefficient = list(options.coefficient or VARIANTS[options.variant].coefficient)
     if len(coefficient) > 2 or min(coefficient) <= 0 or sorted(coefficient) != coefficient:
         raise UsageError(
-            f"mcadams.coefficient {coefficient}: expected one number above 0, or the lowest and the highest to draw from"
+            f"mcadams.coefficient {coefficient}: expected one number above 0, or the lowest and the highest of a range"
         )
     if options.like and (options.variant != 2024 or len(coefficient) != 2):
         raise UsageError(
@@ -167,16 +167,60 @@ def burg(frames: Tensor, order: int = ORDER) -> Tensor:
 
 
 def poles(polynomials: Tensor) -> Tensor:
-    """Roots of monic real polynomials (frames, order + 1), as eigenvalues of their companion matrices.
+    """Roots of monic real polynomials (frames, order + 1): complex128 (frames, order).
 
-    Returns:
-        complex128 (frames, order); those that are not real come in exact pairs of conjugates.
+    On the CPU they are eigenvalues of companion matrices, as NumPy and the reference find them; those that are not real
+    come in exact pairs of conjugates. A GPU would solve one eigenproblem after the other, so there they are found
+    together (`simultaneous_roots`), to 1e-10 or better, and the few polynomials that resist go to the CPU.
     """
+    if not polynomials.is_cuda:
+        return companion_roots(polynomials)
+    found, change = simultaneous_roots(polynomials)
+    resisting = ~(change < 1e-10)  # NaN too
+    if resisting.any():
+        found[resisting] = companion_roots(polynomials[resisting].cpu()).to(found.device)
+    return found
+
+
+def companion_roots(polynomials: Tensor) -> Tensor:
+    """Roots as eigenvalues of the companion matrices."""
     count, order = len(polynomials), polynomials.shape[1] - 1
     companion = polynomials.new_zeros(count, order, order)
     companion[:, 0] = -polynomials[:, 1:]
     companion.diagonal(-1, 1, 2).fill_(1.0)
     return torch.linalg.eigvals(companion)
+
+
+def simultaneous_roots(polynomials: Tensor, rounds: int = 25) -> tuple[Tensor, Tensor]:
+    """Roots by Aberth's method (1973): Newton steps for all roots at once, each kept away from the others.
+
+    Args:
+        polynomials: float64 (frames, order + 1), 1 first.
+        rounds: steps, the same for all, so that a result does not depend on what it is computed with; 20 do on speech.
+
+    Returns:
+        (complex128 (frames, order), with no imaginary part where it is rounding; float64 (frames,), the largest last
+        step, by which to tell whether they converged)
+    """
+    count, order = len(polynomials), polynomials.shape[1] - 1
+    # On a circle of the roots' geometric mean; turned, since points that mirror each other would stay mirrored.
+    radius = polynomials[:, -1].abs().clamp(min=1e-12) ** (1 / order)
+    angle = torch.arange(order, device=polynomials.device, dtype=polynomials.dtype) * (2 * math.pi / order) + 0.4
+    roots = torch.polar(radius.unsqueeze(1).expand(count, order).contiguous(), angle.expand(count, order).contiguous())
+    step = torch.zeros_like(roots)
+    for _ in range(rounds):
+        value, slope = torch.ones_like(roots), torch.zeros_like(roots)
+        for power in range(1, order + 1):
+            slope = slope * roots + value
+            value = value * roots + polynomials[:, power : power + 1]
+        apart = roots.unsqueeze(2) - roots.unsqueeze(1)
+        apart.diagonal(dim1=1, dim2=2).fill_(1.0)
+        repulsion = apart.reciprocal().sum(2) - 1.0
+        step = value / (slope - value * repulsion)
+        roots = roots - step
+    rounding = roots.imag.abs() < 1e-9
+    roots = torch.complex(roots.real, torch.where(rounding, torch.zeros_like(roots.imag), roots.imag))
+    return roots, step.abs().amax(1)
 
 
 def moved(roots: Tensor, coefficient: Tensor, *, clip: bool) -> Tensor:
@@ -302,14 +346,13 @@ def published_scale(samples: np.ndarray, variant: int) -> np.ndarray:
     Returns:
         float64 (samples,), which audio.write_wav stores without rounding again; silence stays silence.
     """
-    peak = float(np.abs(samples).max())
-    if not 0 < peak < math.inf:
-        return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    samples = samples.astype(np.float32 if VARIANTS[variant].single else np.float64)
+    peak = np.abs(samples).max()
+    if peak == 0:
+        return samples
     if variant == 2020:
         return samples / peak
-    kind = np.float32 if VARIANTS[variant].single else np.float64
-    scaled = samples.astype(kind) / kind(peak) * kind(32766)
-    return np.trunc(scaled).astype(np.float64) / 32768
+    return np.asarray(np.trunc(samples / peak * 32766), dtype=np.float64) / 32768
 
 
 class McAdamsWorker:
