@@ -40,9 +40,9 @@ PURPOSE = "mcadams"  # of the random draws
 # Below this share of a frame's energy the prediction error is rounding: the recursion stops, where the reference
 # implementation goes on and ends in NaN (a pure tone does that).
 PREDICTED = 1e-10
-# A resonance that is moved off the notch which it had left in the residual rings. Half of the frames of LibriSpeech come
-# out louder by 4 dB or more with coefficient 0.8, by 30 with 0.5; one in a hundred by 16 and 53, next to which the rest
-# is inaudible. So a frame may grow by 9 dB: with 0.9 hardly any would by more, with 0.8 a fifth, with 0.5 most.
+# A resonance that is moved off the notch which it had left in the residual rings. Half of the frames of LibriSpeech
+# come out louder by 4 dB or more with coefficient 0.8, by 30 with 0.5; one in a hundred by 16 and 53, next to which the
+# rest is inaudible. So a frame may grow by 9 dB: with 0.9 hardly any would by more, with 0.8 a fifth, with 0.5 most.
 LARGEST_GAIN = 10 ** (9 / 20)
 SILENT = 0.5 / 32768  # half a step of 16-bit audio: what has no larger sample is not brought to the level of speech
 # Frames that are worked on together: bounds memory, and keeps them in a core's cache.
