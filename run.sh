@@ -45,6 +45,7 @@ from making its speech to the table of results, on the CPU or GPU there is. A st
 Examples:
   ./run.sh --set size=smoke --exp-dir exp/smoke --data-dir data/smoke     a run of two minutes
   ./run.sh --recipe own --set data.folder=/my/wavs                        anonymize a folder of recordings
+  ./run.sh --recipe own --system mcadams --set data.folder=/my/wavs       without any trained model
   ./run.sh --stage sample --stop-stage synthesize --force                 draw and synthesize again
 END
 }
@@ -103,24 +104,24 @@ if stage 0 data "corpora -> data dirs, enrolment and trial subsets"; then
   prepare_data
 fi
 
-if stage 1 xvector "train the x-vector extractor" && trains train; then
+if stage 1 xvector "train the x-vector extractor" && needed && trains train; then
   step train_xvector --section xvector $train_dirs "$models/xvector"
 fi
 
-if stage 2 bottleneck "train the content extractor" && trains train; then
+if stage 2 bottleneck "train the content extractor" && needed && trains train; then
   step train_bottleneck $train_dirs "$models/bottleneck"
 fi
 
-if stage 3 synthesizer "train the synthesizer" && trains train; then
+if stage 3 synthesizer "train the synthesizer" && needed && trains train; then
   step extract_xvectors --model "$models/xvector" $train_dirs "$exp/xvectors"
   step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $train_dirs "$models/synthesizer"
 fi
 
-if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker"; then
+if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker" && needed; then
   step extract_xvectors --model "$models/xvector" $(dirs_of "${conf[pool]} $test_sets ${conf[attacker]}") "$exp/xvectors"
 fi
 
-if stage 5 fit "fit the pseudo-speaker generator on the pool" && trains pool; then
+if stage 5 fit "fit the pseudo-speaker generator on the pool" && needed && trains pool; then
   step extract_f0 $pool_dirs "$exp/f0"
   for system in $systems; do uses fit || continue
     step fit_pseudo_speakers --xvectors "$exp/xvectors" --f0 "$exp/f0" $pool_dirs "$models/pseudo/$system"
@@ -134,19 +135,24 @@ if stage 6 sample "a pseudo x-vector for every speaker or utterance"; then
   done
 fi
 
-if stage 7 f0 "F0, and its move to the pseudo-speaker"; then
+if stage 7 f0 "F0, and its move to the pseudo-speaker" && needed; then
   step extract_f0 $(dirs_of "$test_sets ${conf[attacker]}") "$exp/f0"
   for system in $systems; do uses f0 || continue
     step transform_f0 --f0 "$exp/f0" --pseudo "$exp/$system/pseudo" $(dirs_of "$(anonymized_sets)") "$exp/$system/f0"
   done
 fi
 
-if stage 8 content "bottleneck features"; then
+if stage 8 content "bottleneck features" && needed; then
   step extract_bottleneck --model "$models/bottleneck" $(dirs_of "$test_sets ${conf[attacker]}") "$exp/bottleneck"
 fi
 
 if stage 9 synthesize "speech: the anonymized data dirs"; then
-  for system in $systems; do uses synthesize || continue
+  for system in $systems; do
+    if whole; then
+      step anonymize --suffix "$system" $(dirs_of "$(anonymized_sets)") "$data"
+      continue
+    fi
+    uses synthesize || continue
     step synthesize_speech --model "$models/synthesizer" --bottleneck "$exp/bottleneck" --f0 "$exp/$system/f0" \
       --xvectors "$exp/$system/pseudo" --suffix "$system" $(dirs_of "$(anonymized_sets)") "$data"
   done

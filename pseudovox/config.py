@@ -55,6 +55,7 @@ _RESERVED = (  # names of folders in exp/<recipe> that a system's folder must no
 # Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
 # the attacker that was trained on original speech.
 ATTACKER_TRAININGS = ("continued", "scratch")
+UNPROCESSED = "original"  # the rows of the tables that are no system's
 _NAME = re.compile(r"[^\W_][\w.+-]*")
 
 
@@ -112,6 +113,7 @@ class System:
     name: str = ""
     description: str = ""
     stages: list[str] = field(default_factory=list)  # which of stages 5-9 it uses, by name
+    step: str = ""  # or else the one step that it is: x for steps/x.py, or the path of a script below recipes/
     attacked: bool = True  # train the semi-informed attacker on it
 
 
@@ -267,14 +269,42 @@ class Report:
 
 
 @dataclass
+class F0Transforms:
+    """What the transforms of F0 are done with (see pseudovox/anonymize/f0_transforms.py)."""
+
+    domain: str = "normalised"  # of revert, noise, quantise and smooth: hz, or normalised by utterance
+    reversion: float = 0.75  # revert: how far to the mean, 0 to 1
+    reversion_window: float = 0.64  # seconds over which the mean is taken; 0 = the utterance
+    noise: str = "power"  # noise: its decibels are an absolute power, or an snr
+    noise_decibels: float = 10.0
+    quantise_steps: float = 16.0  # quantise: steps in one unit of the domain
+    phone_range: list[float] = field(default_factory=lambda: [0.6, 1.4])  # phones: factors, drawn in whole percents
+    smooth_window: float = 0.05  # smooth: seconds
+
+
+@dataclass
 class F0:
-    """Fundamental frequency (stage f0)."""
+    """Fundamental frequency (stages fit and f0)."""
 
     method: str = "dio"  # dio (refined by stonemask), harvest (20 times slower, finds more) or praat
     floor: float = 60.0  # Hz
     ceiling: float = 600.0
     allowed_range: float = 0.2  # of dio: relative jump between frames that still counts as voiced
-    transform: str = "shift"  # shift (to the pseudo-speaker's mean and deviation of log F0) or none
+    transform: list[str] = field(default_factory=lambda: ["shift"])  # in this order; [] = none
+    transforms: F0Transforms = field(default_factory=F0Transforms)
+
+    def extraction(self) -> dict[str, Any]:
+        """The keys that decide what is extracted, as opposed to what is done with it."""
+        return {key: value for key, value in asdict(self).items() if key not in ("transform", "transforms")}
+
+
+@dataclass
+class McAdams:
+    """McAdams-coefficient anonymization (systems mcadams*); needs no model."""
+
+    variant: int = 2024  # of the VoicePrivacy Challenge: 2020, 2022 or 2024
+    coefficient: list[float] = field(default_factory=list)  # [fixed] or [lowest, highest]; [] = the variant's
+    like: str = ""  # vpc2024: the coefficients and the scale that were published
 
 
 @dataclass
@@ -468,6 +498,7 @@ class Config:
     scoring: Scoring = field(default_factory=Scoring)
     report: Report = field(default_factory=Report)
     f0: F0 = field(default_factory=F0)
+    mcadams: McAdams = field(default_factory=McAdams)
     bottleneck: Bottleneck = field(default_factory=Bottleneck)
     synthesizer: Synthesizer = field(default_factory=Synthesizer)
     synthesis: Synthesis = field(default_factory=Synthesis)
@@ -511,6 +542,7 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
         found = merge([*layers, path], overrides)
         found.system.name = system
         _check_steps_of_system(steps_of_recipe, found.steps, path)
+        _check_own_step(found.system, path)
     _check_names(found)
     _check_attacks(found)
     _check_recognizer(found)
@@ -567,6 +599,20 @@ def _system_file(recipe: str, system: str) -> Path:
         known = sorted(file.stem for folder in (own.parent, path.parent) for file in folder.glob("*.yaml"))
         raise UsageError(f"no system called {system!r} (no conf/system/{system}.yaml); there are: {', '.join(known)}")
     return path
+
+
+def systems_of(config: Config, asked: str = "") -> list[str]:
+    """The systems to run: those asked for (comma-separated), or else the configuration's; each once.
+
+    `original`, the speech as it is, may be named among them and is left out: it has its rows in every table.
+    """
+    names = asked.split(",") if asked else config.systems
+    return [name for name in dict.fromkeys(names) if name != UNPROCESSED]
+
+
+def script_of(system: System) -> str:
+    """The script of a system that is one step of its own, "" of one that goes through the stages."""
+    return system.step if "/" in system.step or not system.step else f"steps/{system.step}.py"
 
 
 def check_name(name: str, where: str) -> None:
@@ -674,6 +720,19 @@ def check_script(script: str, where: str, *folders: str) -> None:
         raise UsageError(f"{where}: there is no {script}" + (f"; the nearest is {near[0]}" if near else ""))
     if path.suffix != ".py":
         raise UsageError(f"{where}: {script!r}: expected a Python script, *.py")
+
+
+def _check_own_step(system: System, path: Path) -> None:
+    """A system is either one step or goes through stages."""
+    if not system.step:
+        return
+    check_script(script_of(system), f"{path}: system.step", "steps/", "recipes/")
+    if system.stages:
+        raise UsageError(
+            f"{path}: system.step {system.step!r} is all that the system does; it has system.stages "
+            f"{', '.join(system.stages)} as well",
+            "leave one of the two out",
+        )
 
 
 def _check_steps_of_system(of_recipe: dict[str, str], of_system: dict[str, str], path: Path) -> None:

@@ -10,12 +10,10 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pseudovox.archive import Archive, read_scp
 from pseudovox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ SAMPLE_RATE = 16000
 FRAME_SHIFT = 160  # samples; 10 ms
 FRAME_PERIOD = 10.0  # milliseconds, WORLD's unit
 METHODS = ("dio", "harvest", "praat")
-TRANSFORMS = ("shift", "none")
 LARGEST_CHANGE = 2.0  # of the deviation of log F0: beyond it creaks and octave errors are blown up to yodels
 
 
@@ -48,9 +45,8 @@ def check(options: config.F0) -> None:
     """Raise UsageError if the options make no sense."""
     if not 0 < options.floor < options.ceiling:
         raise UsageError(f"f0.floor {options.floor} and f0.ceiling {options.ceiling}: expected 0 < floor < ceiling")
-    for key, value, known in (("method", options.method, METHODS), ("transform", options.transform, TRANSFORMS)):
-        if value not in known:
-            raise UsageError(f"f0.{key} {value!r}: expected one of {', '.join(known)}")
+    if options.method not in METHODS:
+        raise UsageError(f"f0.method {options.method!r}: expected one of {', '.join(METHODS)}")
 
 
 def extract(samples: np.ndarray, options: config.F0) -> np.ndarray:
@@ -176,37 +172,3 @@ class ExtractWorker:
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
             yield utterance, {"f0": extract(utterance.audio(), self.options)}
-
-
-class TransformWorker:
-    """Moves F0 contours to their pseudo-speakers; gives {"f0": (frames,)} for each utterance.
-
-    Args:
-        options: section f0 of the configuration.
-        contours: root of extracted F0, <root>/<set>/f0.scp.
-        pseudo: root of pseudo-speakers, <root>/<set>/pseudo_f0.scp: (mean, deviation) of log F0 by utterance. Where
-            a set has none, its F0 stays as it is.
-    """
-
-    def __init__(self, options: config.F0, contours: Path, pseudo: Path, *, device: str = "cpu") -> None:
-        self.options, self.contours, self.pseudo = options, contours, pseudo
-        self.sources: dict[tuple[Path, str], Statistics] = {}
-        self.open = cache(read_scp)
-
-    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
-        for utterance in batch:
-            contours: Archive = self.open(self.contours / utterance.data.name / "f0.scp")
-            contour = contours[utterance.id]
-            target = self.pseudo / utterance.data.name / "pseudo_f0.scp"
-            if self.options.transform == "shift" and target.exists():
-                mean, deviation = (float(value) for value in self.open(target)[utterance.id])
-                contour = shift(contour, self._source(utterance, contours), Statistics(mean, deviation), self.options)
-            yield utterance, {"f0": contour}
-
-    def _source(self, utterance: Utterance, contours: Archive) -> Statistics:
-        """Statistics of the speaker over all of its utterances in the data dir."""
-        key = (utterance.data.path, utterance.speaker)
-        if key not in self.sources:
-            utterances = utterance.data.spk2utt[utterance.speaker]
-            self.sources[key] = statistics(contours[name] for name in utterances)
-        return self.sources[key]

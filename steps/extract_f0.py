@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from pseudovox import stage
@@ -29,8 +28,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
-    settings = asdict(config.f0)
-    del settings["transform"]  # of steps/transform_f0.py
     args.device = "cpu"  # WORLD knows no other, and a GPU would take all jobs but one
 
     def worker() -> Any:
@@ -43,7 +40,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         args,
         data,
         args.out_dir,
-        settings=settings,
+        settings=config.f0.extraction(),
         worker=worker,
         arrays=("f0",),
     )

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     card = store.read_card(args.bottleneck, "bottleneck")
     for part in data:
         read_scp(args.xvectors / part.name / "xvector.scp")
-    settings = {"synthesizer": config.synthesizer, "f0": config.f0}
+    settings = {"synthesizer": config.synthesizer, "f0": config.f0.extraction()}
     inputs = [*data, args.bottleneck, *(args.xvectors / part.name for part in data)]
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs) as out:
         if out is None:

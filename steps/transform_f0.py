@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""Move F0 to the pseudo-speakers (stage f0).
+"""Transform F0: to the pseudo-speakers, and otherwise (stage f0).
 
-The logarithm of F0 is shifted and scaled from the mean and deviation of the speaker (over all of its utterances in
-the data dir) to those of the utterance's pseudo-speaker. Where the pseudo-speakers come without an F0 of their own
-(strategy `own`), or with f0.transform=none, F0 stays as it is.
+`f0.transform` lists what is done, in its order; `f0.transforms` with what numbers; conf/default.yaml explains both, and
+conf/f0 has the chains of known systems (--set use.f0=<name>). Voicing stays as it is.
 
-Reads   data dirs; <f0>/<data dir>/f0.scp of steps/extract_f0.py; <pseudo>/<data dir>/pseudo_f0.scp of
+shift: the logarithm of F0 is shifted and scaled from the mean and deviation of the speaker (over all of its utterances
+in the data dir) to those of the utterance's pseudo-speaker; where the pseudo-speakers come without an F0 of their own
+(strategy `own`), F0 is not shifted. phones: needs phones.ctm in the data dirs.
+
+Reads   data dirs; <f0>/<data dir>/f0.scp of steps/extract_f0.py; for shift <pseudo>/<data dir>/pseudo_f0.scp of
         steps/sample_pseudo_speakers.py.
 Writes  <out-dir>/<data dir>/f0.{scp,1.ark,...}
 
-Example
+Examples
     steps/transform_f0.py --f0 exp/mini/f0 --pseudo exp/mini/pca_gmm/pseudo data/mini/test_trials_f exp/mini/pca_gmm/f0
+    steps/transform_f0.py --set 'f0.transform=[revert,noise]' --f0 exp/mini/f0 data/mini/test_trials_f exp/mini/noisy_f0
 """
 
 from __future__ import annotations
@@ -24,30 +28,39 @@ from typing import Any
 from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
+from pseudovox.errors import DataError, UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="data dirs, original")
     parser.add_argument("--f0", type=Path, required=True, help="root of the extracted F0")
-    parser.add_argument("--pseudo", type=Path, required=True, help="root of the pseudo-speakers")
+    parser.add_argument("--pseudo", type=Path, help="root of the pseudo-speakers, for shift")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
+    transforms = config.f0.transform
+    if "shift" in transforms and not args.pseudo:
+        raise UsageError("f0.transform: shift needs the pseudo-speakers", "--pseudo exp/<recipe>/<system>/pseudo")
     for part in data:
-        if not (args.pseudo / part.name).is_dir():  # else F0 would stay the speaker's own without a word
-            from pseudovox.errors import DataError
-
+        if "shift" in transforms and not (args.pseudo / part.name).is_dir():  # else F0 would stay the speaker's own
             raise DataError(f"{args.pseudo / part.name}: no pseudo-speakers here", "./run.sh --stage sample")
         read_scp(args.f0 / part.name / "f0.scp")
+        without = set(part.utterances) - part.phones.keys() if "phones" in transforms else set()
+        if without:
+            raise DataError(
+                f"{part.path}/phones.ctm: no phones of {len(without)} of {len(part.utterances)} utterances, e.g. "
+                f"{min(without)}; f0.transform: phones scales F0 phone by phone",
+                "align the speech, or leave `phones` out of f0.transform",
+            )
     args.device = "cpu"
 
     def worker() -> Any:
-        from pseudovox import f0
+        from pseudovox.anonymize import f0_transforms
 
-        f0.check(config.f0)
-        return functools.partial(f0.TransformWorker, config.f0, args.f0, args.pseudo)
+        f0_transforms.check(config.f0)
+        return functools.partial(f0_transforms.TransformWorker, config.f0, args.seed, args.f0, args.pseudo)
 
     stage.map_utterances(
         args,
@@ -55,8 +68,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
         args.out_dir,
         settings=config.f0,
         worker=worker,
-        inputs=lambda part: [args.f0 / part.name, args.pseudo / part.name],
+        inputs=lambda part: [root / part.name for root in (args.f0, args.pseudo) if root],
         arrays=("f0",),
+        seeded=bool(set(transforms) & {"noise", "phones"}),
     )
 
 

@@ -233,7 +233,7 @@ def test_recipe_builds_on_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (mine / "system").mkdir()
     (mine / "system/other.yaml").write_text("system: {description: of this recipe}\n")
     assert configuration.compose("mine", "other").system.description == "of this recipe"
-    with pytest.raises(UsageError, match=r"no system called 'othr'.*there are: other, pca_gmm"):
+    with pytest.raises(UsageError, match=r"no system called 'othr'.*there are: .*other, .*pca_gmm"):
         configuration.compose("mine", "othr")
     with pytest.raises(UsageError, match=r"recipe mine has no size 'tiny'; there are: smoke"):
         configuration.compose("mine", None, ["size=tiny"])

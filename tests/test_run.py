@@ -59,6 +59,9 @@ def test_stage_by_name_and_number_are_the_same() -> None:
         (["--set", "seed"], "expected key=value"),
         (["--set", "steps.sampel=x.py"], "nearest valid key is 'steps.sample'"),
         (["--set", "steps.sample=../x.py"], "expected a script of the checkout"),
+        (["--set", "system.step=../x.py"], "system.step: '../x.py': expected a script of the checkout"),
+        (["--set", "system.step=anonymize_mcadam"], "there is no steps/anonymize_mcadam.py; the nearest is .*mcadams"),
+        (["--system", "pca_gmm", "--set", "system.step=anonymize_mcadams"], "leave one of the two out"),
         (["--set", "data.folder=${oc.env:HOME}"], "reads the environment"),
         (["--set", "models=a\nsystems=b"], "line break"),
         (["--set", "models=caf\udce9"], r"--set models=caf\?: models is not utf-8"),
@@ -162,6 +165,20 @@ def test_emotion_and_speed_where_asked_for() -> None:
     assert "score_emotion.py" not in usual and "measure_speed.py" not in usual
     asked = steps_shown(*utility, "--set", "sets.emotion=[moods]", "--set", "speed.durations=[5]")
     assert [name for name in asked if name not in usual] == ["score_emotion.py", "measure_speed.py"]
+
+
+def test_system_of_one_step_needs_no_models_and_original_is_no_system() -> None:
+    own = ("--recipe", "own", "--set", "data.folder=/my/wavs", "--system", "original,mcadams")
+    shown = run("--dry-run", *own)
+    assert shown.returncode == 0 and "original: the speech as it is, no system to run" in shown.stderr
+    assert steps_shown(*own)[:2] == ["local/prepare_folder.py", "anonymize_mcadams.py"]
+    [line] = [line for line in shown.stdout.splitlines() if "anonymize_mcadams" in line]
+    assert "--config exp/own/mcadams/config.yaml" in line
+    assert line.endswith("--suffix mcadams data/own/recordings data/own")
+    both = steps_shown("--system", "mcadams,pca_gmm", "--stage", "synthesize", "--stop-stage", "synthesize")
+    assert both == ["anonymize_mcadams.py", "synthesize_speech.py"]
+    first = steps_shown("--system", "mcadams,pca_gmm", "--stage", "xvector", "--stop-stage", "xvector")
+    assert first == ["train_xvector.py"]
 
 
 FOLDERS = ["/my/a & b", "$(touch pwned)", "`touch pwned`; touch pwned", "a*?[b]", 'it\'s "x" \\n', "DATA=x="]

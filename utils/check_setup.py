@@ -128,7 +128,7 @@ def of_recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -
         return False
     try:
         config = configuration.compose(args.recipe, None, args.set)
-        names = args.system.split(",") if args.system else config.systems
+        names = configuration.systems_of(config, args.system)
         systems = {name: configuration.compose(args.recipe, name, args.set) for name in names}
     except PseudovoxError as error:
         message, _, mend = str(error).partition("\n  mend: ")
@@ -169,6 +169,9 @@ def source(report: Report, name: str, folder: str, rest: str, key: str) -> None:
 
 def models(report: Report, config: object, systems: dict[str, object], exp: Path) -> None:
     folder = Path(config.models) if config.models else exp / "models"
+    if systems and all(its.system.step for its in systems.values()):
+        report.line(OK, "models", f"none needed: {', '.join(systems)}")
+        return
     if config.sets.train:
         report.line(OK, "models", f"trained by the recipe, in {folder}")
         return

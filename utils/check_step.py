@@ -6,8 +6,9 @@ run.sh would give it, on a made corpus of some 40 utterances and, where it needs
 seconds (a training step: a minute or two). It runs some ten times: with one job and two, with the data dirs in
 another order, killed and run again, on bad data. What is promised stands in recipes/README.md.
 
-Reads   the script; <stage>, a key of section `steps`: the name of the stage, or of one of its further steps. For stage
-        data, the script's own arguments follow, as they stand in data.prepare: DATA is the folder of the data dirs.
+Reads   the script; <stage>, a key of section `steps`: the name of the stage, or of one of its further steps; or
+        `system`, for a script that is a whole system (system.step). For stage data, the script's own arguments follow,
+        as they stand in data.prepare: DATA is the folder of the data dirs.
 Writes  nothing (a temporary folder, which --keep DIR keeps).
 
 Exit code 0: everything holds; 3: breaches, which are listed.
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         "--keep", type=Path, metavar="DIR", help="work in DIR, which must not exist, and leave it there"
     )
     parser.add_argument("script", type=Path)
-    parser.add_argument("stage", help="a key of section steps, e.g. sample")
+    parser.add_argument("stage", help="a key of section steps, e.g. sample; system; data")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="stage data: the script's arguments")
     args = parser.parse_args(argv)
     try:

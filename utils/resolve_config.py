@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         config = configuration.compose(args.recipe, overrides=args.set)
-        systems = list(dict.fromkeys(args.system.split(","))) if args.system else config.systems
+        systems = configuration.systems_of(config, args.system)
         resolved = {system: configuration.compose(args.recipe, system, args.set) for system in systems}
     except PseudovoxError as error:
         print(f"run.sh: {error}", file=sys.stderr)
@@ -36,8 +36,11 @@ def main(argv: list[str] | None = None) -> int:
         _write(args.exp_dir / "config.yaml", config)
         for system, its in resolved.items():
             _write(args.exp_dir / system / "config.yaml", its)
+    if configuration.UNPROCESSED in (args.system.split(",") if args.system else config.systems):
+        print("original: the speech as it is, no system to run; it has its rows in every table", file=sys.stderr)
     values = {
         "systems": systems,
+        "staged": "yes" if any(not its.system.step for its in resolved.values()) else "",
         "models": config.models,
         "folder": config.data.folder,
         "corpora": config.data.corpora,
@@ -63,6 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
         knows = its.system.attacked and its.attacks.informed and "sample" in its.system.stages
         print(f"informed.{system}={'yes' if knows else ''}")
+        print(f"step.synthesize.anonymize.{system}={configuration.script_of(its.system)}")
         _print_steps(its, system)
     return 0
 

@@ -120,6 +120,19 @@ makers() {
   done
 }
 
+# whole: is the current system one step of its own (system.step)? Selects the system's configuration.
+whole() {
+  config=$exp/$system/config.yaml
+  [ -n "${conf[step.synthesize.anonymize.$system]}" ]
+}
+
+# needed: does any of the systems go through the stages, so that models and features are needed?
+needed() {
+  [ -n "${conf[staged]}" ] && return 0
+  printf 'not needed: %s\n' "${systems:-no system}"
+  return 1
+}
+
 # attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration, and `ways`,
 # in which it is trained.
 attacks() {

@@ -20,6 +20,7 @@ from pseudovox.datadir import DataDir, bytewise, scp_path, write_atomic
 from pseudovox.seeds import generator
 
 SYSTEM = "pca_gmm"
+WHOLE_SYSTEM = "mcadams"  # one of a single step
 SETS = ("train", "test_enrolls", "test_trials_f")
 OVERRIDES = (  # of recipes/mini: the sets, and training that is over at once
     "size=smoke", "sets.trials=[test_enrolls test_trials_f]", "f0.method=dio",

@@ -56,6 +56,8 @@ PROMISES: dict[str, Promise] = {
     "asr": Promise({"hyp": UTTERANCES}),
     "score_wer": _RESULTS,
     "utility": Promise({}, further=("summary",)),
+    # A whole system (system.step), in the place of the one that ships.
+    "system": Promise({"wav.scp": UTTERANCES}, suffix=f"_{bench.WHOLE_SYSTEM}", data_dir=True),
 }
 
 

@@ -41,7 +41,8 @@ class Rehearsal:
 
     Args:
         script: the script; anywhere.
-        key: of configuration section `steps`, e.g. "sample"; or "data", for a script that makes data dirs.
+        key: of configuration section `steps`, e.g. "sample"; "system", for a script that is a whole system
+            (`system.step`); or "data", for a script that makes data dirs.
         folder: an empty folder to work in.
         words: of "data" alone: the script's arguments, as in data.prepare; DATA stands for the folder of the data dirs.
 
@@ -66,11 +67,12 @@ class Rehearsal:
                 "utils/check_step.py local/prepare_mini.py data --size smoke DATA",
             )
         self.promise = PROMISES[key]
+        self.system = bench.WHOLE_SYSTEM if key == "system" else bench.SYSTEM
         self.made_dirs: list[str] = []  # of stage data: the data dirs that the first run made
         self.arguments = self._arguments()
         config = configuration.compose("mini", overrides=bench.OVERRIDES)
-        of_system = configuration.compose("mini", bench.SYSTEM, bench.OVERRIDES)
-        for name, its in (("config.yaml", config), (f"{bench.SYSTEM}/config.yaml", of_system)):
+        of_system = configuration.compose("mini", self.system, bench.OVERRIDES)
+        for name, its in (("config.yaml", config), (f"{self.system}/config.yaml", of_system)):
             path = folder / "bench/exp" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(configuration.to_yaml(its), encoding="utf-8")
@@ -85,9 +87,9 @@ class Rehearsal:
         if self.key == "data":
             words = [f"data{word[4:]}" if word.startswith("DATA") else word for word in self.words]
             return [*words, "--config", "exp/config.yaml", "--nj", "1"]
-        step, stages = configuration.STEPS[self.key]
+        step, stages = configuration.STEPS.get(self.key, (f"anonymize_{self.system}", ("synthesize",)))
         command = [
-            str(configuration.ROOT / "run.sh"), "--dry-run", "--recipe", "mini", "--system", bench.SYSTEM,
+            str(configuration.ROOT / "run.sh"), "--dry-run", "--recipe", "mini", "--system", self.system,
             "--stage", stages[0], "--stop-stage", stages[0], "--data-dir", "data", "--exp-dir", "exp", "--nj", "1",
             "--device", "cpu", *(word for setting in bench.OVERRIDES for word in ("--set", setting)),
         ]  # fmt: skip

@@ -90,11 +90,32 @@ def test_f0_stays_without_pseudo_speakers_of_their_own_pitch(spoken: DataDir, pr
     write_arrays(Path("f0/tiny"), "f0", contours)
     transform = ("steps/transform_f0.py", "--nj", 1, "--f0", "f0")
     succeed(program(*transform, "--pseudo", "xvectors", "data/tiny", "kept"))
-    succeed(program(*transform, "--pseudo", "pseudo", "--set", "f0.transform=none", "data/tiny", "none"))
+    succeed(program(*transform, "--pseudo", "pseudo", "--set", "f0.transform=[]", "data/tiny", "none"))
     succeed(program(*transform, "--pseudo", "pseudo", "data/tiny", "moved"))
-    for root in ("kept", "none", "moved"):
+    succeed(program(*transform, "--set", "f0.transform=[]", "data/tiny", "alone"))
+    for root in ("kept", "none", "alone", "moved"):
         moved = read_scp(f"{root}/tiny/f0.scp")
         assert all(np.array_equal(moved[utt], contours[utt]) == (root != "moved") for utt in contours)
+
+
+def test_f0_chain_is_seeded_by_utterance_and_wants_phones(spoken: DataDir, program: Program) -> None:
+    Path("f0/tiny").mkdir(parents=True)
+    write_arrays(Path("f0/tiny"), "f0", {utt: np.full(60, 100.0) for utt in spoken.utterances})
+    transform = ("steps/transform_f0.py", "--f0", "f0", "--set", "f0.transform=[phones,noise]")
+    succeed(program(*transform, "--nj", 1, "data/tiny", "one"))
+    succeed(program(*transform, "--nj", 2, "data/tiny", "two"))
+    succeed(program(*transform, "--nj", 1, "--seed", 2, "data/tiny", "other"))
+    one, two, other = (read_scp(f"{root}/tiny/f0.scp") for root in ("one", "two", "other"))
+    assert all(np.array_equal(one[utt], two[utt]) for utt in spoken.utterances)
+    assert not any(np.array_equal(one[utt], other[utt]) for utt in spoken.utterances)
+    assert len({one[utt].tobytes() for utt in spoken.utterances}) == len(spoken.utterances)
+    lines = Path("data/tiny/phones.ctm").read_text().splitlines(keepends=True)
+    write_atomic(Path("data/tiny/phones.ctm"), "".join(lines[2:]))
+    done = program(*transform, "data/tiny", "out")
+    assert done.returncode == 3 and "data/tiny/phones.ctm: no phones of 1 of 12 utterances, e.g. f1-0" in done.stderr
+    done = program("steps/transform_f0.py", "--f0", "f0", "data/tiny", "out")
+    assert done.returncode == 2 and "shift needs the pseudo-speakers" in done.stderr
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize(

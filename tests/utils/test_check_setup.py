@@ -55,6 +55,14 @@ def test_what_a_recipe_lacks_is_told_with_its_mend(setup: ModuleType, tmp_path: 
     assert setup.main([*options, "--set", f"models={tmp_path}/m"]) == 0
 
 
+def test_system_of_one_step_needs_no_models(setup: ModuleType, tmp_path: Path, capsys: Printed) -> None:
+    options = ["--recipe", "own", "--data-dir", str(tmp_path / "d"), "--exp-dir", str(tmp_path / "e")]
+    options += ["--set", f"models={tmp_path}/m", "--set", f"data.folder={tmp_path}"]
+    assert setup.main([*options, "--system", "original,mcadams"]) == 0
+    assert "ok       models       none needed: mcadams" in capsys.readouterr().out
+    assert setup.main([*options, "--system", "mcadams,pca_gmm"]) == 4
+
+
 def test_wrong_configuration_and_folders(setup: ModuleType, tmp_path: Path, capsys: Printed) -> None:
     assert setup.main(["--set", "sed=3"]) == 2
     assert (
