@@ -20,6 +20,7 @@ Example
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -58,8 +59,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     ]
     # Each time anew: models may have been trained again since their trials were scored.
     records = with_validation(results.collect(files), args.exp_dir / "attacker")
-    # Without the report's own of an earlier time.
-    timings = [own for own in results.read_timings([args.exp_dir, *args.times]) if own.step != args.step]
+    written = {os.path.relpath(made, args.exp_dir.parent) for made in (args.out_dir, args.tensorboard) if made}
+    timings = [own for own in results.read_timings([args.exp_dir, *args.times]) if own.output not in written]
     weights = config.report.weights
     args.force = True
     with stage.output(args, args.out_dir, settings=config.report, inputs=files, torch_device=False) as out:
