@@ -27,6 +27,7 @@ FRAME_SHIFT = 160  # samples; 10 ms
 FRAME_PERIOD = 10.0  # milliseconds, WORLD's unit
 METHODS = ("dio", "harvest", "praat")
 TRANSFORMS = ("shift", "none")
+SOURCES = ("speaker", "utterance")
 LARGEST_CHANGE = 2.0  # of the deviation of log F0: beyond it creaks and octave errors are blown up to yodels
 
 
@@ -48,7 +49,11 @@ def check(options: config.F0) -> None:
     """Raise UsageError if the options make no sense."""
     if not 0 < options.floor < options.ceiling:
         raise UsageError(f"f0.floor {options.floor} and f0.ceiling {options.ceiling}: expected 0 < floor < ceiling")
-    for key, value, known in (("method", options.method, METHODS), ("transform", options.transform, TRANSFORMS)):
+    for key, value, known in (
+        ("method", options.method, METHODS),
+        ("transform", options.transform, TRANSFORMS),
+        ("source", options.source, SOURCES),
+    ):
         if value not in known:
             raise UsageError(f"f0.{key} {value!r}: expected one of {', '.join(known)}")
 
@@ -126,6 +131,14 @@ def interpolate(contour: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return log_f0.astype(np.float32), voiced.astype(np.float32)
 
 
+def mean_and_deviation(contour: np.ndarray) -> np.ndarray:
+    """Mean and deviation of F0 in Hz over the voiced frames of a contour, float32 (2,); (0, 1) without any."""
+    voiced = contour[contour > 0].astype(np.float64)
+    if not len(voiced):
+        return np.array([0.0, 1.0], np.float32)
+    return np.array([voiced.mean(), np.sqrt(voiced.var() + 1e-6)], np.float32)
+
+
 @dataclass(frozen=True)
 class Statistics:
     """Mean and standard deviation of log F0 (natural logarithm of Hz) over `frames` voiced frames."""
@@ -200,7 +213,9 @@ class TransformWorker:
             target = self.pseudo / utterance.data.name / "pseudo_f0.scp"
             if self.options.transform == "shift" and target.exists():
                 mean, deviation = (float(value) for value in self.open(target)[utterance.id])
-                contour = shift(contour, self._source(utterance, contours), Statistics(mean, deviation), self.options)
+                own = self.options.source == "utterance"
+                source = statistics([contour]) if own else self._source(utterance, contours)
+                contour = shift(contour, source, Statistics(mean, deviation), self.options)
             yield utterance, {"f0": contour}
 
     def _source(self, utterance: Utterance, contours: Archive) -> Statistics:

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
     settings = asdict(config.f0)
-    del settings["transform"]  # of steps/transform_f0.py
+    del settings["transform"], settings["source"]  # of steps/transform_f0.py
     args.device = "cpu"  # WORLD knows no other, and a GPU would take all jobs but one
 
     def worker() -> Any:

@@ -56,6 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     for system, its in resolved.items():
         print(f"stages.{system}={' '.join(its.system.stages)}")
         print(f"attacked.{system}={'yes' if its.system.attacked else ''}")
+        print(f"synthesizer.{system}={'_' * bool(its.system.synthesizer)}{its.system.synthesizer}")
         _print_steps(its, system)
     return 0
 

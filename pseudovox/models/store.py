@@ -26,8 +26,12 @@ KINDS = {
     "ecapa": "pseudovox.models.ecapa:EcapaNetwork",
     "bottleneck": "pseudovox.models.bottleneck:BottleneckNetwork",
     "synthesizer": "pseudovox.models.synthesizer:SynthesizerNetwork",
+    "harmonic_noise": "pseudovox.models.harmonic_noise:HarmonicNoise",
+    "hifigan": "pseudovox.models.hifigan:HifiGan",
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
 }
+# Those that speak (stage synthesize): an acoustic model with WORLD behind it, and the neural vocoders.
+SYNTHESIZERS = ("synthesizer", "harmonic_noise", "hifigan")
 
 
 def build(kind: str, hyperparameters: dict[str, Any]) -> torch.nn.Module:

@@ -58,8 +58,13 @@ class Learner(lightning.LightningModule):
         """The loss of a batch; `stage` is "train" or "valid"."""
         raise NotImplementedError
 
+    @property
+    def update(self) -> int:
+        """Number of updates done. (Lightning counts the steps of all optimisers, where a subclass has several.)"""
+        return self.global_step
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(seed_for(self.seed, "update", str(self.global_step)))
+        torch.manual_seed(seed_for(self.seed, "update", str(self.update)))
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         value = self.loss(batch, "train")
@@ -127,7 +132,7 @@ class _Report(Callback):
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
-        log.info("update %d of %d  %s", trainer.global_step, module.training_options.updates, shown)
+        log.info("update %d of %d  %s", module.update, module.training_options.updates, shown)
 
 
 class _Keep(Callback):
@@ -166,9 +171,10 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
         accelerator="gpu" if device.startswith("cuda") else "cpu",
         devices=options.devices if device.startswith("cuda") else 1,
         precision=options.precision,  # type: ignore[arg-type]
-        max_steps=options.updates,
-        max_epochs=-1,
-        gradient_clip_val=options.gradient_clip or None,
+        # Where a learner steps its optimisers itself, their steps are not the updates, and it clips as it likes.
+        max_steps=options.updates if learner.automatic_optimization else -1,
+        max_epochs=-1 if learner.automatic_optimization else -(-options.updates // options.round_updates),
+        gradient_clip_val=(options.gradient_clip or None) if learner.automatic_optimization else None,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         enable_progress_bar=sys.stderr.isatty(),  # its lines would fill a log file
