@@ -85,7 +85,7 @@ def test_sines_start_where_told_and_none_is_above_nyquist() -> None:
     f0 = torch.full((1, 160), 3000.0)
     found = sines(f0, torch.tensor([[0.25, 0.0, 0.0]]))
     first = torch.sin(2 * math.pi * (0.25 + 3000 / 16000 * torch.arange(1, 161)))
-    assert torch.allclose(found[0, :, 0], first, atol=1e-5)
+    assert torch.allclose(found[0, :, 0], first, atol=1e-3)
     assert found[0, :, 1].abs().max() > 0.5 and (found[0, :, 2] == 0).all()
 
 
