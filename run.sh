@@ -159,36 +159,61 @@ fi
 if stage 10 attacker "train the evaluation ASV, on original and on anonymized speech" && trains attacker; then
   step train_xvector --section attacker $attacker_dirs "$exp/attacker/original"
   for system in $systems; do attacks || continue
-    step train_xvector --section attacker --initial "$exp/attacker/original" \
-      $(dirs_of "${conf[attacker]}" "$system") "$exp/attacker/$system"
+    for way in $ways; do
+      initial=; [ "$way" = scratch ] || initial="--initial $exp/attacker/original"
+      step train_xvector --section attacker $initial $(dirs_of "${conf[attacker]}" "$system") "$exp/attacker/$system/$way"
+    done
   done
 fi
 
 if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && trains attacker; then
-  step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets") "$exp/asv/original"
+  step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets $plda_sets") "$exp/asv/original"
+  [ -z "$plda_sets" ] || step train_plda --xvectors "$exp/asv/original" $attacker_dirs "$exp/asv/original/plda"
   system=original score original original
   for system in $systems; do config=$exp/$system/config.yaml
     step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets" "$system") "$exp/asv/original"
     score ignorant original
     score lazy-informed original
     attacks || continue
-    step extract_xvectors --model "$exp/attacker/$system" $(dirs_of "$trial_sets" "$system") "$exp/asv/$system"
-    score semi-informed "$system"
+    for way in $ways; do
+      step extract_xvectors --model "$exp/attacker/$system/$way" $(dirs_of "$trial_sets $(own_speech)" "$system") \
+        "$exp/asv/$system/$way"
+      score semi-informed "$system/$way" "$way"
+      informed || continue
+      step subtract_pseudo_speakers --system "$system" $(dirs_of "${conf[attacker]}" "$system" --training) \
+        --xvectors "$exp/asv/$system/$way" --pseudo "$exp/$system/pseudo" $(dirs_of "$trial_sets" "$system") \
+        "$exp/asv/$system/$way/informed"
+      score informed "$system/$way/informed" "$way"
+    done
   done
 fi
 
-if stage 12 asr "WER on original and anonymized speech" && trains recognizer; then
-  step train_recognizer $recognizer_dirs "$models/recognizer"
+if stage 12 asr "WER on original and anonymized speech" && recognizes; then
+  if [ "${conf[recognizer_kind]}" = ctc ]; then step train_recognizer $recognizer_dirs "$recognizer"
+  else step import_recognizer "$recognizer"; fi
   for system in original $systems; do its=${system#original}
-    step decode_speech --model "$models/recognizer" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr"
-    step score_wer --model "$models/recognizer" --hypotheses "$exp/$system/asr" --system "$system" \
+    step decode_speech --model "$recognizer" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr"
+    step score_wer --model "$recognizer" --hypotheses "$exp/$system/asr" --system "$system" \
       $(dirs_of "$spoken_sets" "$its") "$exp/$system/wer"
+    retrains || continue
+    step train_recognizer $(dirs_of "${conf[recognizer]}" "$its") "$exp/recognizer/$system"
+    step decode_speech --model "$exp/recognizer/$system" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr_retrained"
+    step score_wer --model "$exp/recognizer/$system" --hypotheses "$exp/$system/asr_retrained" --system "$system" \
+      --training anonymized $(dirs_of "$spoken_sets" "$its") "$exp/$system/wer_retrained"
   done
 fi
 
-if stage 13 utility "pitch correlation, independent judges"; then
+if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, independent judges"; then
   for system in $systems; do config=$exp/$system/config.yaml
     step score_pitch --system "$system" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/utility"
+    [ -z "${conf[voices]}" ] || step score_voices --system "$system" --xvectors "$exp/asv/original" \
+      --plda "$exp/asv/original/plda" $(dirs_of "$spoken_sets") "$exp/$system/voices"
+    [ -z "${conf[emotion]}" ] || step score_emotion --system "$system" --model "$models/xvector" \
+      $(dirs_of "${conf[emotion]}") "$exp/emotion"
+    if [ -n "${conf[speed]}" ] && uses synthesize; then
+      step measure_speed --system "$system" --xvector "$models/xvector" --bottleneck "$models/bottleneck" \
+        --synthesizer "$models/synthesizer" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/speed"
+    fi
     trains judge || continue
     step judge --system "$system" $(dirs_of "${conf[judge]}") "$exp/judges"
   done

@@ -49,8 +49,12 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
 # The steps whose work is a system's own; the others are the same for all systems of a run.
 STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
 _RESERVED = (  # names of folders in exp/<recipe> that a system's folder must not take
-    "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "judges", "report",
+    "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "recognizer",
+    "emotion", "judges", "report",
 )  # fmt: skip
+# Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
+# the attacker that was trained on original speech.
+ATTACKER_TRAININGS = ("continued", "scratch")
 _NAME = re.compile(r"[^\W_][\w.+-]*")
 
 
@@ -91,6 +95,7 @@ class Sets:
     anonymize: list[str] = field(default_factory=list)  # besides `attacker` and `trials`, if there are more
     trials: list[str] = field(default_factory=list)  # "<enrolment dir> <trial dir>" pairs to be scored
     judge: list[str] = field(default_factory=list)  # enrolment and trial dirs for the independent judges
+    emotion: list[str] = field(default_factory=list)  # data dirs with utt2emo, for emotion recognition
 
 
 @dataclass
@@ -169,6 +174,14 @@ def _attacker() -> SpeakerModel:
 
 
 @dataclass
+class Attacks:
+    """Who attacks (stages attacker and asv)."""
+
+    semi_informed: list[str] = field(default_factory=lambda: list(ATTACKER_TRAININGS))  # each way is trained and scored
+    informed: bool = True  # also the one that knows the pseudo x-vectors, of systems that have such
+
+
+@dataclass
 class PseudoSpeakers:
     """How pseudo-speakers are made (stages fit and sample); PCA+GMM is Turner et al. 2020."""
 
@@ -185,9 +198,15 @@ class PseudoSpeakers:
 
 @dataclass
 class Scoring:
-    """How trials are scored."""
+    """How trials are scored, and voices compared."""
 
-    interval_rounds: int = 200  # resamples of the speakers for the confidence interval; 0 = none
+    backend: str = "cosine"  # cosine (VPC 2024) or plda (VPC 2020 and 2022), of the mean enrolment embedding
+    interval_rounds: int = 200  # resamples of the speakers for the confidence intervals; 0 = none
+    by: list[str] = field(default_factory=list)  # further tables of data dirs to break the EER down by: spk2..., utt2...
+    lda_dimension: int = 200  # of PLDA: dimensions that LDA leaves, at most (fewer than speakers); 0 = no LDA
+    plda_smoothing: float = 0.001  # weight of an isotropic covariance within speakers against theirs; 0 = none, as Kaldi
+    voices: bool = True  # measure voice distinctiveness and de-identification, by a PLDA on original speech
+    voices_utterances: int = 20  # of each speaker and data dir that are compared for it, at most; 0 = all
 
 
 @dataclass
@@ -322,8 +341,12 @@ class RecognizerAugment:
 
 @dataclass
 class Recognizer:
-    """The recogniser that measures intelligibility (trained on original speech)."""
+    """The recogniser that measures intelligibility."""
 
+    kind: str = "ctc"  # ctc (trained by the recipe) or wav2vec2 (one of torchaudio's bundles)
+    retrained: bool = False  # also train one on what each system anonymized, and score its speech with it (VPC 2022)
+    bundle: str = "WAV2VEC2_ASR_LARGE_LV60K_960H"  # of wav2vec2
+    weights: str = ""  # file of the bundle's weights; '' = in torchaudio's cache
     mel_bins: int = 80
     floor_decibels: float = 45.0  # spectra are floored this far under the utterance's maximum
     channels: int = 512  # width of the network
@@ -370,13 +393,41 @@ class Pitch:
 
 
 @dataclass
+class Emotion:
+    """Emotion recognition (stage utility) on `sets.emotion`, trained on original speech, speakers left out."""
+
+    features: list[str] = field(default_factory=lambda: ["prosody"])  # of prosody, xvector, wav2vec2
+    classes: dict[str, str] = field(default_factory=dict)  # class by label of utt2emo; {} = the labels, all
+    folds: int = 5  # of speakers, where there is no spk2fold; 0 = every speaker is one
+    penalty: float = 10.0  # of the squared weights of the logistic regression
+    bundle: str = "WAV2VEC2_BASE"  # of wav2vec2, a name of torchaudio.pipelines
+    weights: str = ""  # file of its weights; '' = in torchaudio's cache
+    layer: int = 0  # of wav2vec2 whose outputs are used, from 1; 0 = the last
+    interval_rounds: int = 1000  # resamples of the speakers for the confidence interval; 0 = none
+
+
+@dataclass
+class Speed:
+    """How speed is measured (stage utility)."""
+
+    durations: list[float] = field(default_factory=list)  # seconds of speech; [] = it is not measured
+    warm_ups: int = 2  # runs that do not count
+    repetitions: int = 5  # the median counts
+    largest_batch: int = 64  # signals at once, at most, in search of the best batch
+    threads: int = 1  # of torch; a job of the recipe has one
+
+
+@dataclass
 class Judges:
     """Independent judges, trained by others (stage utility); they hear the sets `sets.judge`."""
 
     resemblyzer: bool = True
     pocketsphinx: bool = True
     dnsmos: bool = True
-    utterances: int = 0  # of each data dir, taken from all speakers, for pocketsphinx and dnsmos; 0 = all
+    squim_objective: bool = True  # both squim: where torchaudio's cache has their weights
+    squim_subjective: bool = True
+    reference: str = ""  # a recording of clean speech that squim_subjective compares with
+    utterances: int = 0  # of each data dir, taken from all speakers, for all but resemblyzer; 0 = all
 
 
 @dataclass
@@ -406,9 +457,12 @@ class Config:
     decoder: Decoder = field(default_factory=Decoder)
     wer: Wer = field(default_factory=Wer)
     pitch: Pitch = field(default_factory=Pitch)
+    emotion: Emotion = field(default_factory=Emotion)
+    speed: Speed = field(default_factory=Speed)
     judges: Judges = field(default_factory=Judges)
     xvector: SpeakerModel = field(default_factory=SpeakerModel)
     attacker: SpeakerModel = field(default_factory=_attacker)
+    attacks: Attacks = field(default_factory=Attacks)
     pseudo: PseudoSpeakers = field(default_factory=PseudoSpeakers)
     scoring: Scoring = field(default_factory=Scoring)
     f0: F0 = field(default_factory=F0)
@@ -459,6 +513,10 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
         found.system.name = system
         _check_steps_of_system(steps_of_recipe, found.steps, path)
     _check_names(found)
+    _check_attacks(found)
+    _check_recognizer(found)
+    if found.scoring.backend not in ("cosine", "plda"):
+        raise UsageError(f"scoring.backend: {found.scoring.backend!r}: expected cosine or plda")
     _check_scripts(found)
     return found
 
@@ -569,6 +627,23 @@ def _check_names(config: Config) -> None:
             raise UsageError(f"sets.trials: {pair!r}: expected '<enrolment data dir> <trial data dir>', two names")
         for name in names:
             check_name(name, "sets.trials")
+
+
+def _check_attacks(config: Config) -> None:
+    ways = config.attacks.semi_informed
+    for way in ways:
+        if way not in ATTACKER_TRAININGS:
+            raise UsageError(f"attacks.semi_informed: {way!r}: expected {' or '.join(ATTACKER_TRAININGS)}")
+    if len(set(ways)) < len(ways):
+        raise UsageError(f"attacks.semi_informed: {', '.join(ways)}: each way once")
+
+
+def _check_recognizer(config: Config) -> None:
+    kind = config.recognizer.kind
+    if kind not in ("ctc", "wav2vec2"):
+        raise UsageError(f"recognizer.kind {kind!r}: expected ctc or wav2vec2")
+    if kind == "wav2vec2" and config.recognizer.retrained:
+        raise UsageError("recognizer.retrained: a recogniser of kind wav2vec2 is taken as it is", "recognizer.kind=ctc")
 
 
 def _check_scripts(config: Config) -> None:

@@ -6,6 +6,8 @@ Any Python 3.7 or later reads this file.
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 import re
 import subprocess
 from pathlib import Path
@@ -27,6 +29,16 @@ def memory() -> str:
     with contextlib.suppress(OSError, ValueError):  # a container's limit; "max" where there is none
         total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return f"{min(free, total) / GIGABYTE:.1f} of {total / GIGABYTE:.1f} GB free"
+
+
+def processor() -> str:
+    """The processor's name and its number of cores in words."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {len(names) or os.cpu_count()} cores"
 
 
 def existing(folder: Path) -> Path:

@@ -34,7 +34,7 @@ from typing import Any
 
 from pseudovox import __version__, jobs
 from pseudovox import config as configuration
-from pseudovox.datadir import DataDir, write_atomic
+from pseudovox.datadir import DataDir, bytewise, write_atomic
 from pseudovox.digests import MARKER, differing_keys, digest_data, digest_of, digest_path, read_marker
 from pseudovox.errors import DataError, PseudovoxError, UsageError
 
@@ -103,6 +103,33 @@ def load_data(args: argparse.Namespace, *, need: Sequence[str] = ()) -> list[Dat
         loaded[path] = data.subset(data.utterances[: args.limit]) if args.limit else data
         loaded[path].channel = args.channel
     return [loaded[path] for path in args.data_dirs]
+
+
+def load_made(args: argparse.Namespace, data: Sequence[DataDir]) -> dict[Path, DataDir]:
+    """What a system made of data dirs, `<data dir>_<system>` beside each, cut to the same utterances.
+
+    Args:
+        args: the step's arguments (`system`, `allow_pipes`, `channel`).
+        data: as `load_data` gives them.
+
+    Returns:
+        the anonymized data dir by the path of the original.
+
+    Raises:
+        DataError: as DataDir.load, or an utterance was not anonymized.
+    """
+    found = {}
+    for part in data:
+        made = DataDir.load(part.path.with_name(f"{part.name}_{args.system}"), allow_pipes=args.allow_pipes)
+        missing = bytewise(set(part.utterances) - set(made.utterances))
+        if missing:
+            raise DataError(
+                f"{made.path}: {len(missing)} utterances of {part.path} are missing, e.g. {missing[0]}",
+                "./run.sh --stage synthesize --stop-stage synthesize",
+            )
+        found[part.path] = made if made.utterances == part.utterances else made.subset(part.utterances)
+        found[part.path].channel = args.channel
+    return found
 
 
 def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace, Any], None]) -> int:
@@ -512,5 +539,6 @@ def _log_file(partial: Path, args: argparse.Namespace) -> Iterator[None]:
 from pseudovox.mapping import Utterance, map_utterances  # noqa: E402
 
 __all__ = [
-    "Output", "Utterance", "compute", "load_data", "main", "map_utterances", "output", "parser", "resolve_device",
+    "Output", "Utterance", "compute", "load_data", "load_made", "main", "map_utterances", "output", "parser",
+    "resolve_device",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Recognise the words of data dirs (stage asr).
 
-Reads   data dirs, original or anonymized, and a model of steps/train_recognizer.py. The section `decoder` of the
-        configuration says how: with the words of the training text and their language model, or greedily.
+Reads   data dirs, original or anonymized, and a model of steps/train_recognizer.py or of
+        steps/import_recognizer.py. The section `decoder` of the configuration says how: with the words of the
+        training text and their language model, or greedily.
 Writes  <out-dir>/<data dir>/hyp (a table like `text`), and tokens.scp, tokens.*.ark: the decoder's score and the
         numbers of the words or units, by utterance.
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
-    store.read_card(args.model, "recognizer")
+    store.read_card(args.model, "recognizer", "wav2vec2")
 
     def worker() -> Any:
         from pseudovox.scoring.recognition import RecognizeWorker, vocabulary

@@ -6,7 +6,11 @@ resemblyzer    compares voices: EER of the trials, original with original (OO), 
 pocketsphinx   writes down words: WER, texts normalised as "words" (upper case, no punctuation)
 dnsmos         rates naturalness: mean opinion scores of the speech (SIG), the background (BAK) and the whole (OVRL)
 
-They come with `pip install '.[judges]'`; one that is not installed is recorded as not run. The section `judges` of the
+squim_objective   guesses what intrusive measures would say: STOI, PESQ, SI-SDR
+squim_subjective  rates naturalness (MOS) by comparison with a clean recording of anything, `judges.reference`
+
+The first three come with `pip install '.[judges]'`; those of torchaudio need their weights in its cache. One that is
+not there is recorded as not run. The section `judges` of the
 configuration switches them, and limits how many utterances of a data dir the two slow ones hear.
 
 pocketsphinx is a weak listener: of clean read English (40 utterances of LibriSpeech test-other) it gets 59 % of the
@@ -50,22 +54,22 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
-    made: dict[Path, DataDir] = {}
-    if args.system != ORIGINAL:
-        made = {part.path: _made_of(part, args) for part in data}
+    made = {} if args.system == ORIGINAL else stage.load_made(args, data)
     args.device = "cpu"  # the judges are small, and their results should not depend on the machine
     asked = [name for name in judges.JUDGES if getattr(config.judges, name)]
+    reference = config.judges.reference
     for name in asked:
-        absent = judges.missing(name)
+        absent = judges.missing(name, reference)
         if absent:
-            log.warning("%s: not run: no %s here; needs %s", name, ", ".join(absent), judges.MEND)
+            log.warning("%s: not run: no %s here; needs %s", name, ", ".join(absent), judges.mend(name, reference))
             continue
         stage.map_utterances(
             args,
             _heard([*data, *made.values()], name, config),
             args.out_dir / name,
             settings={"judge": name, "version": judges.version(name)},
-            worker=functools.partial(_worker, name),
+            worker=functools.partial(_worker, name, reference),
+            inputs=lambda _, name=name: [reference] if judges.JUDGES[name].reference else [],  # type: ignore[misc]
             arrays=("judgement",),
         )
     _summarise(args, config, asked, data, {}, ORIGINAL)
@@ -73,14 +77,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         _summarise(args, config, asked, data, made, args.system)
 
 
-def _worker(name: str) -> Callable[..., JudgeWorker]:
-    return functools.partial(judges.JudgeWorker, name)
-
-
-def _made_of(part: DataDir, args: argparse.Namespace) -> DataDir:
-    """What the system made of a data dir, with the same utterances; DataError if one is missing."""
-    made = DataDir.load(part.path.with_name(f"{part.name}_{args.system}"), allow_pipes=args.allow_pipes)
-    return made if made.utterances == part.utterances else made.subset(part.utterances)
+def _worker(name: str, reference: str) -> Callable[..., JudgeWorker]:
+    return functools.partial(judges.JudgeWorker, name, reference)
 
 
 def _heard(data: list[DataDir], name: str, config: Config) -> list[DataDir]:
@@ -96,8 +94,9 @@ def _summarise(
     system: str,
 ) -> None:
     """Write the figures of a system (or of the original, where `made` is empty)."""
-    now = judges.installed(asked)
-    settings = [config.judges, config.scoring, {"interval_rounds": config.wer.interval_rounds, "system": system}]
+    now = judges.installed(asked, config.judges.reference)
+    rounds = [config.scoring.interval_rounds, config.wer.interval_rounds]
+    settings = [config.judges, {"interval_rounds": rounds, "system": system}]
     # What the judges said follows from the same data dirs and settings, and is not there where one is not installed.
     with stage.output(
         args, args.out_dir / "summary" / system, settings=settings, inputs=[*data, *made.values()], torch_device=False,
@@ -119,7 +118,7 @@ def _summarise(
             elif name == "pocketsphinx":
                 records += judgements.word_records(parts, root, out.path, system, config, args.seed)
             else:
-                records += judgements.opinion_records(parts, root, system, config, args.seed)
+                records += judgements.opinion_records(parts, name, root, system, config, args.seed)
         write_records(out.path / "results.json", judgements.with_versions(records, now))
         judges.write_installed(out.path, now)
         out.counts["data_dirs"] = len(data)

@@ -20,7 +20,6 @@ from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,14 +30,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
-    made = {part.path: DataDir.load(part.path.with_name(f"{part.name}_{args.system}")) for part in data}
+    made = stage.load_made(args, data)
 
     def worker() -> Any:
-        from pseudovox.scoring.prosody import PitchWorker, check_pairs
+        from pseudovox.scoring.prosody import PitchWorker
 
-        for part in data:
-            check_pairs(part, made[part.path])
-        return functools.partial(PitchWorker, args.system, config.pitch)
+        return functools.partial(PitchWorker, made, config.pitch)
 
     stage.map_utterances(
         args,

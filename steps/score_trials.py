@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Score speaker verification trials and compute the equal error rate (stage asv).
+"""Score speaker verification trials: equal error rate, Cllr, linkability, ZEBRA, each with its interval (stage asv).
 
 A speaker is enrolled as the mean of the embeddings of its enrolment utterances; the score is the cosine to the test
-utterance's. Higher EER = the attacker fails more often.
+utterance's, or, with --plda, a log-likelihood ratio. Higher EER = the attacker fails more often. The EER is broken down
+by enrolled speaker, gender, emotion, target, and the tables of scoring.by (pseudovox/scoring/breakdowns.py).
+
+The semi-informed and the informed attacker may have been trained in several ways; --training says in which.
 
 Reads   pairs of an enrolment data dir (`enrolls`) and a trial data dir (`trials`), and their embeddings,
         <xvectors>/<data dir>/xvector.scp.
-Writes  results.json, and <enrolment dir>-<trial dir>/scores with lines `speaker utterance score`.
+Writes  results.json; breakdowns.tsv, the EER of each part of each list; <enrolment dir>-<trial dir>/scores with lines
+        `speaker utterance score`.
 
 Example
     steps/score_trials.py --attacker ignorant --system pca_gmm --xvectors exp/mini/asv/original \\
@@ -21,42 +25,60 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.archive import read_scp
-from pseudovox.config import Config
+from pseudovox.config import ATTACKER_TRAININGS, Config
 from pseudovox.errors import UsageError
+from pseudovox.models import store
 from pseudovox.report.results import ATTACKERS, ORIGINAL, write_records
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="enrolment and trial data dirs in turn", out_dir="the results")
     parser.add_argument("--attacker", choices=list(ATTACKERS), required=True, help="who attacks")
+    parser.add_argument("--training", choices=ATTACKER_TRAININGS, default="", help="of the (semi-)informed attacker")
     parser.add_argument("--system", default=ORIGINAL, help="the system that anonymized the trials")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the embeddings by the attacker's ASV")
+    parser.add_argument("--plda", type=Path, help="model dir of the attacker's PLDA; without it, cosines")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
     if len(args.data_dirs) % 2:
         raise UsageError(f"{len(args.data_dirs)} data dirs: expected pairs of an enrolment and a trial dir")
+    if args.training and args.attacker not in ("semi-informed", "informed"):
+        raise UsageError(f"--training {args.training}: of the (semi-)informed attacker alone, not of {args.attacker}")
+    if config.scoring.backend == "plda" and not args.plda:
+        raise UsageError("scoring.backend is plda, and no PLDA is given", "--plda <model dir of steps/train_plda.py>")
     data = stage.load_data(args)
     pairs = list(zip(data[::2], data[1::2], strict=True))
     for enrolment, trials in pairs:
         trials.check_trials(enrolment)
     vectors = {part.name: read_scp(args.xvectors / part.name / "xvector.scp") for part in data}
     inputs = [*data, *(args.xvectors / part.name for part in data)]
-    settings = {"scoring": config.scoring, "attacker": args.attacker, "system": args.system}
+    who = {"attacker": args.attacker, "system": args.system}
+    if args.training:
+        who["training"] = args.training
+    levels = {trials.name: config.levels.of(trials.name.removesuffix(f"_{args.system}")) for _, trials in pairs}
+    settings = {"interval_rounds": config.scoring.interval_rounds, "by": config.scoring.by, "levels": levels, **who}
+    if args.plda:
+        store.read_card(args.plda, "plda")
+        inputs.append(args.plda)
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:
             return
-        from pseudovox.scoring.trials import record, score_trials, write_scores
+        from pseudovox.scoring import breakdowns, plda
+        from pseudovox.scoring.trials import records, score_trials, write_scores
 
-        records = []
+        backend = plda.load(args.plda) if args.plda else None
+        found, parts = [], []
         for enrolment, trials in pairs:
-            scores = score_trials(enrolment, trials, vectors[enrolment.name], vectors[trials.name])
+            scores = score_trials(enrolment, trials, vectors[enrolment.name], vectors[trials.name], backend)
             write_scores(out.path / f"{enrolment.name}-{trials.name}", trials, scores)
-            found = record(scores, trials, config, attacker=args.attacker, system=args.system, seed=args.seed)
-            records.append(found)
-        write_records(out.path / "results.json", records)
-        out.counts["trials"] = sum(found.n for found in records)
+            figures = records(scores, trials, config, **who, seed=args.seed)
+            found += figures
+            parts += breakdowns.rates(enrolment, trials, scores.as_list(), figures[0], config.scoring, args.seed)
+        write_records(out.path / "results.json", [*found, *filter(breakdowns.is_reported, parts)])
+        breakdowns.write_table(out.path / "breakdowns.tsv", parts)
+        out.counts["trials"] = sum(figure.n for figure in found if figure.metric == "eer")
 
 
 if __name__ == "__main__":

@@ -30,23 +30,28 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, required=True, help="the recogniser that was used")
     parser.add_argument("--hypotheses", type=Path, required=True, help="output of steps/decode_speech.py")
     parser.add_argument("--system", default="original", help="the system that anonymized the speech")
+    parser.add_argument("--training", default="", help="what the recogniser was trained on, if not original speech")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args, need=("text",))
-    store.read_card(args.model, "recognizer")
+    store.read_card(args.model, "recognizer", "wav2vec2")
     hypotheses = {part.name: args.hypotheses / part.name / "hyp" for part in data}
     read = {name: read_table(path) for name, path in hypotheses.items()}
     inputs = [*data, *hypotheses.values(), args.model / "lm.arpa"]
     settings = [config.wer, config.decoder, {"system": args.system}]
+    if args.training:
+        settings.append({"training": args.training})
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:
             return
         from pseudovox.report.results import write_records
         from pseudovox.scoring.intelligibility import score_texts
 
-        records, edits = score_texts(data, read, args.model / "lm.arpa", config, system=args.system, seed=args.seed)
+        records, edits = score_texts(
+            data, read, args.model, config, system=args.system, training=args.training, seed=args.seed
+        )
         write_records(out.path / "results.json", records)
         rows = (
             f"{utterance}\t{found.substitutions}\t{found.deletions}\t{found.insertions}\t{found.reference_words}\n"

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Train the recogniser that measures intelligibility (stage asr): characters by CTC, with a word language model.
 
-It is trained on original speech and used on original and on anonymized speech. Its settings are the section
-`recognizer` of the configuration.
+It is trained on original speech and used on original and on anonymized speech; another one may be trained on what a
+system anonymized, for that system's speech (`recognizer.retrained`). Its settings are the section `recognizer` of the
+configuration.
 
 Reads   data dirs with `text`; `phones.ctm`, where there is one, speeds training up.
 Writes  a model dir: model.json, weights.safetensors, lm.arpa (word bigrams of the training text), tensorboard/.
@@ -15,9 +16,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 
 from pseudovox import stage
 from pseudovox.config import Config
+from pseudovox.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,7 +30,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args, need=("text",))
-    with stage.output(args, args.out_dir, settings=config.recognizer, inputs=data) as out:
+    if config.recognizer.kind != "ctc":
+        raise UsageError(f"recognizer.kind {config.recognizer.kind}: not trained here", "steps/import_recognizer.py")
+    settings = asdict(config.recognizer)
+    for key in ("kind", "retrained", "bundle", "weights"):  # which recognisers there are, not what this one is
+        del settings[key]
+    with stage.output(args, args.out_dir, settings=settings, inputs=data) as out:
         if out is None:
             return
         from pseudovox.training.recognizer import train

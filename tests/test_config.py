@@ -255,8 +255,10 @@ def test_table_of_steps_agrees_with_run_sh() -> None:
             scores = stage == "asv" and step == "score_trials"  # run_functions.sh: score
             assert body and (f"step {step} " in body[0] or scores), (key, stage)
     named = {step for step, _ in configuration.STEPS.values()}
-    # Not to be replaced: judges are independent, and score_metrics is for score files of others.
-    assert named == {path.stem for path in (ROOT / "steps").glob("*.py")} - {"judge", "score_metrics"}
+    # Not to be replaced: judges are independent, score_metrics is for score files of others, and of the attackers'
+    # scoring the whole can be replaced (asv), not the parts.
+    fixed = {"judge", "score_metrics", "train_plda", "subtract_pseudo_speakers", "score_voices"}
+    assert named == {path.stem for path in (ROOT / "steps").glob("*.py")} - fixed
 
 
 def test_default_yaml_names_every_key_with_the_default_of_the_schema() -> None:

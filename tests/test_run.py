@@ -69,6 +69,8 @@ def test_stage_by_name_and_number_are_the_same() -> None:
         (["--nj", "two"], "--nj two: expected a whole number"),
         (["--data-dir", "my data"], "'my data' cannot be a folder here"),
         (["--exp-dir", "exp/*"], "cannot be a folder here"),
+        (["--set", "attacks.semi_informed=[scrach]"], "'scrach': expected continued or scratch"),
+        (["--set", "attacks.semi_informed=[scratch, scratch]"], "each way once"),
         (["--seed", "x"], "seed must be a whole number"),
     ],
 )
@@ -96,6 +98,20 @@ def test_configuration_replaces_steps() -> None:
         *attacker, "--set", "steps.xvector=steps/score_wer.py", "--set", "steps.embed=steps/score_wer.py"
     )
     assert changed == steps_shown(*attacker), "the evaluation is another party's"
+
+
+def test_attackers_are_trained_in_the_ways_that_the_recipe_names() -> None:
+    chosen = ("--dry-run", "--stage", "attacker", "--stop-stage", "asv", "--system", "pca_gmm")
+    ways = ("continued", "scratch")
+    both = run(*chosen, "--set", "attacks.semi_informed=[continued, scratch]").stdout.splitlines()
+    trained = [line for line in both if "train_xvector" in line and "_pca_gmm" in line]
+    assert [line.split()[-1] for line in trained] == [f"exp/mini/attacker/pca_gmm/{way}" for way in ways]
+    assert ["--initial exp/mini/attacker/original" in line for line in trained] == [True, False]
+    scored = [line for line in both if "--training" in line]
+    assert [line.split()[-1] for line in scored] == [f"exp/mini/pca_gmm/asv/semi-informed-{way}" for way in ways]
+    assert "--training scratch" in scored[1] and "--xvectors exp/mini/asv/pca_gmm/scratch" in scored[1]
+    none = run(*chosen, "--set", "attacks.semi_informed=[]").stdout
+    assert "pca_gmm: no attacker is trained on it" in none and "semi-informed" not in none
 
 
 FOLDERS = ["/my/a & b", "$(touch pwned)", "`touch pwned`; touch pwned", "a*?[b]", 'it\'s "x" \\n', "DATA=x="]

@@ -137,6 +137,7 @@ def of_recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -
     report.line(OK, "recipe", f"systems {', '.join(systems) or 'none'}")
     corpora(report, config, data)
     models(report, config, systems, exp)
+    pretrained_weights(report, config, exp)
     return False
 
 
@@ -181,6 +182,26 @@ def models(report: Report, config: object, systems: dict[str, object], exp: Path
         report.line(MISSING, "models", f"not in {folder}: {', '.join(absent)}", mend)
     else:
         report.line(OK, "models", f"{len(needed)} in {folder}")
+
+
+def pretrained_weights(report: Report, config: object, exp: Path) -> None:
+    """The weights of torchaudio's bundles that the configuration asks for."""
+    from pseudovox import pretrained
+    from pseudovox.errors import PseudovoxError
+
+    wanted = []
+    imported = (exp / "recognizer/original/weights.safetensors").is_file()
+    if config.recognizer.kind == "wav2vec2" and not imported:
+        wanted.append(("recogniser", config.recognizer, "recognizer.weights"))
+    if config.sets.emotion and "wav2vec2" in config.emotion.features:
+        wanted.append(("emotion", config.emotion, "emotion.weights"))
+    for name, section, key in wanted:
+        try:
+            path = pretrained.weights_file(section.bundle, section.weights, key)
+        except PseudovoxError as error:
+            report.line(MISSING, name, error.message, error.mend)
+        else:
+            report.line(OK, name, f"{section.bundle}: {path}")
 
 
 if __name__ == "__main__":

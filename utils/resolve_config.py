@@ -41,11 +41,16 @@ def main(argv: list[str] | None = None) -> int:
         "models": config.models,
         "folder": config.data.folder,
         "corpora": config.data.corpora,
+        "recognizer_kind": config.recognizer.kind,
+        "speed": "yes" if config.speed.durations else "",
+        "retrained": "yes" if config.recognizer.retrained else "",
         **{
             name: getattr(config.sets, name)
-            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge")
+            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge", "emotion")
         },
     }
+    values["backend"] = config.scoring.backend
+    values["voices"] = "yes" if config.scoring.voices and config.sets.attacker and config.sets.trials else ""
     for name, value in values.items():
         print(f"{name}={' '.join(value) if isinstance(value, list) else value}")
     for command in config.data.prepare:
@@ -55,8 +60,11 @@ def main(argv: list[str] | None = None) -> int:
     _print_steps(config, "")
     for system, its in resolved.items():
         print(f"stages.{system}={' '.join(its.system.stages)}")
-        print(f"attacked.{system}={'yes' if its.system.attacked else ''}")
         print(f"synthesizer.{system}={'_' * bool(its.system.synthesizer)}{its.system.synthesizer}")
+        print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
+        knows = its.system.attacked and its.attacks.informed and "sample" in its.system.stages
+        knows = knows and its.pseudo.strategy != "target"  # whose pseudo-speakers have no x-vectors to take off
+        print(f"informed.{system}={'yes' if knows else ''}")
         _print_steps(its, system)
     return 0
 

@@ -76,16 +76,23 @@ read_settings() {
   recognizer_dirs=$(dirs_of "${conf[recognizer]}")
   trial_sets=$(printf '%s\n' "${trials[@]}" | tr ' ' '\n' | awk 'NF && !seen[$0]++' | paste -sd' ')
   spoken_sets=$(printf '%s\n' "${trials[@]#* }" | awk 'NF && !seen[$0]++' | paste -sd' ')
-  test_sets="$trial_sets ${conf[anonymize]}"
+  recognizer=$models/recognizer
+  [ "${conf[recognizer_kind]}" = ctc ] || recognizer=$exp/recognizer/original # not beside models that are shared
+  retrain_sets=${conf[retrained]:+${conf[recognizer]}}
+  test_sets="$trial_sets ${conf[anonymize]} $retrain_sets ${conf[emotion]}" # what every system anonymizes
+  # Who else needs the attacker's own speech embedded: a PLDA, which also measures voice distinctiveness.
+  plda_sets=
+  if [ "${conf[backend]}" = plda ] || [ -n "${conf[voices]}" ]; then plda_sets=${conf[attacker]}; fi
 }
 
-# dirs_of "<sets>" [<system>]: paths of data dirs, original or as a system anonymized them, each once.
+# dirs_of "<sets>" [<system> [<option>]]: paths of data dirs, original or as a system anonymized them, each once (with
+# an option before each).
 dirs_of() {
   local set seen=" "
   for set in $1; do
     [[ $seen != *" $set "* ]] || continue
     seen+="$set "
-    printf '%s ' "$data/$set${2:+_$2}"
+    printf '%s ' ${3:+"$3"} "$data/$set${2:+_$2}"
   done
 }
 
@@ -114,23 +121,53 @@ speaks_itself() {
   [ -n "${conf[synthesizer.$system]}" ]
 }
 
-# attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration.
+# attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration, and `ways`,
+# in which it is trained.
 attacks() {
   config=$exp/$system/config.yaml
-  [ -n "${conf[attacked.$system]}" ] && return 0
+  ways=${conf[attacked.$system]}
+  [ -n "$ways" ] && return 0
   printf '%s: no attacker is trained on it\n' "$system"
   return 1
 }
 
-# score <attacker> <asv>: score all trial lists of the current system, as this attacker, with this ASV's x-vectors.
+# recognizes: is there a recogniser to be had, trained by this recipe or by others?
+recognizes() {
+  [ "${conf[recognizer_kind]}" != ctc ] || trains recognizer
+}
+
+# retrains: is a recogniser trained on what the current system anonymized? (With the configuration of the recipe.)
+retrains() {
+  [ "$system" != original ] && [ -n "${conf[retrained]}" ]
+}
+
+# informed: is there an informed attacker on the current system, who knows its pseudo x-vectors?
+informed() {
+  [ -n "${conf[informed.$system]}" ] && return 0
+  printf '%s: no informed attacker (the system draws no pseudo x-vectors, or attacks.informed is false)\n' "$system"
+  return 1
+}
+
+# own_speech: the sets of the attacker's speech, if their embeddings by its own recogniser are needed.
+own_speech() {
+  if [ "${conf[backend]}" = plda ] || [ -n "${conf[informed.$system]}" ]; then printf '%s' "${conf[attacker]}"; fi
+}
+
+# score <attacker> <asv> [<way>]: score all trial lists of the current system, as this attacker (trained in this way),
+# with this ASV's x-vectors (and, if that is the recipe's back end, a PLDA trained on those of the attacker's speech).
 score() {
-  local pair sets=() of=_$system enrolment_of=_$system
+  local pair sets=() of=_$system enrolment_of=_$system plda=
+  if [ "${conf[backend]}" = plda ]; then
+    plda=$exp/asv/$2/plda
+    [ "$2" = original ] || step train_plda --xvectors "$exp/asv/$2" $(dirs_of "${conf[attacker]}" "$system") "$plda"
+  fi
   if [ "$system" = original ]; then of=""; fi
   case $1 in original|ignorant) enrolment_of="" ;; esac
   for pair in "${trials[@]}"; do
     sets+=("$data/${pair% *}$enrolment_of" "$data/${pair#* }$of")
   done
-  step score_trials --attacker "$1" --system "$system" --xvectors "$exp/asv/$2" "${sets[@]}" "$exp/$system/asv/$1"
+  step score_trials --attacker "$1" ${3:+--training "$3"} --system "$system" --xvectors "$exp/asv/$2" \
+    ${plda:+--plda "$plda"} "${sets[@]}" "$exp/$system/asv/$1${3:+-$3}"
 }
 
 # trains <what>: does this recipe train models, or take those of another one?

@@ -1,4 +1,5 @@
-"""Independent judges: models that nobody trained here, with their weights inside the packages' own wheels.
+"""Independent judges: models that nobody trained here. Most have their weights inside their packages' own wheels; those
+of torchaudio must be in its cache (pseudovox.pretrained), and nothing is downloaded.
 
 A judge is a module of this package with a class `Judge`, made once in a worker process:
 
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pseudovox import pretrained
 from pseudovox.datadir import DataDir, write_atomic
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Kind:
         distribution: the package whose version the results name.
         modules: what must be importable. Not every package declares all that it needs.
         enrolment: it judges enrolment utterances too.
+        weights: of which bundle of torchaudio's it needs the weights; "" = none.
+        reference: it compares with the recording `judges.reference`, which Judge takes.
         slow: it takes a third of the speech's duration or more, so `judges.utterances` may give it a part of a set.
     """
 
@@ -43,12 +47,16 @@ class Kind:
     modules: tuple[str, ...]
     enrolment: bool = False
     slow: bool = True
+    weights: str = ""
+    reference: bool = False
 
 
 JUDGES = {
     "resemblyzer": Kind("resemblyzer", ("resemblyzer", "librosa", "webrtcvad"), enrolment=True, slow=False),
     "pocketsphinx": Kind("pocketsphinx", ("pocketsphinx",)),
     "dnsmos": Kind("speechmos", ("speechmos", "onnxruntime", "librosa", "requests")),
+    "squim_objective": Kind("torchaudio", ("torchaudio",), weights="SQUIM_OBJECTIVE"),
+    "squim_subjective": Kind("torchaudio", ("torchaudio",), weights="SQUIM_SUBJECTIVE", reference=True),
 }
 
 
@@ -58,11 +66,26 @@ class Judge(Protocol):
     def __call__(self, samples: np.ndarray) -> np.ndarray: ...
 
 
-def missing(name: str) -> list[str]:
-    """Modules that the judge needs and that are not installed; imports nothing."""
+def missing(name: str, reference: str = "") -> list[str]:
+    """What the judge needs and is not there: modules, weights, the reference (`judges.reference`); imports nothing."""
     from importlib.util import find_spec
 
-    return [module for module in JUDGES[name].modules if find_spec(module) is None]
+    kind = JUDGES[name]
+    absent = [module for module in kind.modules if find_spec(module) is None]
+    if kind.weights and not pretrained.cache_file(kind.weights).is_file():
+        absent.append(f"weights of {kind.weights}")
+    if kind.reference and not reference:
+        absent.append("recording to compare with")
+    return absent
+
+
+def mend(name: str, reference: str = "") -> str:
+    """What brings a judge that is missing."""
+    kind = JUDGES[name]
+    if not kind.weights:
+        return MEND
+    mends = [] if pretrained.cache_file(kind.weights).is_file() else [pretrained.fetch_command(kind.weights)]
+    return "; ".join([*mends, *(["judges.reference=FILE"] if kind.reference and not reference else [])])
 
 
 def version(name: str) -> str:
@@ -77,9 +100,9 @@ def version(name: str) -> str:
         return f"{distribution} of unknown version"
 
 
-def installed(names: Sequence[str]) -> dict[str, str | None]:
+def installed(names: Sequence[str], reference: str = "") -> dict[str, str | None]:
     """Version by judge; None where it is not installed."""
-    return {name: None if missing(name) else version(name) for name in names}
+    return {name: None if missing(name, reference) else version(name) for name in names}
 
 
 def write_installed(folder: Path, versions: Mapping[str, str | None]) -> None:
@@ -119,10 +142,12 @@ class JudgeWorker:
 
     Args:
         name: of JUDGES.
+        reference: recording that some compare with.
     """
 
-    def __init__(self, name: str, *, device: str = "cpu") -> None:
-        self.judge: Judge = importlib.import_module(f"pseudovox.judges.{name}").Judge()
+    def __init__(self, name: str, reference: str = "", *, device: str = "cpu") -> None:
+        arguments = [reference] if JUDGES[name].reference else []
+        self.judge: Judge = importlib.import_module(f"pseudovox.judges.{name}").Judge(*arguments)
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:

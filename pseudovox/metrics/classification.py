@@ -37,3 +37,32 @@ def unweighted_average_recall(confusion: np.ndarray) -> float:
     found = recalls(confusion)
     known = found[np.isfinite(found)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def bootstrap_interval(
+    confusions: np.ndarray, generator: np.random.Generator, *, draws: int = 1000, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the unweighted average recall, drawing whole speakers with replacement.
+
+    Args:
+        confusions: (speakers, classes, classes), the confusion matrix of each speaker.
+        generator: where the draws come from.
+        draws: how often the set is redrawn; 0 = no interval.
+        level: coverage of the interval.
+
+    Returns:
+        Lower and upper end in percent; NaN, NaN below two speakers or without draws.
+    """
+    speakers, classes, _ = confusions.shape
+    if speakers < 2 or draws < 1:
+        return float("nan"), float("nan")
+    picked = generator.multinomial(speakers, np.full(speakers, 1 / speakers), size=draws)
+    drawn = (picked @ confusions.reshape(speakers, -1)).reshape(draws, classes, classes)
+    items, right = drawn.sum(2), np.diagonal(drawn, axis1=1, axis2=2)
+    known = items > 0  # a class that was not drawn does not count
+    sums = np.where(known, right / np.maximum(items, 1), 0.0).sum(1)
+    rates = 100.0 * sums[known.any(1)] / known.sum(1)[known.any(1)]
+    if not len(rates):
+        return float("nan"), float("nan")
+    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -29,6 +29,7 @@ KINDS = {
     "harmonic_noise": "pseudovox.models.harmonic_noise:HarmonicNoise",
     "hifigan": "pseudovox.models.hifigan:HifiGan",
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
+    "wav2vec2": "pseudovox.models.wav2vec2:Wav2vec2Network",
 }
 # Those that speak (stage synthesize): an acoustic model with WORLD behind it, and the neural vocoders.
 SYNTHESIZERS = ("synthesizer", "harmonic_noise", "hifigan")

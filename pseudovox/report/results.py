@@ -25,6 +25,7 @@ ATTACKERS = {
     "ignorant": "OA",  # original and anonymized
     "lazy-informed": "AA",  # both anonymized; the attacker's system was trained on original speech
     "semi-informed": "AA",  # both anonymized, and so was the attacker's training speech
+    "informed": "AA",  # the same, by one who also knows the pseudo x-vector of every utterance
 }
 GROUPS = ("f", "m", "all")
 
@@ -39,8 +40,9 @@ class Record:
         unit: "%" or "".
         system: name of the anonymization system, or ORIGINAL.
         attacker: one of ATTACKERS for privacy metrics.
+        training: how the semi-informed or informed attacker was trained (config.ATTACKER_TRAININGS), "" for the others.
         set: "dev", "test": the name of the trial dirs up to `_trials`.
-        group: "f", "m" or "all".
+        group: "f", "m" or "all"; of a part of the trials (metric eer_part) `<group>/<table>=<value>`.
         level: "spk" or "utt" where the figure depends on the level of anonymization.
         ci_low, ci_high: 95 % interval.
         n: how much the figure is computed on, counted in `n_of`.
@@ -60,11 +62,12 @@ class Record:
     ci_high: float | None = None
     n: int = 0
     n_of: str = ""
+    training: str = ""
     details: dict[str, Any] = field(default_factory=dict)
 
     def key(self) -> tuple[str, ...]:
         """What identifies the figure."""
-        return self.system, self.set, self.metric, self.attacker, self.level, self.group
+        return self.system, self.set, self.metric, self.attacker, self.training, self.level, self.group
 
     def as_dict(self) -> dict[str, Any]:
         """Plain and ready for json: NaN becomes None, numbers have 6 decimals (beyond it machines differ)."""
@@ -93,7 +96,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
     ordered = sorted(records, key=Record.key)
     keys = [record.key() for record in ordered]
     if len(set(keys)) < len(keys):
-        raise ValueError("two records of the same metric, system, attacker, set, level and group")
+        raise ValueError("two records of the same metric, system, attacker, training, set, level and group")
     write_atomic(path, json.dumps({"records": [record.as_dict() for record in ordered]}, indent=1) + "\n")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing
 
 NOT_RUN = "not run"
@@ -14,13 +15,21 @@ _ATTACKER_NOTES = {
     "ignorant": "knows an original recording of the speaker and does not know that the other one is anonymized",
     "lazy-informed": "anonymizes the recording that it knows with the same system, then compares",
     "semi-informed": "has, beyond that, trained its own system on anonymized speech; judge privacy by this one",
+    "informed": "knows, beyond that, the pseudo x-vector of every utterance (not whose voice it replaced); not run "
+    "where a system draws none, or no attacker was trained on it",
 }
+_RETRAINED = (
+    "the recogniser was trained on speech that the same system anonymized, as in the VoicePrivacy Challenge 2022, not "
+    "on original speech."
+)
 # The figures of independent judges, and the columns they stand in.
 _JUDGE_COLUMNS = [
     *(("resemblyzer_eer", code) for code in ("OO", "OA", "AA")),
     *((metric, "") for metric in ("pocketsphinx_wer", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")),
 ]
-_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808"}
+_SQUIM = {"squim_stoi": "STOI", "squim_pesq": "PESQ", "squim_sisdr": "SI-SDR", "squim_mos": "MOS"}
+_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_SQUIM}
+SPEED = "real_time_factor"  # first part of the metrics of steps/measure_speed.py
 
 
 @dataclass(frozen=True)
@@ -34,64 +43,157 @@ class Table:
     notes: list[str]
 
 
-def report_tables(records: Sequence[Record]) -> list[Table]:
-    """Privacy and utility tables of each set, `test` first."""
+def report_tables(records: Sequence[Record], *, details: bool = False) -> list[Table]:
+    """Privacy and utility tables of each set, `test` first; with `details`, those of report.details besides."""
+    from pseudovox.report.details import detail_tables
+
     sets = sorted({record.set for record in records}, key=lambda name: (name != "test", name))
     tables = []
     for name in sets:
         own = [record for record in records if record.set == name]
-        tables += [privacy_table(own, name), utility_table(own, name)]
-        if any(record.metric in _JUDGED for record in own):
+        if any(record.metric not in _JUDGED | {"uar"} and not record.metric.startswith(SPEED) for record in own):
+            tables += [privacy_table(own, name), *trainings_table(own, name), utility_table(own, name)]
+        if any(record.metric == "uar" for record in own):
+            tables.append(emotion_table(own, name))
+        if any(record.metric in _JUDGED and "not_run" not in record.details for record in own):
             tables.append(judges_table(own, name))
+        if details:
+            tables += detail_tables(own, name)
+    if any(record.metric.startswith(SPEED) for record in records):
+        tables.append(speed_table(records))
     return tables
 
 
 def privacy_table(records: Sequence[Record], name: str) -> Table:
     """EER by system, level and gender, a column for each attacker; original speech is in the first of them."""
-    found = {(r.system, r.level, r.group, r.attacker): r for r in records if r.metric == "eer"}
+    found = {(r.system, r.level, r.group, r.attacker): r for r in headline(records) if r.metric == "eer"}
     groups = _groups([record for record in records if record.metric == "eer"])
     rows = []
     for system, level in _systems(records):
         for group in groups:
             cells = [
                 # What the attacker does on original speech is the same for every system.
-                _cell(found.get((ORIGINAL, "", group, attacker) if code == "OO" else (system, level, group, attacker)))
+                cell(found.get((ORIGINAL, "", group, attacker) if code == "OO" else (system, level, group, attacker)))
                 for attacker, code in ATTACKERS.items()
             ]
-            rows.append([_system_name(system, level), _group_name(group), *cells])
+            rows.append([system_name(system, level), group_name(group), *cells])
     return Table(
         f"Privacy ({name}): how often the attacker fails",
         "Equal error rate (EER) in % of an attacker who compares voices. Higher = the attacker fails more often = "
         "better privacy. Near 0, everybody is recognised; at 50, the attacker can only guess.",
         ["system", "speakers", *(f"{code} {attacker}" for attacker, code in ATTACKERS.items())],
         rows,
-        [f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in ATTACKERS.items()],
+        [
+            *(f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in ATTACKERS.items()),
+            *_training_notes(records),
+        ],
     )
+
+
+def trainings_table(records: Sequence[Record], name: str) -> list[Table]:
+    """EER of the semi-informed attacker by the way it was trained; no table where there is one way alone."""
+    semi = [record for record in records if record.metric == "eer" and record.attacker == "semi-informed"]
+    ways = sorted({record.training for record in semi})
+    if len(ways) < 2:
+        return []
+    found = {(r.system, r.level, r.group, r.training): r for r in semi}
+    rows = [
+        [system_name(system, level), group_name(group), *(cell(found.get((system, level, group, w))) for w in ways)]
+        for system, level in sorted({(record.system, record.level) for record in semi})
+        for group in _groups(semi)
+    ]
+    return [
+        Table(
+            f"The semi-informed attacker ({name}), by its training",
+            "Equal error rate (EER) in %. continued: goes on from the attacker of original speech; scratch: trained on "
+            "anonymized speech alone, as in the VoicePrivacy Challenge 2024. An attack counts as strong as it was "
+            "trained: privacy is what the stronger of them leaves.",
+            ["system", "speakers", *ways],
+            rows,
+            [],
+        )
+    ]
 
 
 def utility_table(records: Sequence[Record], name: str) -> Table:
     """Word error rate and pitch correlation by system; original speech in the first row."""
-    found = {(r.system, r.level, r.group, r.metric): r for r in records}
+    found = {(r.system, r.level, r.group, r.metric): r for r in records if not r.training}
+    retrained = {(r.system, r.level): r for r in records if r.metric == "wer" and r.training and r.group == "all"}
     wer_groups = _groups([record for record in records if record.metric == "wer"])
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(records) if pair[0] != ORIGINAL)]:
-        cells = [_cell(found.get((system, level, group, "wer"))) for group in wer_groups]
+        cells = [cell(found.get((system, level, group, "wer"))) for group in wer_groups]
+        if retrained:
+            cells.append("" if system == ORIGINAL else cell(retrained.get((system, level))))
         for metric in ("pitch_correlation_voiced", "pitch_correlation_vpc2022"):
             # Original speech against itself would be 1 by definition.
-            cells.append("" if system == ORIGINAL else _cell(found.get((system, level, "all", metric)), 2))
-        rows.append([_system_name(system, level), *cells])
+            cells.append("" if system == ORIGINAL else cell(found.get((system, level, "all", metric)), 2))
+        rows.append([system_name(system, level), *cells])
     return Table(
         f"Utility ({name}): what is left of the speech",
         "Word error rate (WER) in % of a recogniser trained on original speech: lower = words are better understood. "
         "Pitch correlation: 1 = the melody of the original is kept, 0 = it is lost.",
         [
             "system",
-            *(f"WER {_group_name(group)}" for group in wer_groups),
+            *(f"WER {group_name(group)}" for group in wer_groups),
+            *(["WER all, retrained"] if retrained else []),
             "pitch, voiced frames",
             "pitch, as VPC 2022",
         ],
         rows,
-        _wer_notes([record for record in records if record.metric == "wer"]),
+        [
+            *_wer_notes([record for record in records if record.metric == "wer"]),
+            *([f"retrained: {_RETRAINED}"] if retrained else []),
+        ],
+    )
+
+
+def emotion_table(records: Sequence[Record], name: str) -> Table:
+    """Unweighted average recall by system, and the recall of each emotion; original speech in the first row."""
+    own = [record for record in records if record.metric == "uar"]
+    found = {(r.system, r.level, r.group): r for r in own}
+    classes = list(dict.fromkeys(emotion for record in own for emotion in record.details["recalls"]))
+    rows = []
+    for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(own) if pair[0] != ORIGINAL)]:
+        whole = found.get((system, level, "all"))
+        recalls = whole.details["recalls"] if whole else {}
+        shown = ["" if recalls.get(emotion) is None else f"{recalls[emotion]:.0f}" for emotion in classes]
+        rows.append([
+            system_name(system, level), *(cell(found.get((system, level, group))) for group in _groups(own)), *shown
+        ])  # fmt: skip
+    features = ", ".join(sorted({record.details["features"] for record in own}))
+    return Table(
+        f"Emotion ({name}): what a classifier trained on original speech still recognises",
+        f"Unweighted average recall (UAR) in % over {len(classes)} emotions, speakers left out; guessing gives "
+        f"{100 / max(1, len(classes)):.1f}. On anonymized speech: how much of the emotion such a classifier still "
+        "hears. To the right, the recall of each emotion.",
+        ["system", *(f"UAR {group_name(group)}" for group in _groups(own)), *classes],
+        rows,
+        [f"Features: {features}. Intervals: bootstrap over speakers."],
+    )
+
+
+def speed_table(records: Sequence[Record]) -> Table:
+    """Real-time factor of anonymization by length of the speech, at batch 1 and at the best batch."""
+    own = [record for record in records if record.metric.startswith(SPEED)]
+    own.sort(key=lambda r: (r.system, r.details["device"], r.details["seconds"], r.details["batch"]))
+    parts = list(dict.fromkeys(part for record in own for part in record.details["parts"]))
+    rows = [
+        [
+            record.system, record.details["device"], f"{record.details['seconds']:g}", str(record.details["batch"]),
+            cell(record, 4), *(f"{record.details['parts'].get(part, 0):.4f}" for part in parts),
+            f"{record.details['peak_mib']:.0f}",
+        ]
+        for record in own
+    ]  # fmt: skip
+    return Table(
+        "Speed: seconds of work per second of speech",
+        "Real-time factor of anonymizing speech of exactly this length, models loaded, reading and writing of files "
+        "left out: median of the repetitions after warm-up. In total and by part; peak memory of the process (on a "
+        "GPU: of its tensors).",
+        ["system", "device", "speech, seconds", "batch", "total", *parts, "peak, MiB"],
+        rows,
+        sorted({f"{record.details['machine']}." for record in own}),
     )
 
 
@@ -101,28 +203,34 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     valued = [record for record in judged if "not_run" not in record.details]
     found = {(r.system, r.level, r.group, r.metric, ATTACKERS.get(r.attacker, "")): r for r in valued}
     tried = {group for _, _, group, _, code in found if code}  # a list of trials may hold one gender
+    run = {record.metric for record in valued}
+    columns = [*_JUDGE_COLUMNS, *((metric, "") for metric in _SQUIM if metric in run)]
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(judged) if pair[0] != ORIGINAL)]:
         for group in _groups(valued):
             cells = []
-            for metric, code in _JUDGE_COLUMNS:
+            for metric, code in columns:
                 # Each EER belongs to original or to anonymized speech.
                 other = code and ((code == "OO") != (system == ORIGINAL) or (tried and group not in tried))
                 record = found.get((system, level, group, metric, code))
-                if record is not None and metric.startswith("dnsmos"):
-                    cells.append(_cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
+                if record is not None and metric.startswith(("dnsmos", "squim")):
+                    cells.append(cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
                 else:
-                    cells.append("" if other else _cell(record))
-            rows.append([_system_name(system, level), _group_name(group), *cells])
+                    cells.append("" if other else cell(record))
+            rows.append([system_name(system, level), group_name(group), *cells])
     return Table(
         f"Independent judges ({name}): models that nobody trained here",
         "Nothing here was tuned to please them, and they know nothing of anonymization. resemblyzer compares voices: "
         "its EER is read as above (OO: both recordings original, OA: one anonymized, AA: both). pocketsphinx writes "
         "down words: WER, lower = better understood. DNSMOS guesses how listeners would rate the speech (SIG), the "
-        "background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent. "
+        "background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent; SQUIM the same (MOS), and what measures "
+        "with a clean reference would say (STOI, PESQ, SI-SDR in dB). "
         "Compare with the row of the original, not between judges: what a judge makes of the original is how far it "
         "can be trusted on such speech.",
-        ["system", "speakers", "EER OO", "EER OA", "EER AA", "WER", "SIG", "BAK", "OVRL"],
+        [
+            *["system", "speakers", "EER OO", "EER OA", "EER AA", "WER", "SIG", "BAK", "OVRL"],
+            *(title for metric, title in _SQUIM.items() if metric in run),
+        ],
         rows,
         _judge_notes(judged),
     )
@@ -187,18 +295,29 @@ def results_page(records: Sequence[Record], timings: Sequence[Timing], run: dict
         "In brackets: 95 % intervals (of EER and WER: bootstrap over speakers). Small sets have wide ones; "
         "differences within them mean little.\n"
     )
-    return "\n".join([head, intervals, *map(as_markdown, [*report_tables(records), timing_table(timings)])])
+    tables = [*report_tables(records, details=True), timing_table(timings)]
+    return "\n".join([head, intervals, *absent_judges(records), *map(as_markdown, tables)])
 
 
 def console_page(records: Sequence[Record], timings: Sequence[Timing]) -> str:
     """What a run prints in the end: the tables of the `test` set (of all sets, if there is none of that name)."""
-    shown = [record for record in records if record.set == "test"] or list(records)
-    tables = [as_text(table) for table in report_tables(shown)]
+    tested = any(record.set == "test" for record in records)
+    shown = [record for record in records if not tested or record.set in ("test", "emotion", "")]
+    tables = [*map(as_text, report_tables(shown)), *absent_judges(records)]
     if not tables:
         return "No results yet: no scoring step has run.\n"
     total = sum(timing.wall_seconds for timing in timings)
     tables.append(f"In brackets: 95 % interval. All steps together took {total / 60:.1f} minutes.\n")
     return "\n".join(tables)
+
+
+def absent_judges(records: Sequence[Record]) -> list[str]:
+    """A line in the place of the judges' tables if none of them was there to be run."""
+    judged = [record for record in records if record.metric in _JUDGED]
+    if not judged or any("not_run" not in record.details for record in judged):
+        return []
+    names = dict.fromkeys(str(record.details["not_run"]).partition(":")[0] for record in judged)
+    return [f"Independent judges were not run ({', '.join(names)}): pip install '.[judges]' brings most of them.\n"]
 
 
 def _systems(records: Sequence[Record]) -> list[tuple[str, str]]:
@@ -212,16 +331,19 @@ def _groups(records: Sequence[Record]) -> list[str]:
     return [group for group in ("all", "f", "m") if group in present] or ["all"]
 
 
-def _group_name(group: str) -> str:
+def group_name(group: str) -> str:
+    """What a group of speakers is called in a table."""
     return {"f": "female", "m": "male"}.get(group, group)
 
 
-def _system_name(system: str, level: str) -> str:
+def system_name(system: str, level: str) -> str:
+    """What a system is called in a table, with the level of anonymization where it is not the usual one."""
     levels: dict[str, str] = {"utt": " (by utterance)"}
     return system + levels.get(level, "")
 
 
-def _cell(record: Record | None, decimals: int = 1) -> str:
+def cell(record: Record | None, decimals: int = 1) -> str:
+    """A figure with its interval; "not run" where there is none, "undefined" where it has no value."""
     if record is None:
         return NOT_RUN
     if record.value is None:
@@ -230,6 +352,25 @@ def _cell(record: Record | None, decimals: int = 1) -> str:
     if record.ci_low is None or record.ci_high is None:
         return value
     return f"{value} [{record.ci_low:.{decimals}f}, {record.ci_high:.{decimals}f}]"
+
+
+def _training_notes(records: Sequence[Record]) -> list[str]:
+    notes = []
+    alone: dict[str, None] = {}
+    for (system, _, level), means in means_by_training(records).items():
+        if len(means) > 1:
+            shown = ", ".join(f"{way} {mean:.1f}" for way, mean in means.items())
+            notes.append(f"{system_name(system, level)}, semi-informed: {next(iter(means))} (mean EER: {shown}).")
+        else:
+            alone[next(iter(means))] = None
+    if alone:
+        notes.append(f"semi-informed: trained in one way alone, {', '.join(alone)}; another may be stronger.")
+    if len(notes) > bool(alone):
+        notes.append(
+            "Of a semi-informed attacker that was trained in several ways, the column shows the one of lower mean EER "
+            "over these trial lists. It is chosen on the same trials: the worst case for privacy."
+        )
+    return notes
 
 
 def _wer_notes(records: Sequence[Record]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,8 +12,10 @@ import numpy as np
 
 from pseudovox import seeds
 from pseudovox.metrics import wer
+from pseudovox.models import store
 from pseudovox.report.results import ORIGINAL, Record, set_name
 from pseudovox.scoring.language_model import BigramModel, perplexity, read_arpa
+from pseudovox.scoring.recognition import KINDS, LANGUAGE_MODEL
 
 if TYPE_CHECKING:
     from pseudovox.config import Config
@@ -24,21 +27,23 @@ log = logging.getLogger("pseudovox")
 def score_texts(
     data: Sequence[DataDir],
     hypotheses: Mapping[str, Mapping[str, str]],
-    arpa: Path,
+    recognizer: Path,
     config: Config,
     *,
     system: str,
     seed: int,
+    training: str = "",
 ) -> tuple[list[Record], dict[str, wer.Edits]]:
     """Word error rates of every set, in all and by gender.
 
     Args:
         data: data dirs with text.
         hypotheses: text by data dir and utterance.
-        arpa: the recogniser's language model, whose perplexity is reported with the rates.
+        recognizer: its model dir. The perplexity of its language model, if it has one, is reported with the rates.
         config: sections `wer`, `decoder` and `levels` count.
         system: which anonymized the speech, or "original".
         seed: of the bootstrap.
+        training: what the recogniser was trained on, if not on original speech ("anonymized").
 
     Returns:
         (records, edits by utterance)
@@ -46,7 +51,9 @@ def score_texts(
     Raises:
         DataError: references and hypotheses do not hold the same utterances.
     """
-    model = read_arpa(arpa)
+    arpa = recognizer / LANGUAGE_MODEL
+    model = read_arpa(arpa) if arpa.is_file() else None
+    bundle = store.read_card(recognizer, *KINDS)["facts"].get("bundle")
     edits: dict[str, wer.Edits] = {}
     references: dict[str, str] = {}
     for part in data:
@@ -58,10 +65,12 @@ def score_texts(
         return {
             "normalisation": config.wer.normalisation,
             "decoder": config.decoder.kind + language_model,
-            **_language_model_facts(model, [references[utt] for utt in chosen]),
+            **({"recognizer": bundle} if bundle else {}),
+            **(_language_model_facts(model, [references[utt] for utt in chosen]) if model else {}),
         }
 
-    return rate_records(data, edits, config, system=system, seed=seed, details=details), edits
+    records = rate_records(data, edits, config, system=system, seed=seed, details=details)
+    return [dataclasses.replace(record, training=training) for record in records], edits
 
 
 def rate_records(

@@ -16,7 +16,8 @@ from pseudovox.errors import DataError
 from pseudovox.metrics import wer
 from pseudovox.report.results import ORIGINAL, Record, set_name
 from pseudovox.scoring.intelligibility import level_of, rate_records
-from pseudovox.scoring.trials import record, score_trials, write_scores
+from pseudovox.scoring.trials import records as privacy_records
+from pseudovox.scoring.trials import score_trials, write_scores
 
 if TYPE_CHECKING:
     from pseudovox.config import Config
@@ -26,6 +27,8 @@ METRICS = {
     "resemblyzer": ("resemblyzer_eer",),
     "pocketsphinx": ("pocketsphinx_wer",),
     "dnsmos": ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808"),  # in the order of a judgement
+    "squim_objective": ("squim_stoi", "squim_pesq", "squim_sisdr"),
+    "squim_subjective": ("squim_mos",),
 }
 
 
@@ -74,8 +77,8 @@ def speaker_records(
             vectors = [read_scp(root / name / "judgement.scp") for name in (side.name, trials.name)]
             scores = score_trials(side, trials, *vectors)
             write_scores(out / attacker / f"{side.name}-{trials.name}", trials, scores)
-            found = record(scores, trials, config, attacker=attacker, system=system, seed=seed)
-            records.append(dataclasses.replace(found, metric=METRICS["resemblyzer"][0]))
+            [eer, *_] = privacy_records(scores, trials, config, attacker=attacker, system=system, seed=seed)
+            records.append(dataclasses.replace(eer, metric=METRICS["resemblyzer"][0]))
     return records
 
 
@@ -105,8 +108,11 @@ def word_records(
     )  # fmt: skip
 
 
-def opinion_records(data: Sequence[DataDir], root: Path, system: str, config: Config, seed: int) -> list[Record]:
-    """Mean opinion scores of every set by DNSMOS, in all and by gender; arguments as `word_records`."""
+def opinion_records(
+    data: Sequence[DataDir], judge: str, root: Path, system: str, config: Config, seed: int
+) -> list[Record]:
+    """Mean scores of every set by a judge of naturalness, in all and by gender; other arguments as `word_records`."""
+    metrics = METRICS[judge]
     records = []
     for name in sorted({set_name(part.name) for part in data}):
         parts = [part for part in data if set_name(part.name) == name]
@@ -114,12 +120,12 @@ def opinion_records(data: Sequence[DataDir], root: Path, system: str, config: Co
         scores: dict[str, dict[str, list[np.ndarray]]] = {"all": {}, "f": {}, "m": {}}
         for part in parts:
             genders = part.tables.get("spk2gender", {})
-            for utterance, values in read_scp(root / part.name / "judgement.scp", dimension=4).items():
+            for utterance, values in read_scp(root / part.name / "judgement.scp", dimension=len(metrics)).items():
                 speaker = part.utt2spk[utterance]
                 for group in filter(None, ("all", genders.get(speaker))):
                     scores[group].setdefault(speaker, []).append(values)
         for group, by_speaker in scores.items():
-            for column, metric in enumerate(METRICS["dnsmos"] if by_speaker else ()):
+            for column, metric in enumerate(metrics if by_speaker else ()):
                 sums = np.array([sum(float(row[column]) for row in rows) for _, rows in sorted(by_speaker.items())])
                 counts = np.array([len(rows) for _, rows in sorted(by_speaker.items())])
                 # A mean over utterances is a ratio of sums, as a word error rate is; that one is in percent.
@@ -131,6 +137,7 @@ def opinion_records(data: Sequence[DataDir], root: Path, system: str, config: Co
                     Record(
                         metric=metric,
                         value=float(sums.sum() / counts.sum()),
+                        unit="dB" if metric == "squim_sisdr" else "",
                         system=system,
                         set=name,
                         group=group,
@@ -151,7 +158,7 @@ def not_run_records(data: Sequence[DataDir], name: str, system: str, config: Con
     for of in sorted({set_name(part.name) for part in data}):
         parts = [part for part in data if set_name(part.name) == of]
         level = "" if system == ORIGINAL else level_of(parts, system, config)
-        reason = f"{name}: not run: needs {judges.MEND}"
+        reason = f"{name}: not run: needs {judges.mend(name, config.judges.reference)}"
         records += [
             Record(metric=metric, value=None, system=system, set=of, level=level, details={"not_run": reason})
             for metric in METRICS[name]

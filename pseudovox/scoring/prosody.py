@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,13 @@ from pseudovox import f0
 from pseudovox.archive import read_scp
 from pseudovox.audio import load
 from pseudovox.config import F0
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError
 from pseudovox.metrics import pitch
 from pseudovox.report.results import Record, set_name
 from pseudovox.scoring.intelligibility import level_of
 
 if TYPE_CHECKING:
     from pseudovox.config import Config, Pitch
+    from pseudovox.datadir import DataDir
     from pseudovox.stage import Utterance
 
 log = logging.getLogger("pseudovox")
@@ -29,33 +27,21 @@ METRICS = ("pitch_correlation_voiced", "pitch_correlation_vpc2022")  # in the or
 _UNDEFINED = -2.0  # stands for NaN in archives, which may not hold one
 
 
-def check_pairs(original: DataDir, anonymized: DataDir) -> None:
-    """Raise DataError unless every original utterance was anonymized."""
-    missing = sorted(set(original.utterances) - set(anonymized.utterances))
-    if missing:
-        raise DataError(
-            f"{anonymized.path}: {len(missing)} utterances of {original.path} are missing, e.g. {missing[0]}",
-            "./run.sh --stage synthesize --stop-stage synthesize",
-        )
-
-
 class PitchWorker:
     """Correlates pitch; gives {"pitch": (2,)} in the order of METRICS, -2 where undefined.
 
     Args:
-        system: the anonymized data dir is `<original>_<system>`.
+        made: the anonymized data dir by the path of the original (stage.load_made).
         options: section `pitch`.
     """
 
-    def __init__(self, system: str, options: Pitch, *, device: str = "cpu") -> None:
-        self.system = system
+    def __init__(self, made: Mapping[Path, DataDir], options: Pitch, *, device: str = "cpu") -> None:
+        self.made = made
         self.options = F0(method=options.method, floor=options.floor, ceiling=options.ceiling)
-        self.open = cache(DataDir.load)
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
-            path = utterance.data.path
-            anonymized = load(self.open(path.with_name(f"{path.name}_{self.system}")), utterance.id)
+            anonymized = load(self.made[utterance.data.path], utterance.id)
             contours = f0.extract(utterance.audio(), self.options), f0.extract(anonymized, self.options)
             values = pitch.correlation_voiced(*contours), pitch.correlation_vpc2022(*contours)
             yield utterance, {"pitch": np.nan_to_num(np.array(values, np.float32), nan=_UNDEFINED)}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pseudovox.stage import Utterance
 
 DECODERS = ("lexicon", "greedy")
+KINDS = ("recognizer", "wav2vec2")  # of model dirs that can be a recogniser
+LANGUAGE_MODEL = "lm.arpa"  # in a model dir, if it has one
 HYPOTHESES = "hyp"  # file of the recognised words, a table like `text`
 
 
@@ -27,15 +29,17 @@ def vocabulary(model: Path, options: Decoder) -> list[str]:
     """What the numbers in decoded arrays stand for: the decoder's words, or the network's units when greedy.
 
     Raises:
-        UsageError: an unknown kind of decoder, or no word that the units can spell.
+        UsageError: an unknown kind of decoder, or a lexicon is asked for and the model has no words.
     """
     if options.kind not in DECODERS:
         raise UsageError(f"decoder.kind {options.kind!r}, expected one of {', '.join(DECODERS)}")
-    units: list[str] = store.read_card(model, "recognizer")["facts"]["units"]
+    units: list[str] = store.read_card(model, *KINDS)["facts"]["units"]
     if options.kind == "greedy":
         return units
+    if not (model / LANGUAGE_MODEL).is_file():
+        raise UsageError(f"decoder.kind {options.kind}: {model} has no words ({LANGUAGE_MODEL})", "decoder.kind=greedy")
     known = set(units)
-    return [word for word in read_arpa(model / "lm.arpa").words if known.issuperset(word)]
+    return [word for word in read_arpa(model / LANGUAGE_MODEL).words if known.issuperset(word)]
 
 
 class RecognizeWorker:
@@ -47,16 +51,17 @@ class RecognizeWorker:
     """
 
     def __init__(self, model: Path, options: Decoder, *, device: str = "cpu") -> None:
-        self.network, facts = store.load(model, "recognizer", device=device)
-        self.device, self.floor_decibels = device, facts["floor_decibels"]
-        self.bins = store.read_card(model, "recognizer")["hyperparameters"]["mel_bins"]
+        self.network, facts = store.load(model, *KINDS, device=device)
+        self.device = device
+        self.floor_decibels = facts.get("floor_decibels")
+        self.bins = store.read_card(model, *KINDS)["hyperparameters"].get("mel_bins")  # None: it reads the waveform
         words = vocabulary(model, options)
         self.decoder: LexiconDecoder | None = None
         if options.kind == "lexicon":
             index = {unit: number for number, unit in enumerate(facts["units"])}
             self.decoder = LexiconDecoder(
                 {word: spell(word, index) for word in words},
-                read_arpa(model / "lm.arpa"),
+                read_arpa(model / LANGUAGE_MODEL),
                 language_model=options.language_model,
                 lm_weight=options.lm_weight,
                 word_penalty=options.word_penalty,
@@ -77,6 +82,9 @@ class RecognizeWorker:
         """Log posteriors (frames', units) of each utterance."""
         import torch
 
+        if self.bins is None:
+            found: list[np.ndarray] = self.network.log_posteriors([utt.audio() for utt in batch], self.device)
+            return found
         inputs = [
             input_features(torch.from_numpy(utterance.audio()).to(self.device), self.bins, self.floor_decibels)
             for utterance in batch
@@ -86,6 +94,36 @@ class RecognizeWorker:
             padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
             outputs, counts = self.network(padded, lengths)
         return [row[:count].cpu().numpy() for row, count in zip(outputs, counts.tolist(), strict=True)]
+
+
+def import_bundle(name: str, weights: str, folder: Path) -> int:
+    """Make a model dir of a recogniser among torchaudio's bundles.
+
+    Args:
+        name: of the bundle, e.g. WAV2VEC2_ASR_LARGE_LV60K_960H.
+        weights: file of its weights; "" = in torchaudio's cache.
+        folder: the model dir.
+
+    Returns:
+        the number of parameters.
+
+    Raises:
+        UsageError: the bundle is no recogniser, or not of 16 kHz.
+        MissingModelError, DataError: as pretrained.read_weights.
+    """
+    from pseudovox import pretrained
+    from pseudovox.models import wav2vec2
+
+    bundle = pretrained.bundle_of(name)
+    if not hasattr(bundle, "get_labels") or bundle.sample_rate != wav2vec2.SAMPLE_RATE:
+        raise UsageError(f"recognizer.bundle {name}: not a recogniser of speech at 16 kHz")
+    hyperparameters = wav2vec2.from_bundle(bundle)
+    network = store.build("wav2vec2", hyperparameters)
+    found = wav2vec2.own_weights(bundle, pretrained.read_weights(name, weights, "recognizer.weights"))
+    pretrained.load_into(network, found, weights or str(pretrained.cache_file(name)))
+    facts = {"units": [*bundle.get_labels(blank=BLANK)], "bundle": name}
+    store.save(folder, network, kind="wav2vec2", hyperparameters=hyperparameters, facts=facts)
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def as_text(tokens: np.ndarray, names: Sequence[str]) -> str:

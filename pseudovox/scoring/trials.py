@@ -1,19 +1,22 @@
-"""Speaker verification trials: enrolment by mean embedding, cosine scores, error rates."""
+"""Speaker verification trials: enrolment by mean embedding, scores of a back end, privacy metrics as records."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError
 from pseudovox.metrics.eer import equal_error
-from pseudovox.metrics.intervals import TrialList, bootstrap_intervals
+from pseudovox.metrics.intervals import TrialList
+from pseudovox.metrics.linkability import FEWEST_TARGETS
+from pseudovox.metrics.privacy import METRICS
 from pseudovox.report.results import ORIGINAL, Record, set_name
 from pseudovox.scoring.embeddings import speaker_means
+from pseudovox.scoring.privacy import measure
 from pseudovox.seeds import generator
 
 if TYPE_CHECKING:
@@ -23,6 +26,32 @@ if TYPE_CHECKING:
     from pseudovox.datadir import DataDir
 
 BLOCK = 4096  # test utterances scored against all models at once
+RECORDED = ("eer", "rocch_eer", "min_cllr", "cllr", "linkability", "zebra_population", "zebra_individual")
+
+
+class Backend(Protocol):
+    """What compares embeddings. (scoring.plda has another one.)
+
+    Attributes:
+        gives_llrs: its scores are natural log-likelihood ratios, so that their Cllr says how well they are calibrated.
+    """
+
+    gives_llrs: bool
+
+    def scorer(self, models: np.ndarray, counts: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """f(tests (n, dimension)) -> (n, models), given the mean embeddings (models, dimension) of so many utterances
+        (models,)."""
+
+
+class Cosine:
+    """Cosines; how many utterances a speaker enrolled with does not count."""
+
+    gives_llrs = False
+
+    def scorer(self, models: np.ndarray, counts: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """As `Backend`."""
+        unit_models = _unit(models).T
+        return lambda tests: np.asarray(_unit(tests) @ unit_models)
 
 
 @dataclass(frozen=True)
@@ -30,10 +59,12 @@ class Scores:
     """Scores of a trial list, in its order.
 
     Attributes:
-        values: float32 (trials,), cosines; higher = more likely the enrolled speaker.
+        values: float32 (trials,); higher = more likely the enrolled speaker.
         target: bool (trials,).
         speaker: int (trials,), the enrolled speaker's place in `speakers`.
         tested: int (trials,), the test utterance's speaker; numbered as `speaker`, on from there if not enrolled.
+        speakers: the enrolled ones.
+        llrs: the values are natural log-likelihood ratios.
     """
 
     values: np.ndarray
@@ -41,6 +72,11 @@ class Scores:
     speaker: np.ndarray
     tested: np.ndarray
     speakers: tuple[str, ...]
+    llrs: bool = False
+
+    def as_list(self) -> TrialList:
+        """As the metrics take them."""
+        return TrialList(self.values, self.target, self.speaker, self.tested)
 
 
 def score_trials(
@@ -48,13 +84,17 @@ def score_trials(
     trials: DataDir,
     enrolment_vectors: Mapping[str, Any],
     trial_vectors: Mapping[str, Any],
+    backend: Backend | None = None,
 ) -> Scores:
-    """Cosines between each trial's test utterance and the mean of its speaker's enrolment utterances.
+    """Compare each trial's test utterance with the mean of its speaker's enrolment utterances.
+
+    Test utterances are scored against all models in blocks, so memory does not grow with the number of pairs.
 
     Args:
         enrolment: its `enrolls` says which utterances enrol their speakers (all, where there is none).
         trials: holds `trials`.
         enrolment_vectors, trial_vectors: (dimension,) by utterance.
+        backend: cosines if None.
 
     Raises:
         DataError: no trials, or a trial of a speaker who is not enrolled.
@@ -74,25 +114,35 @@ def score_trials(
     column = {speaker: number for number, speaker in enumerate(speakers)}
     rows = np.array([row[trial.utterance] for trial in trials.trials])
     columns = np.array([column[trial.speaker] for trial in trials.trials])
-    unit_models = _unit(np.stack([models[speaker] for speaker in speakers]))
+    backend = backend or Cosine()
+    counts = np.array([len(by_speaker[speaker]) for speaker in speakers])
+    score = backend.scorer(np.stack([models[speaker] for speaker in speakers]), counts)
     values = np.empty(len(rows), np.float32)
     for start in range(0, len(utterances), BLOCK):
         names = utterances[start : start + BLOCK]
-        block = _unit(np.stack([trial_vectors[utterance] for utterance in names])) @ unit_models.T
+        block = score(np.stack([trial_vectors[utterance] for utterance in names]))
         inside = (rows >= start) & (rows < start + BLOCK)
         values[inside] = block[rows[inside] - start, columns[inside]]
     target = np.array([trial.target for trial in trials.trials])
     number = {speaker: place for place, speaker in enumerate(dict.fromkeys([*speakers, *trials.speakers]))}
     tested = np.array([number[trials.utt2spk[trial.utterance]] for trial in trials.trials])
-    return Scores(values, target, columns, tested, speakers)
+    return Scores(values, target, columns, tested, speakers, backend.gives_llrs)
 
 
-def evaluate(scores: Scores, draw: np.random.Generator, rounds: int = 200) -> dict[str, Any]:
-    """Metrics of a scored trial list, ready for json.
+def records(
+    scores: Scores, trials: DataDir, config: Config, *, attacker: str, system: str, seed: int, training: str = ""
+) -> list[Record]:
+    """The privacy metrics (RECORDED) of a trial list as figures of the results, the EER first.
 
-    Returns:
-        eer (percent), eer_interval ([lower, upper], 95 %, over speakers; null if rounds is 0 or there is one speaker),
-        threshold, targets, nontargets (counts), speakers (enrolled).
+    Cllr is that of log-likelihood ratios; cosines are none, so it is left out for them (min Cllr is not: it is what
+    they are worth after the best calibration). Linkability is undefined below 20 target trials.
+
+    Args:
+        scores: of the trial list.
+        trials: its data dir; the gender of its speakers, where they share one, is the figures' group.
+        config: `scoring`, and `levels` for the level of anonymization.
+        attacker, training, system: as in `report.results.Record`.
+        seed: of the resamples of the confidence intervals.
 
     Raises:
         DataError: the list lacks targets or non-targets.
@@ -100,51 +150,38 @@ def evaluate(scores: Scores, draw: np.random.Generator, rounds: int = 200) -> di
     target, nontarget = scores.values[scores.target], scores.values[~scores.target]
     if not len(target) or not len(nontarget):
         raise DataError(f"{len(target)} target and {len(nontarget)} non-target trials: an EER needs both")
-    found = equal_error(target, nontarget)
-    interval = None
-    if rounds:
-        trials = TrialList(scores.values, scores.target, scores.speaker, scores.tested)
-        interval = bootstrap_intervals(trials, draw, replicates=rounds, allow_few=True).get("eer")
-    return {
-        "eer": 100.0 * found.rate,
-        "eer_interval": interval and list(interval),
-        "threshold": found.threshold,
-        "targets": len(target),
-        "nontargets": len(nontarget),
-        "speakers": len(scores.speakers),
-    }
-
-
-def record(scores: Scores, trials: DataDir, config: Config, *, attacker: str, system: str, seed: int) -> Record:
-    """The EER of a trial list as a figure of the results.
-
-    Args:
-        scores: of the trial list.
-        trials: its data dir; the gender of its speakers, where they share one, is the figure's group.
-        config: `scoring`, and `levels` for the level of anonymization.
-        attacker, system: as in `report.results.Record`.
-        seed: of the resamples of the confidence interval.
-    """
     draw = generator(seed, "bootstrap", f"{attacker}/{system}/{trials.name}")
-    found = evaluate(scores, draw, config.scoring.interval_rounds)
-    low, high = found.pop("eer_interval") or (None, None)
+    found = measure(scores.as_list(), draw, replicates=config.scoring.interval_rounds, allow_few=True)
     genders = {trials.spk2gender[speaker] for speaker in trials.speakers}
+    group = genders.pop() if len(genders) == 1 else "all"
     original = trials.name.removesuffix(f"_{system}")
-    return Record(
-        metric="eer",
-        value=found.pop("eer"),
-        unit="%",
-        system=system,
-        attacker=attacker,
-        set=set_name(trials.name),
-        group=genders.pop() if len(genders) == 1 else "all",
-        level="" if system == ORIGINAL else config.levels.of(original),
-        ci_low=low,
-        ci_high=high,
-        n=len(scores.values),
-        n_of="trials",
-        details=found,
-    )
+    counts = {"targets": len(target), "nontargets": len(nontarget), "speakers": len(scores.speakers)}
+    details: dict[str, dict[str, Any]] = {name: {} for name in RECORDED}
+    details["eer"] = {"threshold": equal_error(target, nontarget).threshold, **counts}
+    details["zebra_individual"] = {"tag": found["zebra_tag"]}
+    if len(target) < FEWEST_TARGETS:
+        found["linkability"] = found["linkability_ci"] = None
+        details["linkability"] = {"undefined": f"{len(target)} target trials; it needs {FEWEST_TARGETS}"}
+    return [
+        Record(
+            metric=metric,
+            value=found[metric],
+            unit=METRICS[metric][0],
+            system=system,
+            attacker=attacker,
+            training=training,
+            set=set_name(trials.name),
+            group=group,
+            level="" if system == ORIGINAL else config.levels.of(original),
+            ci_low=(found[f"{metric}_ci"] or (None, None))[0],
+            ci_high=(found[f"{metric}_ci"] or (None, None))[1],
+            n=len(scores.values),
+            n_of="trials",
+            details=details[metric],
+        )
+        for metric in RECORDED
+        if metric != "cllr" or scores.llrs
+    ]
 
 
 def write_scores(folder: Path, trials: DataDir, scores: Scores) -> None:

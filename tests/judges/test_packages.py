@@ -18,7 +18,7 @@ def vowel(pitch: float, seconds: float = 1.0) -> np.ndarray:
     return (0.3 * tone / np.abs(tone).max()).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=list(judges.JUDGES))
+@pytest.fixture(scope="module", params=[name for name, kind in judges.JUDGES.items() if not kind.weights])
 def judge(request: pytest.FixtureRequest) -> tuple[str, judges.Judge]:
     for module in judges.JUDGES[request.param].modules:
         pytest.importorskip(module)

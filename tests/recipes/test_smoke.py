@@ -53,6 +53,8 @@ def test_ends_with_a_table_that_explains_itself(smoke: tuple[Path, str]) -> None
     found = {(record["system"], record["attacker"], record["metric"]) for record in records}
     for attacker in ("ignorant", "lazy-informed", "semi-informed"):
         assert ("pca_gmm", attacker, "eer") in found
+    trainings = {record["training"] for record in records if record["attacker"] == "semi-informed"}
+    assert trainings == {"continued", "scratch"}
     assert ("original", "original", "eer") in found and ("original", "", "wer") in found
     assert (folder / "exp/report/RESULTS.md").is_file()
 

@@ -32,18 +32,44 @@ RECORDS = [
 def test_privacy_table() -> None:
     table = tables.privacy_table(RECORDS, "test")
     assert table.header == [
-        "system", "speakers", "OO original", "OA ignorant", "AA lazy-informed", "AA semi-informed",
+        "system", "speakers", "OO original", "OA ignorant", "AA lazy-informed", "AA semi-informed", "AA informed",
     ]  # fmt: skip
     assert table.rows == [
-        ["vq", "female", "1.5 [0.5, 2.5]", "48.0 [47.0, 49.0]", "50.0", "not run"],
-        ["vq", "male", "2.5 [1.5, 3.5]", "not run", "not run", "not run"],
+        ["vq", "female", "1.5 [0.5, 2.5]", "48.0 [47.0, 49.0]", "50.0", "not run", "not run"],
+        ["vq", "male", "2.5 [1.5, 3.5]", "not run", "not run", "not run", "not run"],
     ]
     assert "Higher = the attacker fails more often" in table.explanation
 
 
+def semi_informed(group: str, training: str, value: float) -> Record:
+    return replace(eer("vq", "semi-informed", group, value), training=training)
+
+
+def test_the_stronger_training_is_the_headline() -> None:
+    continued = [semi_informed("f", "continued", 30.0), semi_informed("m", "continued", 40.0)]
+    scratch = [semi_informed("f", "scratch", 20.0), semi_informed("m", "scratch", 44.0)]
+    informed = [replace(record, attacker="informed", value=9.0) for record in (continued[0], scratch[0])]
+    table = tables.privacy_table([*RECORDS, *continued, *scratch, replace(informed[0], value=5.0), informed[1]], "test")
+    assert [row[-1] for row in table.rows] == ["9.0 [19.0, 21.0]", "not run"]  # of the headline's recogniser
+    assert [row[-2] for row in table.rows] == ["20.0 [19.0, 21.0]", "44.0 [43.0, 45.0]"]
+    assert "vq, semi-informed: scratch (mean EER: scratch 32.0, continued 35.0)." in table.notes
+    assert "chosen on the same trials: the worst case for privacy" in table.notes[-1]
+    titles = [shown.title for shown in tables.report_tables([*RECORDS, *continued, *scratch])]
+    assert titles[1] == "The semi-informed attacker (test), by its training"
+    [both] = tables.trainings_table([*RECORDS, *continued, *scratch, *informed], "test")
+    assert both.header[2:] == ["continued", "scratch"]
+    assert both.rows == [
+        ["vq", "female", "30.0 [29.0, 31.0]", "20.0 [19.0, 21.0]"],
+        ["vq", "male", "40.0 [39.0, 41.0]", "44.0 [43.0, 45.0]"],
+    ]
+    alone = tables.privacy_table([*RECORDS, *continued], "test")
+    assert alone.notes[-1] == "semi-informed: trained in one way alone, continued; another may be stronger."
+    assert tables.trainings_table([*RECORDS, *continued], "test") == []
+
+
 def test_privacy_of_original_speech_alone() -> None:
     rows = tables.privacy_table(RECORDS[:2], "test").rows
-    assert rows[0] == ["original", "female", "1.5 [0.5, 2.5]", "not run", "not run", "not run"]
+    assert rows[0] == ["original", "female", "1.5 [0.5, 2.5]", *["not run"] * 4]
 
 
 def test_utility_table() -> None:
@@ -100,9 +126,49 @@ def test_pages() -> None:
     page = tables.results_page(RECORDS, timings, {"recipe": "mini", "seed": 1}, "2024-01-01")
     assert "recipe mini, seed 1; 2024-01-01" in page
     assert "| synthesize | 2 | 90.0 | 900 | 0.1000 |" in page
-    assert "| vq | female | 1.5 [0.5, 2.5] | 48.0 [47.0, 49.0] | 50.0 | not run |" in page
+    assert "| vq | female | 1.5 [0.5, 2.5] | 48.0 [47.0, 49.0] | 50.0 | not run | not run |" in page
     dev = Record("wer", 9.0, "%", set="dev")
     console = tables.console_page([*RECORDS, dev], timings)
     assert "(test)" in console and "(dev)" not in console and "1.5 minutes" in console
     assert "(dev)" in tables.console_page([dev], timings)
     assert "No results yet" in tables.console_page([], [])
+
+
+def test_no_judges_table_where_none_was_run() -> None:
+    absent = [
+        judged(metric, "original", "all", None, not_run="pocketsphinx: not run: needs x")
+        for metric in ("dnsmos_sig", "pocketsphinx_wer")
+    ]
+    records = [*RECORDS, *absent]
+    for page in (tables.console_page(records, []), tables.results_page(records, [], {}, "")):
+        assert page.count("Independent judges") == 1 and "Independent judges were not run (pocketsphinx): pip" in page
+        assert "models that nobody trained here" not in page
+
+
+def test_what_a_retrained_recogniser_makes_of_it() -> None:
+    again = Record("wer", 3.25, "%", "vq", set="test", level="spk", training="anonymized")
+    table = tables.utility_table([*RECORDS, again], "test")
+    assert table.header[:3] == ["system", "WER all", "WER all, retrained"]
+    assert [row[:3] for row in table.rows] == [["original", "5.0", ""], ["vq", "undefined", "3.2"]]
+    assert table.notes[-1].startswith("retrained: the recogniser was trained on speech that the same system anonymized")
+    assert tables.utility_table(RECORDS, "test").header[:2] == ["system", "WER all"]
+
+
+def test_emotion_and_speed_tables() -> None:
+    details = {"recalls": {"ang": 80.0, "sad": None}, "features": "prosody"}
+    emotion = [
+        Record("uar", 80.0, "%", set="moods", ci_low=70.0, ci_high=90.0, details=details),
+        Record(
+            "uar", 40.0, "%", "vq", set="moods", level="spk", details={**details, "recalls": {"ang": 30, "sad": 50}}
+        ),
+    ]
+    [table] = tables.report_tables(emotion)
+    assert table.header == ["system", "UAR all", "ang", "sad"] and "guessing gives 50.0" in table.explanation
+    assert table.rows == [["original", "80.0 [70.0, 90.0]", "80", ""], ["vq", "40.0", "30", "50"]]
+    details = {"seconds": 5.0, "batch": 1, "parts": {"embed": 0.01, "f0": 0.02}, "peak_mib": 512.3, "device": "cpu"}
+    fast = Record("real_time_factor_5s_batch_1", 0.03, system="vq", details={**details, "machine": "some CPU"})
+    [table] = tables.report_tables([fast])
+    assert table.rows == [["vq", "cpu", "5", "1", "0.0300", "0.0100", "0.0200", "512"]]
+    assert table.notes == ["some CPU."]
+    page = tables.console_page([*RECORDS, fast, *emotion], [])
+    assert "Speed:" in page and "Emotion" not in page, "the console shows the test set"

@@ -8,7 +8,9 @@ import pytest
 from pseudovox.config import Config, Levels
 from pseudovox.datadir import DataDir
 from pseudovox.errors import DataError
+from pseudovox.report.results import Record
 from pseudovox.scoring import trials as module
+from pseudovox.scoring.plda import Gaussians, Plda
 
 
 def data_dir(path: str, utt2spk: dict[str, str], **lists: list[str]) -> DataDir:
@@ -54,16 +56,36 @@ def test_errors() -> None:
         module.score_trials(ENROLMENT, stranger, VECTORS, VECTORS)
     targets_only = data_dir("t", {"a-3": "a"}, trials=["a a-3 target"])
     with pytest.raises(DataError, match="1 target and 0 non-target"):
-        module.evaluate(module.score_trials(ENROLMENT, targets_only, VECTORS, VECTORS), np.random.default_rng(0))
+        figures(module.score_trials(ENROLMENT, targets_only, VECTORS, VECTORS))
 
 
-def test_record() -> None:
-    scores = module.score_trials(ENROLMENT, TRIALS, VECTORS, VECTORS)
+def figures(scores: module.Scores, attacker: str = "ignorant", training: str = "") -> list[Record]:
     config = Config(levels=Levels(default="spk", sets={"test_trials_f": "utt"}))
-    found = module.record(scores, TRIALS, config, attacker="ignorant", system="sys", seed=1)
+    return module.records(scores, TRIALS, config, attacker=attacker, training=training, system="sys", seed=1)
+
+
+def test_records() -> None:
+    scores = module.score_trials(ENROLMENT, TRIALS, VECTORS, VECTORS)
+    found, *others = figures(scores)
     assert (found.value, found.set, found.group, found.level, found.n) == (0.0, "test", "f", "utt", 4)
     assert found.details == {"threshold": 0.0, "targets": 2, "nontargets": 2, "speakers": 2}
-    assert found == module.record(scores, TRIALS, config, attacker="ignorant", system="sys", seed=1)
+    assert [found, *others] == figures(scores) and found.training == ""
+    ways = [figures(scores, "semi-informed", way)[0] for way in ("continued", "scratch")]
+    assert ways[0].key() != ways[1].key() and ways[0].ci_low == ways[1].ci_low  # the same resamples of speakers
+    by_metric = {record.metric: record for record in others}
+    assert by_metric["rocch_eer"].value == by_metric["min_cllr"].value == 0
+    assert "cllr" not in by_metric  # cosines are no log-likelihood ratios
+    assert by_metric["linkability"].value is None  # of two targets
+    assert by_metric["linkability"].details == {"undefined": "2 target trials; it needs 20"}
+    assert by_metric["zebra_individual"].details == {"tag": "A"}
+
+
+def test_plda_scores_with_the_count_of_enrolment_utterances() -> None:
+    backend = Plda(np.zeros(2), np.eye(2), Gaussians(np.zeros(2), np.eye(2), np.eye(2)))
+    found = module.score_trials(ENROLMENT, TRIALS, VECTORS, VECTORS, backend)
+    one, two = (backend.scorer(np.array([[1.0, 1.0]]), np.array([n]))(VECTORS["a-3"][None])[0, 0] for n in (1, 2))
+    assert found.values[1] == pytest.approx(two) and two != pytest.approx(one)
+    assert "cllr" in {record.metric for record in figures(found)}
 
 
 def test_scores_file(tmp_path: Path) -> None:

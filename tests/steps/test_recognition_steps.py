@@ -1,7 +1,9 @@
 """Training, decoding and scoring as users run them, on "speech" whose letters are tones: it must be learnt."""
 
 import importlib.util
+import io
 import json
+import logging
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +110,61 @@ def test_from_speech_to_word_error_rate(
     assert first.pop("times")["steps"] and second.pop("times")["steps"]
     assert first == second
     assert "| original |" in Path("exp/report/RESULTS.md").read_text()
+
+
+def test_a_recogniser_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random wav2vec 2.0 in the place of torchaudio's: taken over, then used greedily."""
+    import torch
+    import torchaudio
+
+    from pseudovox import pretrained
+
+    sizes = {
+        "extractor_mode": "layer_norm", "extractor_conv_layer_config": [(8, 10, 5), (8, 8, 8), (8, 8, 8)],
+        "extractor_conv_bias": True, "encoder_embed_dim": 8, "encoder_projection_dropout": 0.1,
+        "encoder_pos_conv_kernel": 8, "encoder_pos_conv_groups": 2, "encoder_num_layers": 1, "encoder_num_heads": 2,
+        "encoder_attention_dropout": 0.1, "encoder_ff_interm_features": 16, "encoder_ff_interm_dropout": 0.0,
+        "encoder_dropout": 0.0, "encoder_layer_norm_first": True, "encoder_layer_drop": 0.0, "aux_num_out": 29,
+    }  # fmt: skip
+    bundles = torchaudio.pipelines
+    real = bundles.WAV2VEC2_ASR_LARGE_LV60K_960H
+    tiny = type(real)("tiny.pth", sizes, _labels=real._labels, _sample_rate=16000, _normalize_waveform=True,
+                      _model_type="Wav2Vec2")  # fmt: skip
+    monkeypatch.setattr(bundles, "WAV2VEC2_ASR_LARGE_LV60K_960H", tiny)
+    monkeypatch.setitem(pretrained.FILES, "WAV2VEC2_ASR_LARGE_LV60K_960H", "checkpoints/tiny.pth")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    test = make("test_trials_f", 4, 2)
+    messages = logging.StreamHandler(io.StringIO())
+    logging.getLogger("pseudovox").addHandler(messages)
+
+    def said() -> str:
+        return str(messages.stream.getvalue())
+
+    importing = ["import_recognizer", "--set", "recognizer.kind=wav2vec2", "--device", "cpu"]
+    assert step(*importing, "exp/recognizer") == 4
+    assert "nothing is downloaded" in said() and not Path("exp/recognizer").exists()
+
+    torch.manual_seed(1)
+    model = torchaudio.models.wav2vec2_model(**{**sizes, "aux_num_out": 32})  # with the rows that are left out
+    (tmp_path / "cache/hub/checkpoints").mkdir(parents=True)
+    torch.save(model.state_dict(), tmp_path / "cache/hub/checkpoints/tiny.pth")
+    assert step(*importing, "exp/recognizer") == 0
+    (tmp_path / "cache/hub/checkpoints/tiny.pth").unlink()
+    assert step(*importing, "exp/recognizer") == 0, "what was taken over needs the file no more"
+
+    options = ["--set", "decoder.kind=greedy", "--device", "cpu", "--nj", 2]
+    assert step("decode_speech", "--model", "exp/recognizer", *options, "data/test_trials_f", "exp/asr") == 0
+    heard = read_table(Path("exp/asr/test_trials_f/hyp"))
+    assert heard.keys() == test.text.keys() and any(heard.values())
+    assert set("".join(heard.values())) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ' ")
+    score = ["score_wer", "--model", "exp/recognizer", "--hypotheses", "exp/asr", "--training", "anonymized"]
+    assert step(*score, "--set", "decoder.kind=greedy", "data/test_trials_f", "exp/wer") == 0
+    [record, *_] = read_records(Path("exp/wer/results.json"))
+    assert record.details["recognizer"] == "WAV2VEC2_ASR_LARGE_LV60K_960H" and "lm_perplexity" not in record.details
+    assert record.training == "anonymized"
+    assert step("decode_speech", "--model", "exp/recognizer", "data/test_trials_f", "exp/words") == 2
+    assert "has no words (lm.arpa)\n  mend: decoder.kind=greedy" in said()
 
 
 def test_errors_name_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Program) -> None:

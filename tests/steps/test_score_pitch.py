@@ -55,6 +55,13 @@ def test_score_pitch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: P
     assert values["higher"]["pitch_correlation_vpc2022"] > 0.9
     assert values["mirrored"]["pitch_correlation_voiced"] < -0.9
 
+    # With --limit, the anonymized data dir holds more than is scored.
+    done = program(
+        "steps/score_pitch.py", "--system", "higher", "--nj", 1, "--limit", 3, "data/test_trials_f", "exp/few"
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {record.n for record in read_records(Path("exp/few/summary/results.json")) if record.group == "all"} == {3}
+
     lost = DataDir.load("data/test_trials_f_higher")
     lost.subset(lost.utterances[1:], "data/test_trials_f_lossy").write()
     done = program("steps/score_pitch.py", "--system", "lossy", "data/test_trials_f", "exp/lossy/utility")

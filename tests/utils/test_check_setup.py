@@ -110,3 +110,15 @@ def test_gpu(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert machine.gpu()[0] == "note"
     monkeypatch.setenv("PATH", "")
     assert "no nvidia-smi" in machine.gpu()[2]
+
+
+def test_weights_of_others(setup: ModuleType, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    options = ["--data-dir", str(tmp_path / "d"), "--exp-dir", str(tmp_path / "e"), "--set", "use.asr=wav2vec2_960h"]
+    assert setup.main(options) == 4
+    shown = capsys.readouterr().out
+    assert "MISSING  recogniser" in shown and "WAV2VEC2_ASR_LARGE_LV60K_960H.get_model()" in shown
+    file = tmp_path / "cache/hub/checkpoints/wav2vec2_fairseq_large_lv60k_asr_ls960.pth"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert setup.main(options) == 0 and f"WAV2VEC2_ASR_LARGE_LV60K_960H: {file}" in capsys.readouterr().out

@@ -1,0 +1,120 @@
+"""The tables for who wants to know more: further privacy metrics, parts of the trials, voices. They stand in RESULTS.md,
+below those of pseudovox.report.tables, and not on the console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pseudovox.report import tables
+from pseudovox.report.headline import headline
+from pseudovox.report.results import ATTACKERS, ORIGINAL, Record
+from pseudovox.report.tables import Table
+
+# metric: (column, decimals)
+_PRIVACY = {
+    "rocch_eer": ("ROCCH-EER %", 1),
+    "min_cllr": ("min Cllr", 2),
+    "cllr": ("Cllr", 2),
+    "linkability": ("linkability", 2),
+    "zebra_population": ("ZEBRA population", 2),
+    "zebra_individual": ("ZEBRA individual", 1),
+}
+_VOICES = {"voice_distinctiveness_gain": ("G_VD, dB", 1), "deid": ("DeID", 2)}
+
+
+def detail_tables(records: Sequence[Record], name: str) -> list[Table]:
+    """Those of the three that there are figures for; `records` are those of the set `name`."""
+    return [
+        table
+        for table in (further_privacy_table(records, name), parts_table(records, name), voices_table(records, name))
+        if table.rows
+    ]
+
+
+def further_privacy_table(records: Sequence[Record], name: str) -> Table:
+    """Privacy metrics besides the EER, of original speech and of each system's strongest attackers."""
+    own = [record for record in headline(records) if record.metric in _PRIVACY and record.attacker in ATTACKERS]
+    shown = {metric: column for metric, column in _PRIVACY.items() if any(record.metric == metric for record in own)}
+    found = {(r.system, r.level, r.group, r.attacker, r.metric): r for r in own}
+    rows = []
+    for system, level, group, attacker in _places(own):
+        cells = []
+        for metric, (_, decimals) in shown.items():
+            record = found.get((system, level, group, attacker, metric))
+            tag = f" {record.details['tag']}" if record is not None and "tag" in record.details else ""
+            cells.append(tables.cell(record, decimals) + tag)
+        rows.append([tables.system_name(system, level), tables.group_name(group), attacker, *cells])
+    return Table(
+        f"Further privacy metrics ({name})",
+        "Of original speech, and of the strongest attackers of each system. More privacy: higher ROCCH-EER and (min) "
+        "Cllr (bit; min Cllr 1 = the scores tell nothing), lower linkability (0 to 1) and ZEBRA (population: bit, "
+        "0 to 0.72; individual: decades, and their category from 0 and A to F). docs/metrics.md defines them.",
+        ["system", "speakers", "attacker", *(column for column, _ in shown.values())],
+        rows,
+        [] if "cllr" in shown else ["Cllr judges log-likelihood ratios; cosines are none (scoring.backend: plda)."],
+    )
+
+
+def parts_table(records: Sequence[Record], name: str) -> Table:
+    """EER of parts of the trial lists (metric eer_part), a column for each attacker."""
+    own = [record for record in headline(records) if record.metric == "eer_part"]
+    found = {(r.system, r.level, r.group, r.attacker): r for r in own}
+    attackers = [attacker for attacker in ATTACKERS if any(record.attacker == attacker for record in own)]
+    places = sorted({(r.group, r.system, r.level) for r in own if r.system != ORIGINAL}) or sorted(
+        {(r.group, r.system, r.level) for r in own}
+    )
+    rows = []
+    for group, system, level in places:
+        cells = [
+            tables.cell(found.get((ORIGINAL, "", group, who) if who == "original" else (system, level, group, who)))
+            for who in attackers
+        ]
+        whole, _, part = group.partition("/")
+        rows.append([part, tables.group_name(whole), tables.system_name(system, level), *cells])
+    return Table(
+        f"Parts of the trials ({name})",
+        "Equal error rate (EER) in % of the trials of one value of a table: for spk2..., trials whose speakers both "
+        "have it; for utt2..., trials whose test utterance has it. breakdowns.tsv beside each results.json has single "
+        "speakers, too.",
+        ["part", "speakers", "system", *(f"{ATTACKERS[attacker]} {attacker}" for attacker in attackers)],
+        rows,
+        [],
+    )
+
+
+def voices_table(records: Sequence[Record], name: str) -> Table:
+    """Gain of voice distinctiveness and de-identification by system."""
+    own = [record for record in records if record.metric in _VOICES]
+    found = {(r.system, r.level, r.group, r.metric): r for r in own}
+    rows = [
+        [
+            tables.system_name(system, level),
+            tables.group_name(group),
+            *(tables.cell(found.get((system, level, group, metric)), decimals) for metric, (_, decimals) in _VOICES.items()),
+        ]
+        for system, level, group in sorted({(r.system, r.level, r.group) for r in own})
+    ]
+    return Table(
+        f"Voices ({name}): do they still differ?",
+        "G_VD, gain of voice distinctiveness: 0 = voices differ from each other as much as the original ones, below = "
+        "less. DeID, de-identification: 1 = nothing links a voice to its original, 0 = as much as before. By a PLDA "
+        "of original speech, as in the VoicePrivacy Challenge 2022.",
+        ["system", "speakers", *(column for column, _ in _VOICES.values())],
+        rows,
+        [],
+    )
+
+
+def _places(records: Sequence[Record]) -> list[tuple[str, str, str, str]]:
+    """(system, level, group, attacker): original speech first, then each system with its strongest attackers."""
+    rank = list(ATTACKERS)
+    there = {(r.system, r.level, r.group, r.attacker) for r in records}
+    strongest = {"semi-informed", "informed"}
+    places = set()
+    for system, level, group, attacker in there:
+        others = {who for *where, who in there if where == [system, level, group]}
+        best = others & strongest or {max(others, key=rank.index)}
+        if attacker in best:
+            places.add((system, level, group, attacker))
+    order = {"all": 0, "f": 1, "m": 2}
+    return sorted(places, key=lambda p: (p[0] != ORIGINAL, p[0], p[1], order.get(p[2], 3), rank.index(p[3])))
