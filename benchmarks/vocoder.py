@@ -5,7 +5,7 @@
     python benchmarks/vocoder.py train hifigan_mini --seconds 180
     python benchmarks/vocoder.py speed                                # seconds of synthesis per second of speech
 
-It needs data/mini/train, exp/mini/models/{bottleneck,synthesizer} and exp/mini/xvectors (--data, --exp name others), and
+It needs data/mini/train, exp/mini/models/{bottleneck,synthesizer} and exp/mini/xvectors (or --data, --exp), and
 keeps what it makes in --work, where `speed` finds what was trained. One thread; seconds are CPU seconds of this
 process, which other load disturbs least; wall time stands beside.
 """
@@ -93,8 +93,11 @@ def train(args: argparse.Namespace, data: DataDir) -> None:
     updates = min(updates, config.synthesizer.training.updates)
     wall = time.perf_counter()
     after, seconds = run(updates, args.block)
-    print(f"{args.block}: {len(data.utterances)} utterances, {updates} updates in {seconds:.0f} s CPU, "
-          f"{time.perf_counter() - wall:.0f} s wall; held out: {before} after {few + 1} updates, {after} at the end")  # fmt: skip
+    wall = time.perf_counter() - wall
+    print(
+        f"{args.block}: {len(data.utterances)} utterances, {updates} updates in {seconds:.0f} s CPU, {wall:.0f} s wall"
+    )
+    print(f"held out: {before} after {few + 1} updates, {after} at the end")
 
 
 def speed(args: argparse.Namespace, data: DataDir) -> None:

@@ -202,9 +202,13 @@ class Scoring:
 
     backend: str = "cosine"  # cosine (VPC 2024) or plda (VPC 2020 and 2022), of the mean enrolment embedding
     interval_rounds: int = 200  # resamples of the speakers for the confidence intervals; 0 = none
-    by: list[str] = field(default_factory=list)  # further tables of data dirs to break the EER down by: spk2..., utt2...
+    by: list[str] = field(
+        default_factory=list
+    )  # further tables of data dirs to break the EER down by: spk2..., utt2...
     lda_dimension: int = 200  # of PLDA: dimensions that LDA leaves, at most (fewer than speakers); 0 = no LDA
-    plda_smoothing: float = 0.001  # weight of an isotropic covariance within speakers against theirs; 0 = none, as Kaldi
+    plda_smoothing: float = (
+        0.001  # weight of an isotropic covariance within speakers against theirs; 0 = none, as Kaldi
+    )
     voices: bool = True  # measure voice distinctiveness and de-identification, by a PLDA on original speech
     voices_utterances: int = 20  # of each speaker and data dir that are compared for it, at most; 0 = all
 
@@ -222,9 +226,20 @@ class F0:
 
 
 @dataclass
+class Wav2vec2Front:
+    """Front end of kind wav2vec2: a model of torchaudio's that others trained."""
+
+    bundle: str = "WAV2VEC2_LARGE_LV60K"
+    weights: str = ""  # file of its weights; '' = in torchaudio's cache
+    trained: bool = False  # its weights are trained as well
+
+
+@dataclass
 class Bottleneck:
     """The content extractor: phones in, a bottleneck out."""
 
+    front_end: str = "conv"  # conv (log-mel frames) or wav2vec2
+    wav2vec2: Wav2vec2Front = field(default_factory=Wav2vec2Front)
     bins: int = 80  # log-mel bands
     floor_decibels: float = 45.0  # features are floored so far under the utterance's maximum
     channels: int = 1024

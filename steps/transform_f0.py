@@ -2,8 +2,8 @@
 """Move F0 to the pseudo-speakers (stage f0).
 
 The logarithm of F0 is shifted and scaled from the mean and deviation of the speaker (over all of its utterances in
-the data dir; of the utterance itself with f0.source=utterance) to those of the utterance's pseudo-speaker. Where the pseudo-speakers come without an F0 of their own
-(strategy `own`), or with f0.transform=none, F0 stays as it is.
+the data dir; of the utterance itself with f0.source=utterance) to those of the utterance's pseudo-speaker. Where the
+pseudo-speakers come without an F0 of their own (strategy `own`), or with f0.transform=none, F0 stays as it is.
 
 Reads   data dirs; <f0>/<data dir>/f0.scp of steps/extract_f0.py; <pseudo>/<data dir>/pseudo_f0.scp of
         steps/sample_pseudo_speakers.py.

@@ -66,7 +66,9 @@ def read(model: Path) -> list[Target]:
     try:
         speakers = card["facts"]["speakers"]
         return [
-            Target(str(speaker["id"]), str(speaker["gender"]), (float(speaker["log_f0"][0]), float(speaker["log_f0"][1])))
+            Target(
+                str(speaker["id"]), str(speaker["gender"]), (float(speaker["log_f0"][0]), float(speaker["log_f0"][1]))
+            )
             for speaker in speakers
         ]
     except KeyError:
@@ -78,9 +80,7 @@ def read(model: Path) -> list[Target]:
         raise DataError(f"{model}/model.json: facts.speakers: {error}", store.REDO) from None
 
 
-def choose(
-    targets: Sequence[Target], data: DataDir, options: PseudoSpeakers, *, level: str, seed: int
-) -> Chosen:
+def choose(targets: Sequence[Target], data: DataDir, options: PseudoSpeakers, *, level: str, seed: int) -> Chosen:
     """A target for every utterance of a data dir.
 
     Args:
@@ -115,7 +115,7 @@ def choose(
     for speaker, own in data.spk2utt.items():
         wanted = wanted_gender(known, speaker, options.target_gender)
         if named:
-            found = {utterance: by_id[options.target] for utterance in own}
+            found = dict.fromkeys(own, by_id[options.target])
         elif options.target == CONSTANT:
             # One for all (for all of a gender, if genders count); the only one that may meet itself.
             constant = _draw(_fitting(targets, wanted, ""), seed, f"{CONSTANT}/{wanted}")

@@ -93,7 +93,7 @@ class HarmonicNoise(FrameNetwork):
 
 
 def interpolation(points: int, fft: int) -> torch.Tensor:
-    """Weights (points, fft / 2 + 1) that join values given at points evenly spaced on the mel axis by straight lines."""
+    """Weights (points, fft / 2 + 1) that join values at points evenly spaced on the mel axis by straight lines."""
     bins = torch.arange(fft // 2 + 1) * SAMPLE_RATE / fft
     place = _mel(bins) / _mel(torch.tensor(SAMPLE_RATE / 2)) * (points - 1)
     return (1 - (place - torch.arange(points).unsqueeze(1)).abs()).clamp(min=0)

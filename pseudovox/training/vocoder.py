@@ -267,4 +267,7 @@ def train(
 def validate(learner: VocoderLearner, batches: VocoderBatches) -> dict[str, float]:
     """The loss of the finished network on held-out segments; empty without any."""
     name = "mel_loss" if isinstance(learner, AdversarialLearner) else "stft_loss"
-    return {name: round(float(learner.loss(batch, "valid")), 4) for batch in batches.validation()}
+    found = {}
+    for batch in batches.validation():
+        found[name] = round(float(learner.loss(batch, "valid")), 4)
+    return found

@@ -70,7 +70,7 @@ def test_draws_are_even_and_never_the_speaker_itself(tiny_data: DataDir) -> None
 
 
 def test_what_is_refused(tiny_data: DataDir) -> None:
-    with pytest.raises(UsageError, match="pseudo.target 'x9': none of the synthesizer's 10 speakers"):
+    with pytest.raises(UsageError, match=r"pseudo.target 'x9': none of the synthesizer's 10 speakers"):
         drawn(tiny_data, target="x9")
     with pytest.raises(UsageError, match="expected same, opposite, any"):
         drawn(tiny_data, target_gender="other")
@@ -92,5 +92,5 @@ def test_targets_are_the_training_speakers_of_a_one_hot_synthesizer(tmp_path: Pa
     with pytest.raises(DataError, match=r"speaks with x-vectors(.|\n)*one-hot"):
         targets.read(tmp_path)
     card({"speakers": [{"id": "a", "gender": "", "log_f0": 5}]})
-    with pytest.raises(DataError, match="facts.speakers"):
+    with pytest.raises(DataError, match=r"facts\.speakers"):
         targets.read(tmp_path)

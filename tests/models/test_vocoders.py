@@ -20,8 +20,8 @@ HARMONIC = {
     "speaker": 5, "dropout": 0.0,
 }  # fmt: skip
 GAN = {
-    **SHARED, "channels": 16, "rates": [8, 5, 4, 2], "kernels": [16, 11, 8, 4], "block_kernels": [3], "pitch": "absolute",
-    "block_dilations": [1, 3], "harmonics": 0,
+    **SHARED, "channels": 16, "rates": [8, 5, 4, 2], "kernels": [16, 11, 8, 4], "block_kernels": [3],
+    "block_dilations": [1, 3], "pitch": "absolute", "harmonics": 0,
 }  # fmt: skip
 NETWORKS = {
     "harmonic_noise": ("harmonic_noise", HARMONIC),
