@@ -173,6 +173,8 @@ def models(report: Report, config: object, systems: dict[str, object], exp: Path
         report.line(OK, "models", f"trained by the recipe, in {folder}")
         return
     needed = {f"{name}/model.json": name for name in ("xvector", "bottleneck", "synthesizer")}
+    own = {its.system.synthesizer for its in systems.values()} - {""}
+    needed.update({f"synthesizer_{name}/model.json": f"synthesizer_{name}" for name in sorted(own)})
     if not config.sets.pool:
         fitted = [name for name, its in systems.items() if "fit" in its.system.stages]
         needed.update({f"pseudo/{name}/pseudo.json": f"pseudo/{name}" for name in fitted})
@@ -193,6 +195,8 @@ def pretrained_weights(report: Report, config: object, exp: Path) -> None:
     imported = (exp / "recognizer/original/weights.safetensors").is_file()
     if config.recognizer.kind == "wav2vec2" and not imported:
         wanted.append(("recogniser", config.recognizer, "recognizer.weights"))
+    if config.sets.train and config.bottleneck.front_end == "wav2vec2":
+        wanted.append(("content", config.bottleneck.wav2vec2, "bottleneck.wav2vec2.weights"))
     if config.sets.emotion and "wav2vec2" in config.emotion.features:
         wanted.append(("emotion", config.emotion, "emotion.weights"))
     for name, section, key in wanted:

@@ -98,7 +98,7 @@ def _judge(layers: nn.ModuleList, last: nn.Module, x: torch.Tensor) -> Judgement
         x = functional.leaky_relu(layer(x), SLOPE)
         found.append(x)
     x = last(x)
-    return x.flatten(1), [*found, x]
+    return x.flatten(1).float(), [*found, x]
 
 
 def _scaled(channels: int, width: float) -> int:
