@@ -222,8 +222,11 @@ def speaker_facts(batches: ChunkBatches, data: Sequence[DataDir]) -> dict[str, A
         for utterance in part.utterances:
             contours[part.utt2spk[utterance]].append(batches.archives[number]["f0"][utterance])
     found = []
+    everybody = f0.statistics(contour for own in contours.values() for contour in own)
     for name, own in contours.items():
         pitch = f0.statistics(own)
+        if not pitch.frames:  # no voice was found in this one's speech
+            pitch = everybody if everybody.frames else f0.Statistics(5.0, 0.2)
         found.append({"id": name, "gender": genders.get(name, ""), "log_f0": [pitch.mean, pitch.deviation]})
     return {"speakers": found}
 

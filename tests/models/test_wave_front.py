@@ -46,10 +46,10 @@ def test_a_frame_every_20_ms(frames: int) -> None:
 
 
 def test_frames_are_as_many_as_of_log_mel() -> None:
-    for samples in (10, 79, 80, 16000, 16079, 16080, 16159):
+    for samples in (80, 239, 240, 16000, 16079, 16080, 16159):
         signal = np.random.default_rng(0).standard_normal(samples).astype(np.float32)
         found = sample_frames(signal)
-        assert found.shape == (len(log_mel(signal, 10, 45.0)) or 1, 160)
+        assert found.shape == (len(log_mel(signal, 10, 45.0)), 160)
         kept = min(samples, found.numel())
         assert np.array_equal(found.flatten()[:kept], signal[:kept])
 

@@ -88,7 +88,7 @@ def test_from_speech_to_anonymized_speech(spoken: DataDir, program: Program) -> 
 def test_spoken_as_a_training_speaker(spoken: DataDir, program: Program, kind: str) -> None:
     succeed(program("steps/train_bottleneck.py", *small("bottleneck"), "data/tiny", "bottleneck_model"))
     sizes = (
-        "hifigan.channels=16 hifigan.block_kernels=[3] hifigan.block_dilations=[1] adversarial.periods=[2] "
+        "hifigan.channels=32 hifigan.block_kernels=[3] hifigan.block_dilations=[1] adversarial.periods=[2] "
         f"adversarial.scales=0 adversarial.width=0.03 kind={kind} speaker_input=one-hot"
     )
     vocoder = [*small("synthesizer"), *(word for key in sizes.split() for word in ("--set", f"synthesizer.{key}"))]
@@ -111,8 +111,7 @@ def test_spoken_as_a_training_speaker(spoken: DataDir, program: Program, kind: s
     moved = ("--set", "f0.source=utterance", "--f0", "f0", "--pseudo", "targets")
     succeed(program("steps/transform_f0.py", "--nj", 1, *moved, "data/tiny", "f0_moved"))
     for utterance, contour in read_scp("f0_moved/tiny/f0.scp").items():
-        if pitches[utterance][1] > 0:
-            assert np.log(contour[contour > 0]).mean() == pytest.approx(pitches[utterance][0], abs=0.05)
+        assert np.log(contour[contour > 0]).mean() == pytest.approx(pitches[utterance][0], abs=0.1)
     succeed(program("steps/extract_bottleneck.py", "--nj", 1, "--model", "bottleneck_model", "data/tiny", "bottleneck"))
     roots = ("--model", "synthesizer", "--bottleneck", "bottleneck", "--f0", "f0_moved", "--xvectors", "targets")
     synthesize = ("steps/synthesize_speech.py", "--suffix", "anon", "--device", "cpu", *roots)
