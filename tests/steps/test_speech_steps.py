@@ -12,7 +12,7 @@ import pytest
 
 from pseudovox.archive import read_scp, write_arrays
 from pseudovox.audio import load
-from pseudovox.datadir import DataDir, read_table, write_atomic
+from pseudovox.datadir import DataDir, write_atomic
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 SMALL = {
@@ -82,56 +82,6 @@ def test_from_speech_to_anonymized_speech(spoken: DataDir, program: Program) -> 
         name = f"tiny_anon/wav/{utterance}.wav"
         assert (Path("data") / name).read_bytes() == (Path("again") / name).read_bytes()
     assert "skipped" in succeed(program(*synthesize, "data/tiny", "data"))
-
-
-@pytest.mark.parametrize("kind", ["harmonic_noise", "hifigan"])
-def test_spoken_as_a_training_speaker(spoken: DataDir, program: Program, kind: str) -> None:
-    succeed(program("steps/train_bottleneck.py", *small("bottleneck"), "data/tiny", "bottleneck_model"))
-    sizes = (
-        "hifigan.channels=32 hifigan.block_kernels=[3] hifigan.block_dilations=[1] adversarial.periods=[2] "
-        f"adversarial.scales=0 adversarial.width=0.03 kind={kind} speaker_input=one-hot"
-    )
-    vocoder = [*small("synthesizer"), *(word for key in sizes.split() for word in ("--set", f"synthesizer.{key}"))]
-    bottleneck = ("--bottleneck", "bottleneck_model")
-    succeed(program("steps/train_synthesizer.py", "--nj", 1, *vocoder, *bottleneck, "data/tiny", "synthesizer"))
-    counts = json.loads(Path("synthesizer/.done.json").read_text())["counts"]
-    assert counts["mel_loss" if kind == "hifigan" else "stft_loss"] > 0
-
-    # Of another data dir, whose speakers the synthesizer does not know.
-    target = ("--set", "pseudo.strategy=target", "--set", "levels.default=utt")
-    succeed(program("steps/sample_pseudo_speakers.py", *target, "--synthesizer", "synthesizer", "data/tiny", "targets"))
-    drawn = read_table(Path("targets/tiny/utt2target"))
-    assert list(drawn) == spoken.utterances and set(drawn.values()) <= set(spoken.speakers)
-    assert all(drawn[utterance] != spoken.utt2spk[utterance] for utterance in drawn)
-    pitches = read_scp("targets/tiny/pseudo_f0.scp")
-
-    succeed(program("steps/extract_f0.py", "--nj", 1, "data/tiny", "f0"))
-    Path("f0/tiny/f0.scp").unlink()
-    write_arrays(Path("f0/tiny"), "f0", {utt: voiced(len(load(spoken, utt))) for utt in spoken.utterances})
-    moved = ("--set", "f0.source=utterance", "--f0", "f0", "--pseudo", "targets")
-    succeed(program("steps/transform_f0.py", "--nj", 1, *moved, "data/tiny", "f0_moved"))
-    for utterance, contour in read_scp("f0_moved/tiny/f0.scp").items():
-        assert np.log(contour[contour > 0]).mean() == pytest.approx(pitches[utterance][0], abs=0.1)
-    succeed(program("steps/extract_bottleneck.py", "--nj", 1, "--model", "bottleneck_model", "data/tiny", "bottleneck"))
-    roots = ("--model", "synthesizer", "--bottleneck", "bottleneck", "--f0", "f0_moved", "--xvectors", "targets")
-    synthesize = ("steps/synthesize_speech.py", "--suffix", "anon", "--device", "cpu", *roots)
-    succeed(program(*synthesize, "--nj", 1, "data/tiny", "data"))
-    anonymized = DataDir.load("data/tiny_anon")
-    assert Path("data/tiny_anon/utt2target").read_bytes() == Path("targets/tiny/utt2target").read_bytes()
-    for utterance in spoken.utterances:
-        assert len(load(anonymized, utterance)) == len(load(spoken, utterance))
-    succeed(program(*synthesize, "--nj", 2, "data/tiny", "again"))
-    for utterance in spoken.utterances:
-        name = f"tiny_anon/wav/{utterance}.wav"
-        assert (Path("data") / name).read_bytes() == (Path("again") / name).read_bytes()
-    refused = program(*synthesize[:-1], "pseudo", "data/tiny", "other")
-    assert refused.returncode == 3 and "has no utt2target" in refused.stderr
-
-
-def voiced(samples: int) -> np.ndarray:
-    """A contour with voice in it, of so many samples of noise."""
-    frames = np.arange(samples // 160 + 1)
-    return np.where(frames % 10 < 8, 120 + 20 * np.sin(frames / 5), 0)
 
 
 def test_f0_stays_without_pseudo_speakers_of_their_own_pitch(spoken: DataDir, program: Program) -> None:
