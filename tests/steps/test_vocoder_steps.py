@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +32,16 @@ SIZES = (
 
 
 @pytest.fixture
-def step(monkeypatch: pytest.MonkeyPatch) -> Step:
+def told(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the steps say; the log is left as it was."""
+    log, told = logging.getLogger("pseudovox"), io.StringIO()
+    for name, value in (("handlers", [logging.StreamHandler(told)]), ("propagate", False), ("level", logging.INFO)):
+        monkeypatch.setattr(log, name, value)
+    return told
+
+
+@pytest.fixture
+def step(monkeypatch: pytest.MonkeyPatch, told: io.StringIO) -> Step:
     """Run a step as its command line would: `step("train_synthesizer", "data/tiny", "out")` gives the exit code."""
 
     def call(name: str, *arguments: object) -> int:
@@ -64,7 +75,7 @@ def prepared(tiny_data: DataDir) -> DataDir:
 
 
 @pytest.mark.parametrize("kind", ["harmonic_noise", "hifigan", "world"])
-def test_spoken_as_a_training_speaker(prepared: DataDir, step: Step, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_spoken_as_a_training_speaker(prepared: DataDir, step: Step, kind: str, told: io.StringIO) -> None:
     sizes = f"{SIZES} kind={kind} speaker_input=one-hot coefficients=20"
     options = [word for key in sizes.split() for word in ("--set", f"synthesizer.{key}")]
     assert step("train_synthesizer", *options, "--bottleneck", "extractor", "data/tiny", "synthesizer") == 0
@@ -106,9 +117,8 @@ def test_spoken_as_a_training_speaker(prepared: DataDir, step: Step, kind: str, 
 
     Path("xvectors/tiny").mkdir(parents=True)
     write_arrays(Path("xvectors/tiny"), "xvector", dict.fromkeys(prepared.utterances, np.ones(3)))
-    capfd.readouterr()
     assert step(*synthesize, "xvectors", "data/tiny", "other") == 3
-    assert "has no utt2target" in capfd.readouterr().err and not Path("other").exists()
+    assert "has no utt2target" in told.getvalue() and not Path("other").exists()
 
 
 @pytest.mark.parametrize(
@@ -119,14 +129,14 @@ def test_spoken_as_a_training_speaker(prepared: DataDir, step: Step, kind: str, 
     ],
 )
 def test_bad_settings_are_told(
-    prepared: DataDir, step: Step, arguments: list[str], code: int, message: str, capfd: pytest.CaptureFixture[str]
+    prepared: DataDir, step: Step, arguments: list[str], code: int, message: str, told: io.StringIO
 ) -> None:
     assert step("train_synthesizer", *arguments, "--bottleneck", "extractor", "data/tiny", "out") == code
-    assert message in capfd.readouterr().err
+    assert message in told.getvalue()
 
 
-def test_targets_need_a_synthesizer(prepared: DataDir, step: Step, capfd: pytest.CaptureFixture[str]) -> None:
+def test_targets_need_a_synthesizer(prepared: DataDir, step: Step, told: io.StringIO) -> None:
     assert step("sample_pseudo_speakers", "--set", "pseudo.strategy=target", "data/tiny", "out") == 2
-    assert "(--synthesizer)" in capfd.readouterr().err
+    assert "(--synthesizer)" in told.getvalue()
     assert step("sample_pseudo_speakers", "data/tiny", "out") == 2
-    assert "strategy pca_gmm needs --xvectors" in capfd.readouterr().err
+    assert "strategy pca_gmm needs --xvectors" in told.getvalue()
