@@ -26,8 +26,8 @@ EXTRACTOR = {
 }  # fmt: skip
 SIZES = (
     "channels=8 kernel=3 dilations=[1] speaker=4 chunk_seconds=0.3 validation=1 training.updates=2 "
-    "training.batch_size=3 training.threads=1 hifigan.channels=32 hifigan.block_kernels=[3] hifigan.block_dilations=[1] "
-    "adversarial.periods=[2] adversarial.scales=0 adversarial.width=0.03"
+    "training.batch_size=3 training.threads=1 hifigan.channels=32 hifigan.block_kernels=[3] "
+    "hifigan.block_dilations=[1] adversarial.periods=[2] adversarial.scales=0 adversarial.width=0.03"
 )
 
 
