@@ -17,7 +17,7 @@ import torch
 from pseudovox import f0, seeds, world
 from pseudovox.content import Extractor
 from pseudovox.errors import DataError
-from pseudovox.training.chunks import ChunkBatches, Key
+from pseudovox.training.voice_chunks import ChunkBatches, Key
 from pseudovox.training.data import FeatureCache, cut
 from pseudovox.training.fit import Learner, finish, fit
 

@@ -20,7 +20,7 @@ from pseudovox.models import store
 from pseudovox.models.discriminators import Discriminators
 from pseudovox.models.vocoder import HOP, Conditions
 from pseudovox.training import spectral
-from pseudovox.training.chunks import ChunkBatches, Key
+from pseudovox.training.voice_chunks import ChunkBatches, Key
 from pseudovox.training.data import FeatureCache, cut
 from pseudovox.training.fit import Learner, finish, fit
 from pseudovox.training.synthesizer import FRAMES_PER_SECOND, speaker_facts

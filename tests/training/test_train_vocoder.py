@@ -19,7 +19,7 @@ from pseudovox.errors import UsageError
 from pseudovox.models import store
 from pseudovox.models.vocoder import HOP
 from pseudovox.training import spectral, vocoder
-from pseudovox.training.chunks import Voices
+from pseudovox.training.voice_chunks import Voices
 from pseudovox.training.vocoder import VocoderBatches
 
 TRAINING = Training(updates=4, round_updates=2, batch_size=2, learning_rate=0.003, warmup=1, threads=1)
