@@ -38,6 +38,7 @@ def load(
     utterance: str,
     sample_rate: int = SAMPLE_RATE,
     *,
+    span: tuple[float, float] | None = None,
     pipe_seconds: float = pipes.SECONDS,
     pipe_bytes: int = pipes.OUTPUT_BYTES,
 ) -> np.ndarray:
@@ -47,6 +48,7 @@ def load(
         data: its `channel` is taken, its commands (`... |`) are run if `allow_pipes`.
         utterance: id.
         sample_rate: Hz of the result.
+        span: only from here to there, seconds from the utterance's beginning; the rest of the file is not read.
         pipe_seconds, pipe_bytes: bounds on a command, see `pipes.output_of`.
 
     Returns:
@@ -59,6 +61,8 @@ def load(
     start, end, recording = 0.0, None, utterance
     if "segments" in data.tables:
         recording, start, end = data.segment(utterance)
+    if span:
+        start, end = start + span[0], start + span[1]
     entry = data.tables["wav.scp"][recording]
     where = f"{data.path}/wav.scp, {utterance}"
     source: str | bytes = entry

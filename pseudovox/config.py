@@ -65,9 +65,16 @@ class Training:
     updates: int = 1000  # optimiser steps in all
     round_updates: int = 100  # a checkpoint, a validation and a line in the log every so many updates
     batch_size: int = 32
+    epochs: int = 0  # passes over the training chunks, in place of `updates`; a round is one (speaker models alone)
     learning_rate: float = 1e-3
+    schedule: str = "cosine"  # cosine (to a hundredth), linear (by round, to base_rate), cyclic (triangles) or constant
+    base_rate: float = 1e-8  # lowest rate of a cyclic schedule, last of a linear one
+    step_size: int = 65_000  # of cyclic: updates from base_rate to learning_rate, and as many back
+    optimizer: str = "adamw"  # adamw, or adam, which adds weight decay to the gradient
     weight_decay: float = 1e-4
-    warmup: int = 50  # updates of linearly rising learning rate
+    warmup: int = 50  # updates of linearly rising learning rate; not of a cyclic schedule
+    keep: str = "last"  # last weights, or best: those of the round with the lowest validation figure
+    patience: int = 0  # training stops after so many rounds without a lower validation figure; 0 = all updates
     gradient_clip: float = 5.0  # largest L2 norm of the gradient; 0 = off
     precision: str = "32-true"  # Lightning's: 32-true, bf16-mixed, 16-mixed
     threads: int = 2  # torch threads on CPU; part of the result, since sums round differently
@@ -123,7 +130,7 @@ class Levels:
 
 @dataclass
 class SpeakerFeatures:
-    """What a speaker embedding sees; frames without speech (energy VAD) are left out."""
+    """What a speaker embedding sees."""
 
     kind: str = "mfcc"  # mfcc or fbank (log-mel)
     coefficients: int = 30  # of mfcc
@@ -132,6 +139,18 @@ class SpeakerFeatures:
     high: float = 7600.0
     window: int = 300  # frames of the sliding mean that is taken off; 100000 = the utterance's mean, 0 = none
     floor_decibels: float = 0.0  # features floored so far under the utterance's maximum; 0 = no floor, as in Kaldi
+    speech_only: bool = True  # frames without speech (Kaldi's energy VAD) are left out
+
+
+@dataclass
+class TargetClassifier:
+    """A second classifier on the embedding, of pseudo-speakers, behind gradient reversal (training/targets.py)."""
+
+    labels: str = ""  # "" = none, table (utt2target of the data dirs) or clusters (of the pseudo x-vectors)
+    clusters: int = 100  # of the pseudo x-vectors, where more of them differ
+    n_epochs_zero: int = 10  # rounds without reversal: the classifier only watches
+    n_epochs_max: int = 0  # last rounds at the full weight
+    max_weight: float = 0.0  # of the reversed gradient; 0 = a probe to the end
 
 
 @dataclass
@@ -150,8 +169,15 @@ class SpeakerModel:
     chunk_max: float = 4.0
     augmented: float = 0.5  # share of the inputs with noise and reverberation
     copies: int = 2  # augmented copies of each utterance to draw from; 0 = no augmentation
-    held_out_every: int = 20  # one in so many utterances of each speaker validates
+    read: str = "utterances"  # features of whole utterances, kept in memory; or chunks: read from their file when drawn
+    balance: str = "speakers"  # speakers: each as often as any other; chunks: each chunk once in a pass over the data
+    quietest: float = 0.0  # chunks whose mean magnitude is lower do not count; 0 = all do, none is read to find out
+    validation: str = "utterances"  # utterances (classification error) or speakers (EER of pairs) held out of training
+    held_out_every: int = 20  # utterances: one in so many of each speaker
+    held_out_speakers: float = 0.05  # speakers: this share of those of each gender
+    held_out_most: int = 500  # utterances that validate, at most; 0 = all that are held out
     cache_gigabytes: float = 8.0  # memory for features; beyond it they are computed again
+    targets: TargetClassifier = field(default_factory=TargetClassifier)
     training: Training = field(default_factory=lambda: Training(updates=100_000, round_updates=2000, batch_size=64))
     continued: Training = field(  # when training goes on from another model (--initial)
         default_factory=lambda: Training(updates=20_000, round_updates=2000, batch_size=64, learning_rate=3e-4)
@@ -170,6 +196,11 @@ def _attacker() -> SpeakerModel:
         chunk_max=3.0,
         augmented=0.0,
         copies=0,
+        validation="speakers",
+        training=Training(updates=100_000, round_updates=2000, batch_size=64, keep="best", patience=5),
+        continued=Training(
+            updates=20_000, round_updates=2000, batch_size=64, learning_rate=3e-4, keep="best", patience=5
+        ),
     )
 
 

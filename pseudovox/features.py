@@ -122,16 +122,16 @@ def sliding_mean(features: torch.Tensor, window: int = 300) -> torch.Tensor:
     The window keeps its length at the ends of the signal as far as the signal allows.
 
     Args:
-        features: (frames, n).
+        features: (..., frames, n).
         window: frames.
     """
-    count = features.shape[0]
+    count = features.shape[-2]
     start = torch.arange(count, device=features.device) - window // 2
     start = start.clamp(max=count - window).clamp(min=0)
     end = (start + window).clamp(max=count)
     # Sums in float64: differences of long float32 sums would lose digits.
-    sums = torch.nn.functional.pad(features.to(torch.float64).cumsum(0), (0, 0, 1, 0))
-    mean = (sums[end] - sums[start]) / (end - start).unsqueeze(1)
+    sums = torch.nn.functional.pad(features.to(torch.float64).cumsum(-2), (0, 0, 1, 0))
+    mean = (sums[..., end, :] - sums[..., start, :]) / (end - start).unsqueeze(1)
     return features - mean.to(features.dtype)
 
 
@@ -151,14 +151,14 @@ def floor_level(log_mel: torch.Tensor, decibels: float = 45.0) -> torch.Tensor:
 
 
 def speaker_features(samples: torch.Tensor | np.ndarray, options: SpeakerFeatures) -> torch.Tensor:
-    """The input of a speaker embedding: features, sliding mean taken off, frames without speech left out.
+    """The input of a speaker embedding: features, sliding mean taken off, frames without speech left out if asked.
 
     Args:
-        samples: (samples,).
+        samples: (samples,); with `speech_only` off also several signals of one length, (..., samples).
         options: kind, size and range of the features.
 
     Returns:
-        float32 (speech frames, n), at least one frame; n is the number of coefficients (mfcc) or bins (fbank).
+        float32 (..., frames, n), at least one frame; n is the number of coefficients (mfcc) or bins (fbank).
     """
     if options.kind == "mfcc":
         found = mfcc(
@@ -173,7 +173,7 @@ def speaker_features(samples: torch.Tensor | np.ndarray, options: SpeakerFeature
         raise ValueError(f"features {options.kind!r}: expected mfcc or fbank")
     if options.window:
         found = sliding_mean(found, options.window)
-    return found[speech_frames(log_energy(samples))]
+    return found[speech_frames(log_energy(samples))] if options.speech_only else found
 
 
 def _window_sum(values: torch.Tensor, context: int) -> torch.Tensor:

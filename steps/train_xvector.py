@@ -32,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="the training speech", out_dir="the model dir")
     parser.add_argument("--section", choices=SECTIONS, default="xvector", help="of the configuration (xvector)")
     parser.add_argument("--initial", type=Path, metavar="MODEL", help="model dir to go on from")
+    parser.add_argument(
+        "--pseudo", type=Path, metavar="DIR", help="root of the pseudo x-vectors, for targets.labels=clusters"
+    )
     return stage.main(parser, argv, run)
 
 
@@ -42,6 +45,11 @@ def run(args: argparse.Namespace, config: Config) -> None:
         store.read_card(args.initial, "xvector", "ecapa")
         inputs += [args.initial / "model.json", args.initial / "weights.safetensors"]
     options = getattr(config, args.section)
+    pseudo = args.pseudo if options.targets.labels == "clusters" else None
+    if pseudo:
+        from pseudovox.training.targets import vectors_of
+
+        inputs += [vectors_of(part, pseudo) for part in data]
     with stage.output(args, args.out_dir, settings={args.section: options}, inputs=inputs) as out:
         if out is None:
             return
@@ -51,7 +59,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         # The attacker must not share the extractor's draws: it is another party's model.
         seed = seed_for(args.seed, args.section)
         facts = stage.compute(
-            args, out, train, data, options, out.path, seed=seed, augment=augment, initial=args.initial
+            args, out, train, data, options, out.path, seed=seed, augment=augment, initial=args.initial, pseudo=pseudo
         )
         out.counts.update(facts)
 

@@ -39,6 +39,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
     from pseudovox.datadir import write_atomic
     from pseudovox.report import results, tables
+    from pseudovox.report.warnings import with_validation
 
     if not args.exp_dir.is_dir():
         raise DataError(f"{args.exp_dir}: no such experiment dir", "./run.sh makes one")
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         for path in sorted(args.exp_dir.rglob(results.FILE))
         if report not in path.resolve().parents and not path.parent.name.endswith((".partial", ".replaced"))
     ]
-    records = results.collect(files)
+    # Each time anew: models may have been trained again since their trials were scored.
+    records = with_validation(results.collect(files), args.exp_dir / "attacker")
     timings = results.read_timings([args.exp_dir, *args.times])
     args.force = True
     with stage.output(args, args.out_dir, settings={}, inputs=files, torch_device=False) as out:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing
+from pseudovox.report.warnings import privacy_warnings
 
 NOT_RUN = "not run"
 _ATTACKER_NOTES = {
@@ -86,6 +87,7 @@ def privacy_table(records: Sequence[Record], name: str) -> Table:
         [
             *(f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in ATTACKERS.items()),
             *_training_notes(records),
+            *(f"Caution: {warning}" for warning in privacy_warnings(records)),
         ],
     )
 

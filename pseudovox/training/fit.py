@@ -2,16 +2,20 @@
 
 A `BatchSource` gives the i-th batch as a function of i alone (its draws are seeded by i), and every update seeds
 torch by its number, so a run that was killed and continued from its last checkpoint ends with the very same weights
-as an unbroken one (on the same machine and number of threads).
+as an unbroken one (on the same machine and number of threads). What decides which weights are kept and when training
+stops is part of that checkpoint, too.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import sys
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,8 +26,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader, Dataset
 
+from pseudovox import jobs
+from pseudovox.errors import DataError, UsageError
 from pseudovox.models import store
 from pseudovox.seeds import seed_for
+from pseudovox.training.schedules import rate_factor
 
 if TYPE_CHECKING:
     from pseudovox.config import Training
@@ -37,7 +44,7 @@ class BatchSource(Protocol):
     def batch(self, index: int) -> Any:
         """The index-th training batch (tensors, or a tuple or dict of them); depends on `index` alone."""
 
-    def validation(self) -> list[Any]:
+    def validation(self) -> Sequence[Any]:
         """The validation batches, always the same; may be empty."""
 
 
@@ -45,8 +52,12 @@ class Learner(lightning.LightningModule):
     """Base of the Lightning modules: optimiser and schedule from the configuration.
 
     Subclasses define `loss(batch, stage) -> tensor` and log what they like with `self.log`.
-    The learning rate rises linearly over `warmup` updates and falls as a half cosine to a hundredth.
+
+    Attributes:
+        figure: what the validation is judged by, the name of something logged; lower = better.
     """
+
+    figure = "valid/loss"
 
     def __init__(self, network: torch.nn.Module, training: Training, seed: int) -> None:
         super().__init__()
@@ -76,19 +87,13 @@ class Learner(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         options = self.training_options
-        optimizer = torch.optim.AdamW(
-            [parameter for parameter in self.network.parameters() if parameter.requires_grad],
+        kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+        optimizer = kinds[options.optimizer](
+            [parameter for parameter in self.parameters() if parameter.requires_grad],
             lr=options.learning_rate,
             weight_decay=options.weight_decay,
         )
-
-        def factor(step: int) -> float:
-            if step < options.warmup:
-                return (step + 1) / options.warmup
-            progress = (step - options.warmup) / max(1, options.updates - options.warmup)
-            return 0.01 + 0.99 * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * min(1.0, progress)))))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda update: rate_factor(options, update))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -112,6 +117,15 @@ class _Batches(lightning.LightningDataModule):
         super().__init__()
         self.source, self.options = source, training
 
+    def setup(self, stage: str) -> None:
+        trainer: Any = self.trainer
+        if trainer.world_size > 1:  # a process of its own, which inherits neither the log nor what was computed ahead
+            if trainer.is_global_zero:
+                jobs.log_to(sys.stderr)
+            if self.options.threads and not torch.cuda.is_available():
+                torch.set_num_threads(self.options.threads)
+            getattr(self.source, "warm", lambda: None)()
+
     def train_dataloader(self) -> DataLoader:
         trainer: Any = self.trainer
         per_round = self.options.round_updates
@@ -123,7 +137,9 @@ class _Batches(lightning.LightningDataModule):
         return DataLoader(data, batch_size=None, num_workers=workers, pin_memory=torch.cuda.is_available())
 
     def val_dataloader(self) -> DataLoader:
-        return DataLoader(self.source.validation(), batch_size=None)  # type: ignore[arg-type]
+        # All processes validate on everything: it is short, and then nothing has to be put together.
+        batches = self.source.validation()
+        return DataLoader(batches, batch_size=None, num_workers=self.options.workers)  # type: ignore[arg-type]
 
 
 class _Report(Callback):
@@ -136,28 +152,116 @@ class _Report(Callback):
 
 
 class _Keep(Callback):
-    """One checkpoint, replaced at the end of every round."""
+    """One checkpoint, replaced at the end of every round; in it the lowest validation figure so far and its weights."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, options: Training) -> None:
+        self.path, self.options = path, options
+        self.best: dict[str, Any] = {"update": 0, "figure": math.inf, "rounds_ago": 0, "judged": 0, "weights": {}}
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.best
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = state_dict
+
+    def on_train_start(self, trainer: Any, module: Any) -> None:
+        self._stop_if_in_vain(trainer)  # a run that was killed after its last round
 
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+        self._judge(trainer, module)
         aside = self.path.with_suffix(".partial")
         trainer.save_checkpoint(aside)
         if trainer.is_global_zero:
             os.replace(aside, self.path)
+        self._stop_if_in_vain(trainer)
+
+    def _judge(self, trainer: Any, module: Any) -> None:
+        if trainer.global_step == self.best["judged"]:
+            return  # gone on from this round's checkpoint, Lightning ends the round again, without a validation
+        found = trainer.callback_metrics.get(module.figure)
+        if found is None:
+            if self.options.keep == "best" or self.options.patience:
+                raise DataError(
+                    f"training.keep {self.options.keep}, training.patience {self.options.patience}: there is nothing "
+                    f"held out to validate on ({module.figure} is missing)",
+                    "hold out more, or --set <section>.training.keep=last and training.patience=0",
+                )
+            return
+        # The first process decides for all: they must stop together.
+        figure = float(trainer.strategy.broadcast(float(found)))
+        if figure < self.best["figure"]:
+            weights = {}
+            if self.options.keep == "best":
+                weights = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+            self.best = {"update": trainer.global_step, "figure": figure, "rounds_ago": 0, "weights": weights}
+        else:
+            self.best["rounds_ago"] += 1
+        self.best["judged"] = trainer.global_step
+
+    def _stop_if_in_vain(self, trainer: Any) -> None:
+        if self.options.patience and self.best["rounds_ago"] >= self.options.patience:
+            trainer.should_stop = True
 
 
-def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> None:
-    """Train `learner.network` in place for `training.updates` updates.
+@dataclass(frozen=True)
+class Fitted:
+    """How a training ended.
+
+    Attributes:
+        updates: that were made.
+        kept: the update whose weights were kept.
+        best: the update of the lowest validation figure, 0 if nothing was validated.
+    """
+
+    updates: int
+    kept: int
+    best: int
+
+
+def with_epochs(options: Training, batches: int) -> Training:
+    """A training whose `epochs`, if any, are turned into updates and rounds.
+
+    Args:
+        options: the section.
+        batches: in one pass over the training data.
+    """
+    if not options.epochs:
+        return options
+    by_round = max(1, batches // options.devices)  # each of the devices takes a batch of its own
+    return replace(options, updates=options.epochs * by_round, round_updates=by_round, epochs=0)
+
+
+def _check(options: Training) -> None:
+    """Raise UsageError for words that a training does not know."""
+    for name, value, known in (
+        ("optimizer", options.optimizer, ("adamw", "adam")),
+        ("keep", options.keep, ("last", "best")),
+    ):
+        if value not in known:
+            raise UsageError(f"training.{name}: {value!r}: expected {' or '.join(known)}")
+    if options.epochs:
+        raise UsageError(f"training.epochs: {options.epochs}: of speaker models alone", "give training.updates")
+    rate_factor(options, 0)
+
+
+def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> Fitted:
+    """Train `learner` in place for `training.updates` updates, or until `training.patience` is at its end.
+
+    With several `training.devices` (GPUs; on a CPU processes) each takes batches of its own, so that an update sees as
+    many of them.
 
     Args:
         learner: the Lightning module.
         source: numbered batches.
         folder: for checkpoints and TensorBoard events; if it holds a checkpoint, training goes on from there.
         device: "cpu" or "cuda".
+
+    Raises:
+        UsageError: a word in the configuration of the training that is not known.
+        DataError: the best weights are to be kept, but nothing is held out.
     """
     options = learner.training_options
+    _check(options)
     if device == "cpu" and options.threads:
         torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -169,7 +273,10 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
     last.parent.mkdir(parents=True, exist_ok=True)
     trainer = lightning.Trainer(
         accelerator="gpu" if device.startswith("cuda") else "cpu",
-        devices=options.devices if device.startswith("cuda") else 1,
+        devices=options.devices,
+        # Spawned, since a step cannot be started twice: the second one would find the output dir locked.
+        strategy="ddp_spawn" if options.devices > 1 else "auto",
+        use_distributed_sampler=False,  # batches are numbered: each process takes its own
         precision=options.precision,  # type: ignore[arg-type]
         # Where a learner steps its optimisers itself, their steps are not the updates, and it clips as it likes.
         max_steps=options.updates if learner.automatic_optimization else -1,
@@ -183,7 +290,7 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         callbacks=[
             _Report(),
-            _Keep(last),
+            _Keep(last, options),
         ],
         default_root_dir=folder,
         plugins=[LightningEnvironment()],  # also in a Slurm job, which jobs.py requeues: one task starts all processes
@@ -197,6 +304,13 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
     trainer.fit(
         learner, datamodule=_Batches(source, options), ckpt_path=str(last) if last.exists() else None, weights_only=True
     )
+    # From the file, not from the callback: that one may have been in another process.
+    saved = torch.load(last, map_location="cpu", weights_only=True)
+    best, updates = saved["callbacks"][_Keep.__qualname__], saved["global_step"]
+    if best["weights"]:
+        learner.load_state_dict(best["weights"])
+        log.info("kept update %d of %d: %s %.4f", best["update"], updates, learner.figure, best["figure"])
+    return Fitted(updates, best["update"] if best["weights"] else updates, best["update"])
 
 
 def finish(folder: Path, network: torch.nn.Module, **card: Any) -> None:

@@ -1,10 +1,9 @@
-"""Training of speaker embeddings: batches of chunks balanced over speakers, and the Lightning module."""
+"""Training of speaker embeddings: the Lightning module, its validation, and the model dir that comes of it."""
 
 from __future__ import annotations
 
-import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,128 +12,120 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pseudovox import audio, features, seeds
+from pseudovox import features, seeds
 from pseudovox.config import SpeakerFeatures
-from pseudovox.errors import DataError
 from pseudovox.metrics.eer import eer
 from pseudovox.models import store
-from pseudovox.training.data import FeatureCache, cut
-from pseudovox.training.fit import Learner, finish, fit
+from pseudovox.models.reversal import reverse_gradient
+from pseudovox.models.xvector import make_head
+from pseudovox.training.chunks import Augment, SpeakerChunks
+from pseudovox.training.fit import Learner, finish, fit, with_epochs
+from pseudovox.training.schedules import adversary_weight, rounds_of
+from pseudovox.training.targets import target_labels
 
 if TYPE_CHECKING:
     from pseudovox.config import SpeakerModel, Training
     from pseudovox.datadir import DataDir
 
 log = logging.getLogger("pseudovox")
-FRAMES_PER_SECOND = 100
-MOST_HELD_OUT = 500  # utterances; more would make validation longer, not better
-Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-Key = tuple[int, str, int]  # number of the data dir, utterance, copy (0 = as recorded)
-
-
-def compute_features(
-    key: Key, data: Sequence[DataDir], options: SpeakerFeatures, seed: int, augment: Augment | None
-) -> np.ndarray:
-    """The input frames (frames, n) of an utterance, or of one of its augmented copies."""
-    number, utterance, copy = key
-    samples = audio.load(data[number], utterance)
-    if copy and augment is not None:
-        samples = augment(samples, seeds.generator(seed, "augment", f"{utterance}/{copy}"))
-    return features.speaker_features(samples, options).numpy()
-
-
-class SpeakerChunks:
-    """Numbered batches of chunks of utterances, every speaker as often as any other.
-
-    A batch is (frames (batch, length, n), labels (batch,)); its length lies between the two chunk lengths.
-    One utterance in `held_out_every` of each speaker is kept for validation, until some 500 are.
-
-    Args:
-        data: data dirs; the same speaker id in two of them is one speaker.
-        options: section of the configuration.
-        training: the part of it that is in use.
-        seed: of every draw.
-        augment: makes a copy of (samples, generator); None = no augmentation.
-    """
-
-    def __init__(
-        self,
-        data: Sequence[DataDir],
-        options: SpeakerModel,
-        training: Training,
-        seed: int,
-        augment: Augment | None,
-    ) -> None:
-        self.options, self.training, self.seed = options, training, seed
-        self.copies = options.copies if augment is not None else 0
-        self.speakers = sorted({speaker for part in data for speaker in part.speakers})
-        if len(self.speakers) < 2:
-            raise DataError(f"{data[0].path}: training needs at least 2 speakers, found {len(self.speakers)}")
-        self.train: list[list[tuple[int, str]]] = []
-        self.held_out: list[tuple[int, tuple[int, str]]] = []
-        genders = {speaker: gender for part in data for speaker, gender in part.tables.get("spk2gender", {}).items()}
-        self.is_female = torch.tensor([genders.get(speaker) == "f" for speaker in self.speakers])
-        for speaker in self.speakers:
-            own = [(number, utt) for number, part in enumerate(data) for utt in part.spk2utt.get(speaker, ())]
-            self.train.append(own)
-        for label in seeds.generator(seed, "held-out").permutation(len(self.speakers)):
-            own = self.train[label]
-            order = seeds.generator(seed, "held-out", self.speakers[label]).permutation(len(own))
-            kept = len(own) // options.held_out_every if len(self.held_out) < MOST_HELD_OUT else 0
-            self.held_out += [(int(label), own[index]) for index in sorted(order[:kept])]
-            self.train[label] = [own[index] for index in sorted(order[kept:])]
-        self.held_out.sort()
-        compute = functools.partial(
-            compute_features, data=tuple(data), options=options.features, seed=seed, augment=augment
-        )
-        self.cache: FeatureCache[Key, np.ndarray] = FeatureCache(compute, int(options.cache_gigabytes * 1e9))
-
-    def warm(self) -> None:
-        """Compute the features ahead, on all cores."""
-        keys = [(*utterance, copy) for own in self.train for utterance in own for copy in range(1 + self.copies)]
-        self.cache.warm(keys)
-
-    def batch(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The index-th batch."""
-        draw = seeds.generator(self.seed, "speaker-batch", str(index))
-        size, options = self.training.batch_size, self.options
-        low, high = (round(seconds * FRAMES_PER_SECOND) for seconds in (options.chunk_min, options.chunk_max))
-        length = int(draw.integers(low, high + 1))
-        rounds = [draw.permutation(len(self.speakers)) for _ in range(-(-size // len(self.speakers)))]
-        labels = np.concatenate(rounds)[:size]
-        chunks = []
-        for label in labels:
-            own = self.train[label]
-            utterance = own[draw.integers(len(own))]
-            altered = self.copies and draw.random() < options.augmented
-            copy = int(draw.integers(1, self.copies + 1)) if altered else 0
-            frames = self.cache[(*utterance, copy)]
-            chunks.append(cut(frames, int(draw.integers(max(1, len(frames) - length + 1))), length))
-        return torch.from_numpy(np.stack(chunks)), torch.from_numpy(labels)
-
-    def validation(self) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        """One batch of the middles of held-out utterances, none if none are held out: (frames, labels, is female)."""
-        if not self.held_out:
-            return []
-        length = round(self.options.chunk_max * FRAMES_PER_SECOND)
-        chunks = []
-        for _, utterance in self.held_out:
-            frames = self.cache[(*utterance, 0)]
-            chunks.append(cut(frames, max(0, len(frames) - length) // 2, length))
-        labels = torch.tensor([label for label, _ in self.held_out])
-        return [(torch.from_numpy(np.stack(chunks)), labels, self.is_female[labels])]
+MOST_COMPARED = 2000  # embeddings in the pairs of one validation: two million pairs, in a second
 
 
 class SpeakerLearner(Learner):
-    """Cross-entropy over speakers; validation adds the accuracy and the EER of `pairwise_eer`."""
+    """Cross-entropy over speakers; with pseudo-speakers, the mean of it and theirs behind gradient reversal.
+
+    Validated, and judged, by the EER of `pairwise_eer` where speakers are held out, else by the classification error
+    (percent), as the VPC does; the EER is logged then, too.
+
+    Args:
+        network: XvectorNetwork or EcapaNetwork.
+        training: the part of the configuration that is in use.
+        seed: of the updates.
+        options: the section.
+        targets: number of pseudo-speakers; 0 = no classifier of them.
+    """
+
+    def __init__(
+        self, network: torch.nn.Module, training: Training, seed: int, options: SpeakerModel, targets: int = 0
+    ) -> None:
+        super().__init__(network, training, seed)
+        self.options = options
+        self.figure = "valid/eer" if options.validation == "speakers" else "valid/error"
+        self.target_head = None
+        if targets:
+            self.target_head = make_head(options.loss, options.embedding, targets, options.margin, options.scale)
+        self.seen: list[dict[str, torch.Tensor]] = []
+
+    def adversary_weight(self) -> float:
+        """Of the reversed gradient in the present round."""
+        own = self.options.targets
+        return adversary_weight(
+            self.current_epoch, rounds_of(self.training_options), zero=own.n_epochs_zero, full=own.n_epochs_max,
+            largest=own.max_weight,
+        )  # fmt: skip
 
     def loss(self, batch: Any, stage: str) -> torch.Tensor:
-        frames, labels, *is_female = batch
-        embedding, logits = self.network(frames, labels if stage == "train" else None)
-        if stage == "valid":
-            self.log("valid/accuracy", (logits.argmax(1) == labels).float().mean(), batch_size=1)
-            self.log("valid/eer", pairwise_eer(embedding, labels, *is_female), batch_size=1)
-        return functional.cross_entropy(logits.float(), labels)
+        inputs, labels, *targets = batch
+        embedding, logits = self.network(self.frames(inputs), labels)
+        found = functional.cross_entropy(logits.float(), labels)
+        if self.target_head is None:
+            return found
+        weight = self.adversary_weight()
+        guessed = self.target_head(reverse_gradient(embedding, weight), targets[0])
+        of_targets = functional.cross_entropy(guessed.float(), targets[0])
+        self.log("train/target_loss", of_targets)
+        self.log("train/target_weight", weight)
+        return (found + of_targets) / 2
+
+    def frames(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Input frames (batch, length, n); features of samples (batch, samples) are computed here, in float32."""
+        if inputs.ndim == 3:
+            return inputs
+        options = self.options.features
+        with torch.no_grad(), torch.autocast(inputs.device.type, enabled=False):
+            if not options.speech_only:
+                return features.speaker_features(inputs, options)
+            length = features.frame_count(inputs.shape[1])
+            spoken = [features.speaker_features(samples, options) for samples in inputs]
+            return torch.stack([found[torch.arange(length, device=found.device) % len(found)] for found in spoken])
+
+    def judge(self, batch: Any) -> dict[str, torch.Tensor]:
+        """What a validation batch comes to: embeddings, and which speakers and pseudo-speakers are told right."""
+        inputs, labels, is_female, *targets = batch
+        embedding, logits = self.network(self.frames(inputs))
+        found = {"embedding": embedding.float(), "labels": labels, "is_female": is_female}
+        if self.options.validation == "utterances":  # held-out speakers are no classes
+            found["right"] = logits.argmax(1) == labels
+            found["loss"] = functional.cross_entropy(logits.float(), labels, reduction="none")
+        if self.target_head is not None:
+            found["target_right"] = self.target_head(embedding).argmax(1) == targets[0]
+        return {name: value.cpu() for name, value in found.items()}
+
+    def on_validation_epoch_start(self) -> None:
+        self.seen = []
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.seen.append(self.judge(batch))
+
+    def on_validation_epoch_end(self) -> None:
+        for name, value in figures(self.seen).items():
+            self.log(f"valid/{name}", value)
+        self.seen = []
+
+
+def figures(seen: Sequence[dict[str, torch.Tensor]]) -> dict[str, float]:
+    """Of what `SpeakerLearner.judge` found: eer, error and target_error (percent), loss; what can be said of them."""
+    if not seen:
+        return {}
+    whole = {name: torch.cat([part[name] for part in seen]) for name in seen[0]}
+    kept = np.unique(np.linspace(0, len(whole["labels"]) - 1, MOST_COMPARED).round().astype(int))
+    found = {"eer": pairwise_eer(*(whole[name][kept] for name in ("embedding", "labels", "is_female")))}
+    for name, right in (("error", "right"), ("target_error", "target_right")):
+        if right in whole:
+            found[name] = 100.0 * (1.0 - float(whole[right].float().mean()))
+    if "loss" in whole:
+        found["loss"] = float(whole["loss"].mean())
+    return found
 
 
 def pairwise_eer(embedding: torch.Tensor, labels: torch.Tensor, is_female: torch.Tensor) -> float:
@@ -162,6 +153,7 @@ def train(
     device: str,
     augment: Augment | None,
     initial: Path | None = None,
+    pseudo: Path | None = None,
 ) -> dict[str, Any]:
     """Train a speaker embedding and write its model dir.
 
@@ -174,9 +166,10 @@ def train(
         augment: see SpeakerChunks.
         initial: a model dir whose network and features are taken over and trained further; its classifier too
             where it is of the same speakers.
+        pseudo: root of pseudo x-vectors, see targets.target_labels.
 
     Returns:
-        facts for the record: speakers, utterances, and the last validation.
+        facts for the record: speakers, utterances, updates, the last validation.
     """
     training = options.continued if initial else options.training
     if initial:
@@ -185,35 +178,50 @@ def train(
         own = {"loss": options.loss, "margin": options.margin, "scale": options.scale}
         hyperparameters = {**card["hyperparameters"], **own}
         # The network must go on seeing what it was trained on.
-        options = replace(options, features=SpeakerFeatures(**card["facts"]["features"]))
+        known = SpeakerFeatures(**card["facts"]["features"])
+        options = replace(options, features=known, embedding=hyperparameters["embedding"])
     else:
         kind, hyperparameters = options.kind, hyperparameters_of(options)
-    source = SpeakerChunks(data, options, training, seed, augment)
+    targets = target_labels(data, options.targets, pseudo, seed)
+    classes = 1 + max(max(labels.values()) for labels in targets) if targets else 0
+    source = SpeakerChunks(data, options, training.batch_size, seed, augment, targets)
+    if training.epochs:
+        training = with_epochs(training, source.batches)
+        log.info("%d chunks, %d updates in each of the rounds", len(source.rows), training.round_updates)
     source.warm()
     hyperparameters["speakers"] = len(source.speakers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "initialise"))
         network = store.build(kind, hyperparameters)
+        learner = SpeakerLearner(network, training, seed, options, classes)
     if initial:
         _take_over(network, initial, source.speakers)
-    learner = SpeakerLearner(network, training, seed)
-    fit(learner, source, folder, device=device)
-    validation = _validate(network, source)
-    facts = {"speakers": source.speakers, "features": asdict(options.features), "validation": validation}
+    fitted = fit(learner, source, folder, device=device)
+    validation = _validate(learner, source.validation(), device)
+    facts: dict[str, Any] = {
+        "speakers": source.speakers,
+        "features": asdict(options.features),
+        "validation": {"on": options.validation, "utterances": len(source.held_out), **validation},
+        "training": asdict(fitted),
+    }
+    if targets:
+        facts["targets"] = {"labels": options.targets.labels, "classes": classes}
     finish(folder, network, kind=kind, hyperparameters=hyperparameters, facts=facts)
-    return {"speakers": len(source.speakers), "utterances": sum(map(len, source.train)), **validation}
+    utterances = sum(map(len, source.train))
+    return {"speakers": len(source.speakers), "utterances": utterances, "updates": fitted.updates, **validation}
 
 
-def _validate(network: torch.nn.Module, source: SpeakerChunks) -> dict[str, float]:
-    """Accuracy (share) and EER (percent) of the finished network on held-out utterances."""
-    network.cpu().eval()
-    found = {}
-    for frames, labels, is_female in source.validation():
-        with torch.inference_mode():
-            embedding, logits = network(frames)
-        found["accuracy"] = round(float((logits.argmax(1) == labels).float().mean()), 4)
-        found["eer"] = round(pairwise_eer(embedding, labels, is_female), 3)
-    return found
+def _validate(learner: SpeakerLearner, batches: Iterable[Any], device: str) -> dict[str, float]:
+    """Figures (percent) of the finished network on what was held out; accuracy is a share."""
+    learner.to(device).eval()
+    with torch.inference_mode():
+        found = figures([learner.judge([tensor.to(device) for tensor in batch]) for batch in batches])
+    named = {"eer": round(found["eer"], 3)} if found else {}
+    if "error" in found:
+        named["accuracy"] = round(1.0 - found["error"] / 100.0, 4)
+    if "target_error" in found:
+        named["target_error"] = round(found["target_error"], 2)
+    return named
 
 
 def hyperparameters_of(options: SpeakerModel) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """Training of speaker embeddings: batches by number, resuming to the bit, going on from another model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from pseudovox.config import SpeakerModel, Training
+from pseudovox import features
+from pseudovox.config import SpeakerFeatures, SpeakerModel, TargetClassifier, Training
 from pseudovox.datadir import DataDir
 from pseudovox.errors import DataError
 from pseudovox.models import store
+from pseudovox.models.xvector import XvectorNetwork
 from pseudovox.training import speaker
 from pseudovox.training.speaker import SpeakerChunks
 
@@ -25,7 +28,7 @@ def louder(samples: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def chunks(data: DataDir, seed: int = 1) -> SpeakerChunks:
-    return SpeakerChunks([data], OPTIONS, TRAINING, seed, louder)
+    return SpeakerChunks([data], OPTIONS, TRAINING.batch_size, seed, louder)
 
 
 def test_batches_depend_on_their_number_alone(tiny_data: DataDir) -> None:
@@ -90,7 +93,8 @@ def test_going_on_from_another_model(tiny_data: DataDir, tmp_path: Path, caplog:
     train(others, tmp_path / "second", initial=tmp_path / "first")
     continued, facts = store.load(tmp_path / "second", "xvector")
     assert facts["speakers"] == ["f1", "m1"] and continued.head.directions.shape == (2, 6)
-    assert facts["validation"].keys() == {"accuracy", "eer"}
+    assert facts["validation"].keys() == {"accuracy", "eer", "on", "utterances"}
+    assert facts["training"] == {"updates": 4, "kept": 4, "best": facts["training"]["best"]}
 
 
 def test_one_speaker_is_not_enough(tiny_data: DataDir, tmp_path: Path) -> None:
@@ -108,3 +112,86 @@ def test_pairwise_eer() -> None:
     alike = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [1.0, 0.1]])
     labels = torch.tensor([0, 1, 2, 2])
     assert speaker.pairwise_eer(alike, labels, torch.tensor([True, False, False, False])) == 0.0
+
+
+STREAMED = replace(
+    OPTIONS, kind="ecapa", copies=0, read="chunks", balance="chunks", held_out_most=0,
+    features=SpeakerFeatures(kind="fbank", bins=20, high=8000.0, window=100_000, speech_only=False),
+    channels=[16, 16, 16, 16, 12], attention=4,
+    training=replace(TRAINING, epochs=2, optimizer="adam", schedule="cyclic", step_size=10, keep="best"),
+)  # fmt: skip
+
+
+def test_streamed_chunks_and_passes(tiny_data: DataDir, tmp_path: Path) -> None:
+    options = replace(STREAMED, training=replace(STREAMED.training, workers=1))
+    facts = speaker.train([tiny_data], options, tmp_path / "m", seed=1, device="cpu", augment=None)
+    # Six training utterances of 0.5 to 0.8 s hold one or two chunks of 0.3 s each: two batches of four in a pass.
+    assert facts["updates"] == 4
+    _, card = store.load(tmp_path / "m", "ecapa")
+    assert card["training"]["kept"] in (2, 4) and card["training"]["kept"] == card["training"]["best"]
+    assert card["features"]["speech_only"] is False
+    unread = replace(options, training=STREAMED.training)
+    speaker.train([tiny_data], unread, tmp_path / "alone", seed=1, device="cpu", augment=None)
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("m", "alone")]
+    assert weights[0] == weights[1], "who reads does not show"
+
+
+def test_features_on_the_fly_are_those_of_the_chunk(tiny_data: DataDir) -> None:
+    learner = speaker.SpeakerLearner(torch.nn.Identity(), TRAINING, 1, STREAMED)
+    samples = torch.randn(3, 4800)
+    for speech_only in (False, True):
+        learner.options = replace(STREAMED, features=replace(STREAMED.features, speech_only=speech_only))
+        frames = learner.frames(samples)
+        alone = features.speaker_features(samples[1], learner.options.features)
+        assert frames.shape == (3, 30, 20)
+        torch.testing.assert_close(frames[1][: len(alone)], alone, rtol=1e-4, atol=1e-4)
+
+
+def test_validation_on_held_out_speakers(tiny_data: DataDir, tmp_path: Path) -> None:
+    four = DataDir.load("data/tiny")
+    for utterance, speaker_of in list(four.utt2spk.items()):
+        four.tables["utt2spk"][utterance] = f"{speaker_of}{utterance[-1]}" if speaker_of != "f1" else speaker_of
+    four.tables["spk2gender"] = {name: name[0] for name in set(four.utt2spk.values())}
+    DataDir("data/four", four.tables).write()
+    options = replace(OPTIONS, validation="speakers", training=replace(TRAINING, keep="best", patience=1))
+    speaker.train([DataDir.load("data/four")], options, tmp_path / "m", seed=1, device="cpu", augment=None)
+    card = store.read_card(tmp_path / "m", "xvector")["facts"]
+    assert card["validation"].keys() == {"on", "utterances", "eer"} and card["validation"]["on"] == "speakers"
+    assert len(card["speakers"]) == 7 and card["training"]["kept"] == 2  # no pair of one speaker: 50 % throughout
+
+
+def test_target_classifier_probes(tiny_data: DataDir, tmp_path: Path) -> None:
+    tiny_data.tables["utt2target"] = {utterance: f"t{utterance[-1]}" for utterance in tiny_data.utterances}
+    probe = replace(OPTIONS, targets=TargetClassifier(labels="table"))
+    plain = train(tiny_data, tmp_path / "plain")
+    speaker.train([tiny_data], probe, tmp_path / "probe", seed=1, device="cpu", augment=louder)
+    card = store.read_card(tmp_path / "probe", "xvector")
+    assert card["facts"]["targets"] == {"labels": "table", "classes": 4}
+    assert 0 <= card["facts"]["validation"]["target_error"] <= 100
+    adversary = replace(probe, targets=replace(probe.targets, n_epochs_zero=0, n_epochs_max=2, max_weight=1.0))
+    speaker.train([tiny_data], adversary, tmp_path / "adversary", seed=1, device="cpu", augment=louder)
+    assert (tmp_path / "adversary/weights.safetensors").read_bytes() not in (
+        plain,
+        (tmp_path / "probe/weights.safetensors").read_bytes(),
+    )
+
+
+def test_reversed_gradients_reach_the_network_alone_if_weighted() -> None:
+    options = replace(
+        OPTIONS, targets=TargetClassifier(labels="table", n_epochs_zero=0, n_epochs_max=3, max_weight=0.5)
+    )
+    gradients = {}
+    for weight in (0.0, 0.5):
+        torch.manual_seed(0)
+        network = XvectorNetwork(30, [4, 4, 4, 4, 4], 6, 3, "aam")
+        learner = speaker.SpeakerLearner(network, TRAINING, 1, options, targets=2)
+        learner.adversary_weight = lambda weight=weight: weight  # type: ignore[method-assign]
+        learner.log = lambda *_, **__: None  # type: ignore[method-assign]
+        torch.manual_seed(1)
+        learner.loss(
+            (torch.randn(4, 30, 30), torch.tensor([0, 1, 2, 0]), torch.tensor([0, 1, 0, 1])), "train"
+        ).backward()
+        assert learner.target_head is not None
+        gradients[weight] = (network.embedding.weight.grad, learner.target_head.directions.grad)
+    assert not torch.equal(gradients[0.0][0], gradients[0.5][0])
+    torch.testing.assert_close(gradients[0.0][1], gradients[0.5][1])  # the classifier itself learns all the same

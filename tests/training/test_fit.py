@@ -1,0 +1,122 @@
+"""The training loop on a line of numbers: which weights are kept, when it stops, that a kill changes neither."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pseudovox.config import Training
+from pseudovox.errors import DataError, UsageError
+from pseudovox.training.fit import Learner, fit, with_epochs
+
+OPTIONS = Training(
+    updates=12, round_updates=2, learning_rate=1.0, schedule="constant", warmup=0, weight_decay=0.0,
+    gradient_clip=0.0, threads=1,
+)  # fmt: skip
+
+
+class Line:
+    """Each batch moves the weight by its own number's worth; the validation asks how far it is from `wanted`."""
+
+    def __init__(self, wanted: float | None, killed_at: int = -1) -> None:
+        self.wanted, self.killed_at = wanted, killed_at
+
+    def batch(self, index: int) -> torch.Tensor:
+        if index == self.killed_at:
+            raise RuntimeError("killed")
+        return torch.tensor([1.0])
+
+    def validation(self) -> list[torch.Tensor]:
+        return [] if self.wanted is None else [torch.tensor([self.wanted])]
+
+
+class Walker(Learner):
+    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        weight = self.network.weight.sum()
+        return (weight - batch).abs().sum() if stage == "valid" else -(weight * batch).sum()
+
+
+def walker(**changes: Any) -> Walker:
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(network.weight)
+    return Walker(network, replace(OPTIONS, **changes), seed=1)
+
+
+def weight(learner: Walker) -> float:
+    return round(float(learner.network.weight.detach().sum()), 3)
+
+
+def test_last_and_best(tmp_path: Path) -> None:
+    # Adam steps by the learning rate: after update n the weight is n.
+    last, best = walker(), walker(keep="best")
+    fitted = fit(last, Line(wanted=4.9), tmp_path / "last", device="cpu")
+    assert (weight(last), fitted.updates, fitted.kept, fitted.best) == (12.0, 12, 12, 4)
+    fitted = fit(best, Line(wanted=4.9), tmp_path / "best", device="cpu")
+    assert (weight(best), fitted.updates, fitted.kept) == (4.0, 12, 4)
+
+
+def test_patience(tmp_path: Path) -> None:
+    impatient = walker(keep="best", patience=2)
+    fitted = fit(impatient, Line(wanted=2.9), tmp_path, device="cpu")
+    assert (weight(impatient), fitted.updates, fitted.kept) == (2.0, 6, 2)
+    # Started again, it finds itself at its end.
+    again = walker(keep="best", patience=2)
+    assert fit(again, Line(wanted=2.9, killed_at=6), tmp_path, device="cpu") == fitted and weight(again) == 2.0
+
+
+@pytest.mark.parametrize("killed_at", [3, 5, 7])
+def test_a_kill_changes_neither_what_is_kept_nor_when_it_ends(tmp_path: Path, killed_at: int) -> None:
+    options = {"keep": "best", "patience": 3, "learning_rate": 0.7}
+    unbroken, broken = walker(**options), walker(**options)
+    expected = fit(unbroken, Line(wanted=2.0), tmp_path / "unbroken", device="cpu")
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(walker(**options), Line(2.0, killed_at), tmp_path / "broken", device="cpu")
+    assert fit(broken, Line(2.0), tmp_path / "broken", device="cpu") == expected
+    assert torch.equal(broken.network.weight, unbroken.network.weight)
+
+
+def test_nothing_to_judge_by(tmp_path: Path) -> None:
+    for changes in ({"keep": "best"}, {"patience": 1}):
+        with pytest.raises(DataError, match="nothing held out to validate on"):
+            fit(walker(**changes), Line(None), tmp_path / next(iter(changes)), device="cpu")
+    learner = walker()
+    assert fit(learner, Line(None), tmp_path / "last", device="cpu").best == 0 and weight(learner) == 12.0
+
+
+def test_adam_takes_weight_decay_for_gradient(tmp_path: Path) -> None:
+    # AdamW shrinks the weight itself; Adam's step stays of the learning rate's size whatever the decay adds.
+    decayed = {name: walker(optimizer=name, weight_decay=0.1, updates=2) for name in ("adam", "adamw")}
+    for name, learner in decayed.items():
+        fit(learner, Line(None), tmp_path / name, device="cpu")
+    assert weight(decayed["adamw"]) == 1.9 and weight(decayed["adam"]) > 1.99
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"keep": "first"}, "training.keep: 'first': expected last or best"),
+        ({"optimizer": "sgd"}, "training.optimizer: 'sgd': expected adamw or adam"),
+        ({"schedule": "steps"}, "training.schedule: 'steps'"),
+        ({"epochs": 3}, "training.epochs: 3: of speaker models alone"),
+    ],
+)
+def test_unknown_words(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        fit(walker(**changes), Line(None), tmp_path, device="cpu")
+
+
+def test_epochs_become_updates() -> None:
+    told = with_epochs(Training(epochs=10, devices=4), batches=1541)
+    assert (told.updates, told.round_updates, told.epochs) == (3850, 385, 0)
+    assert with_epochs(OPTIONS, 7) == OPTIONS
+
+
+@pytest.mark.slow  # two processes that each import everything
+def test_two_processes_keep_and_stop_alike(tmp_path: Path) -> None:
+    pair = walker(keep="best", patience=2, devices=2)
+    fitted = fit(pair, Line(wanted=2.9), tmp_path, device="cpu")
+    assert (weight(pair), fitted.updates, fitted.kept) == (2.0, 6, 2)
