@@ -275,7 +275,14 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
         accelerator="gpu" if device.startswith("cuda") else "cpu",
         devices=options.devices,
         # Spawned, since a step cannot be started twice: the second one would find the output dir locked.
-        strategy="ddp_spawn" if options.devices > 1 else "auto",
+        # (Of a generator and its discriminators each step has gradients for one of the two.)
+        strategy=(
+            "auto"
+            if options.devices == 1
+            else "ddp_spawn"
+            if learner.automatic_optimization
+            else "ddp_spawn_find_unused_parameters_true"
+        ),
         use_distributed_sampler=False,  # batches are numbered: each process takes its own
         precision=options.precision,  # type: ignore[arg-type]
         # Where a learner steps its optimisers itself, their steps are not the updates, and it clips as it likes.
