@@ -178,7 +178,10 @@ def test_a_killed_run_ends_with_the_same_vocoder(
     assert all(torch.equal(networks[1][name], value) for name, value in networks[0].items())
 
 
-@pytest.mark.parametrize("block", ["hifigan_vpc", "nsf_hifigan_vpc", "hifigan_mini", "harmonic_noise"])
+FULL = [pytest.param(name, marks=pytest.mark.slow) for name in ("hifigan_vpc", "nsf_hifigan_vpc")]
+
+
+@pytest.mark.parametrize("block", ["hifigan_mini", "harmonic_noise", *FULL])
 def test_a_configuration_makes_a_training_step(block: str) -> None:
     """At its full size, on a segment that is as short as the spectra allow."""
     asked = configuration.load(configuration.block_file("synthesizer", block)).synthesizer
