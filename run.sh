@@ -115,6 +115,10 @@ fi
 if stage 3 synthesizer "train the synthesizer" && needed && trains train; then
   step extract_xvectors --model "$models/xvector" $train_dirs "$exp/xvectors"
   step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $train_dirs "$models/synthesizer"
+  for system in $systems; do speaks_itself || continue
+    step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $train_dirs \
+      "$(synthesizer)"
+  done
 fi
 
 if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker" && needed; then
@@ -131,7 +135,7 @@ fi
 if stage 6 sample "a pseudo x-vector for every speaker or utterance"; then
   for system in $systems; do uses sample || continue
     step sample_pseudo_speakers --generator "$models/pseudo/$system" --xvectors "$exp/xvectors" \
-      $(dirs_of "$(anonymized_sets)") "$exp/$system/pseudo"
+      ${conf[synthesizer.$system]:+--synthesizer "$(synthesizer)"} $(dirs_of "$(anonymized_sets)") "$exp/$system/pseudo"
   done
 fi
 
@@ -153,7 +157,7 @@ if stage 9 synthesize "speech: the anonymized data dirs"; then
       continue
     fi
     uses synthesize || continue
-    step synthesize_speech --model "$models/synthesizer" --bottleneck "$exp/bottleneck" --f0 "$exp/$system/f0" \
+    step synthesize_speech --model "$(synthesizer)" --bottleneck "$exp/bottleneck" --f0 "$exp/$system/f0" \
       --xvectors "$exp/$system/pseudo" --suffix "$system" $(dirs_of "$(anonymized_sets)") "$data"
   done
 fi

@@ -93,6 +93,23 @@ class Archive(Mapping[str, "np.ndarray"]):
             )
         return array
 
+    def rows(self, key: str, first: int, count: int) -> np.ndarray:
+        """`self[key][first : first + count]`, without reading the rest of it where the entry allows that.
+
+        A vector's rows are its numbers. Entries with a range, and double or compressed ones, are read whole.
+        """
+        import numpy as np
+
+        if key not in self.entries:
+            raise DataError(f"{self.path}: no entry for {key}")
+        try:
+            found = _read_rows(self.entries[key], first, count)
+        except (OSError, ValueError):
+            found = None  # the other way says what is wrong
+        if found is None or not np.isfinite(found).all() or self.dimension not in (None, found.shape[-1]):
+            return self[key][first : first + count]
+        return found
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
 
@@ -162,6 +179,30 @@ def _read_whole(entry: str) -> np.ndarray:
         _check_size(file, kind, size - file.tell())
         file.seek(start)
         return read_matrix_or_vector(file)
+
+
+def _read_rows(entry: str, first: int, count: int) -> np.ndarray | None:
+    """Rows of the plain float32 vector or matrix at `file:offset`; None if it is not one."""
+    import numpy as np
+
+    name, colon, offset = entry.rpartition(":")
+    if not (colon and offset.isdecimal()):
+        return None
+    with open_regular(name) as file:
+        file.seek(int(offset))
+        kind = file.read(5)
+        layout = {b"\0BFM ": "<xixi", b"\0BFV ": "<xi"}.get(kind)
+        if layout is None:
+            return None
+        rows, *columns = struct.unpack(layout, file.read(struct.calcsize(layout)))
+        width = columns[0] if columns else 1
+        count = max(0, min(count, rows - first))
+        file.seek(4 * width * min(first, rows), os.SEEK_CUR)
+        data = file.read(4 * width * count)
+    if len(data) < 4 * width * count:
+        return None
+    found = np.frombuffer(data, dtype="<f4").astype(np.float32)
+    return found.reshape(count, width) if columns else found
 
 
 def _check_size(file: BinaryIO, kind: str, left: int) -> None:

@@ -115,6 +115,7 @@ class System:
     stages: list[str] = field(default_factory=list)  # which of stages 5-9 it uses, by name
     step: str = ""  # or else the one step that it is: x for steps/x.py, or the path of a script below recipes/
     attacked: bool = True  # train the semi-informed attacker on it
+    synthesizer: str = ""  # its own synthesizer, trained by its own configuration: models/synthesizer_<this>
 
 
 @dataclass
@@ -226,7 +227,9 @@ class VoiceGrid:
 class PseudoSpeakers:
     """How pseudo-speakers are made (stages fit and sample)."""
 
-    strategy: str = "pca_gmm"  # pca_gmm, pool, or own (the source's own x-vector: the control)
+    strategy: str = (
+        "pca_gmm"  # pca_gmm, pool, own (the source's own x-vector, the control), target (a training speaker)
+    )
     combine_genders: bool = False  # pca_gmm: one model for both; pool: speakers of any gender
     cross_gender: bool = False  # pseudo-speakers of the other gender
     pitch_spread: float = 1.0  # of what the x-vector leaves open of the pitch, how much is drawn; 0 = nothing
@@ -242,6 +245,9 @@ class PseudoSpeakers:
     proximity: str = "farthest"  # who is taken: farthest, nearest, random, or from dense or sparse clusters
     candidates: float = 200  # so many of the farthest or nearest; below 1, a share of the pool's of that gender
     averaged: float = 100  # so many of them are drawn and averaged; below 1, a share of the candidates
+    # target (the baselines B5 and B6 of the VPC 2024)
+    target: str = ""  # '' = drawn, constant = one drawn for all, or a training speaker's id
+    target_gender: str = "any"  # of drawn targets: same, opposite or any
 
 
 @dataclass
@@ -292,10 +298,11 @@ class F0:
     allowed_range: float = 0.2  # of dio: relative jump between frames that still counts as voiced
     transform: list[str] = field(default_factory=lambda: ["shift"])  # in this order; [] = none
     transforms: F0Transforms = field(default_factory=F0Transforms)
+    source: str = "speaker"  # shift: from whose mean and deviation: the speaker's, or each utterance's
 
     def extraction(self) -> dict[str, Any]:
         """The keys that decide what is extracted, as opposed to what is done with it."""
-        return {key: value for key, value in asdict(self).items() if key not in ("transform", "transforms")}
+        return {key: value for key, value in asdict(self).items() if key not in ("transform", "transforms", "source")}
 
 
 @dataclass
@@ -308,9 +315,20 @@ class McAdams:
 
 
 @dataclass
+class Wav2vec2Front:
+    """Front end of kind wav2vec2: a model of torchaudio's that others trained."""
+
+    bundle: str = "WAV2VEC2_LARGE_LV60K"
+    weights: str = ""  # file of its weights; '' = in torchaudio's cache
+    trained: bool = False  # its weights are trained as well
+
+
+@dataclass
 class Bottleneck:
     """The content extractor: phones in, a bottleneck out."""
 
+    front_end: str = "conv"  # conv (log-mel frames) or wav2vec2
+    wav2vec2: Wav2vec2Front = field(default_factory=Wav2vec2Front)
     bins: int = 80  # log-mel bands
     floor_decibels: float = 45.0  # features are floored so far under the utterance's maximum
     channels: int = 1024
@@ -337,21 +355,76 @@ class Bottleneck:
 
 
 @dataclass
-class Synthesizer:
-    """Content, F0 and x-vector to WORLD frames."""
+class HarmonicNoise:
+    """Vocoder of kind harmonic_noise: filters of a pulse train and of noise."""
 
-    coefficients: int = 60  # of the coded spectral envelope
+    harmonic_bands: int = 64  # points of the pulse train's filter, evenly spaced on the mel axis
+    noise_bands: int = 24  # points of the noise's
+    fft: int = 1024  # size of the spectra they are applied to
+
+
+@dataclass
+class HifiGan:
+    """Generator of kinds hifigan and nsf_hifigan."""
+
+    channels: int = 512  # before the first level; each level halves them
+    rates: list[int] = field(default_factory=lambda: [5, 4, 4, 2, 2])  # of the levels
+    kernels: list[int] = field(default_factory=lambda: [11, 8, 8, 4, 4])  # of their transposed convolutions
+    block_kernels: list[int] = field(default_factory=lambda: [3, 7, 11])
+    block_dilations: list[int] = field(default_factory=lambda: [1, 3, 5])
+    pitch: str = "normalised"  # F0 that the network sees: normalised (by utterance) or absolute
+    harmonics: int = 8  # sines of the source of nsf_hifigan
+
+
+@dataclass
+class Adversarial:
+    """How hifigan and nsf_hifigan are trained."""
+
+    periods: list[int] = field(default_factory=lambda: [2, 3, 5, 7, 11])  # of the period discriminators
+    scales: int = 3  # number of scale discriminators
+    width: float = 1.0  # of all of them, as a factor of the published channels
+    start: int = 0  # update at which the discriminators come in
+    betas: list[float] = field(default_factory=lambda: [0.8, 0.99])  # of AdamW
+    decay: float = 0.999  # factor of the learning rate every decay_updates updates
+    decay_updates: int = 500
+    reconstruction: str = "mel"  # mel (L1 of log-mel spectra) or stft (synthesizer.resolutions)
+    reconstruction_weight: float = 45.0
+    feature_weight: float = 2.0
+
+
+@dataclass
+class Synthesizer:
+    """Content, F0 and voice to speech."""
+
+    kind: str = "world"  # world, harmonic_noise, hifigan or nsf_hifigan
+    speaker_input: str = "xvector"  # xvector, or one-hot: the voices are those of the training speakers
+    coefficients: int = 60  # world: of the coded spectral envelope
     channels: int = 384
     kernel: int = 5
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 1, 2, 4, 8])  # one a block
-    speaker: int = 128  # dimensions the x-vector is reduced to
+    speaker: int = 128  # dimensions the voice is reduced to
     dropout: float = 0.05
+    harmonic_noise: HarmonicNoise = field(default_factory=HarmonicNoise)
+    hifigan: HifiGan = field(default_factory=HifiGan)
+    adversarial: Adversarial = field(default_factory=Adversarial)
+    resolutions: list[list[int]] = field(  # fft, hop and window of the spectra of the STFT loss, in samples
+        default_factory=lambda: [[512, 80, 320], [128, 40, 80], [2048, 640, 1920]]
+    )
     chunk_seconds: float = 2.0
     augmented: float = 0.5  # share of chunks whose content was extracted from augmented speech
     speaker_level: float = 0.5  # share of chunks conditioned on the speaker's mean x-vector, not the utterance's
     validation: int = 64
     cache_gigabytes: float = 8.0  # memory for frames; beyond it they are read again
     training: Training = field(default_factory=lambda: Training(updates=100000, round_updates=1000, batch_size=64))
+
+    def relevant(self) -> dict[str, Any]:
+        """The keys that decide the result of this kind."""
+        gan, network = {"hifigan", "adversarial"}, {"channels", "kernel", "dilations", "speaker", "dropout"}
+        unused = {
+            "world": {"harmonic_noise", "resolutions", *gan},
+            "harmonic_noise": {"coefficients", *gan},
+        }.get(self.kind, {"coefficients", "harmonic_noise", *network})
+        return {key: value for key, value in asdict(self).items() if key not in unused}
 
 
 @dataclass
@@ -539,6 +612,9 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
     if system is not None:
         path = _system_file(recipe, system)
         steps_of_recipe = found.steps
+        # A system may name blocks of its own; they lie where the recipe's do.
+        blocks = [block_file(block, name) for block, name in merge([*layers, path], overrides).use.items()]
+        layers = [ROOT / "conf/default.yaml", *blocks, *recipe_files, *_size_files(recipe, recipe_files, asked.size)]
         found = merge([*layers, path], overrides)
         found.system.name = system
         _check_steps_of_system(steps_of_recipe, found.steps, path)

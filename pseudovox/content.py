@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pseudovox import features
+from pseudovox import f0, features
 from pseudovox.models import store
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ def log_mel(samples: np.ndarray, bins: int, floor_decibels: float) -> torch.Tens
     return features.floor_level(features.fbank(samples, bins=bins), floor_decibels)
 
 
+def sample_frames(samples: np.ndarray) -> torch.Tensor:
+    """The input of an extractor with a wav2vec 2.0 front end: the samples, float32 (frames, 160), zeros at the end.
+
+    There are as many frames as `log_mel` makes.
+    """
+    frames = max(1, (len(samples) + f0.FRAME_SHIFT // 2) // f0.FRAME_SHIFT)
+    fitted = np.zeros(frames * f0.FRAME_SHIFT, np.float32)
+    fitted[: len(samples)] = samples[: len(fitted)]
+    return torch.from_numpy(fitted.reshape(frames, f0.FRAME_SHIFT))
+
+
 class Extractor:
     """A trained content extractor.
 
@@ -37,14 +48,18 @@ class Extractor:
 
     def __init__(self, model: Path, device: str = "cpu") -> None:
         self.network, self.facts = store.load(model, "bottleneck", device=device)
-        self.bins = int(store.read_card(model, "bottleneck")["hyperparameters"]["bins"])
+        hyperparameters = store.read_card(model, "bottleneck")["hyperparameters"]
+        self.bins, self.from_samples = int(hyperparameters["bins"]), bool(hyperparameters.get("front"))
         self.device = device
 
     @torch.no_grad()
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """The bottleneck of (samples,) at 16 kHz: float32 (frames, dimension), `facts["frame_shift_seconds"]` each."""
-        frames = log_mel(samples, self.bins, self.facts["floor_decibels"]).to(self.device)
-        return self.network.extract(frames.unsqueeze(0))[0].cpu().numpy()
+        if self.from_samples:
+            frames = sample_frames(samples)
+        else:
+            frames = log_mel(samples, self.bins, self.facts["floor_decibels"])
+        return self.network.extract(frames.unsqueeze(0).to(self.device))[0].cpu().numpy()
 
 
 class ExtractWorker:

@@ -24,6 +24,7 @@ SAMPLE_RATE = 16000
 FRAME_SHIFT = 160  # samples; 10 ms
 FRAME_PERIOD = 10.0  # milliseconds, WORLD's unit
 METHODS = ("dio", "harvest", "praat")
+SOURCES = ("speaker", "utterance")
 LARGEST_CHANGE = 2.0  # of the deviation of log F0: beyond it creaks and octave errors are blown up to yodels
 
 
@@ -45,8 +46,9 @@ def check(options: config.F0) -> None:
     """Raise UsageError if the options make no sense."""
     if not 0 < options.floor < options.ceiling:
         raise UsageError(f"f0.floor {options.floor} and f0.ceiling {options.ceiling}: expected 0 < floor < ceiling")
-    if options.method not in METHODS:
-        raise UsageError(f"f0.method {options.method!r}: expected one of {', '.join(METHODS)}")
+    for key, value, known in (("method", options.method, METHODS), ("source", options.source, SOURCES)):
+        if value not in known:
+            raise UsageError(f"f0.{key} {value!r}: expected one of {', '.join(known)}")
 
 
 def extract(samples: np.ndarray, options: config.F0) -> np.ndarray:
@@ -120,6 +122,14 @@ def interpolate(contour: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(len(contour), np.float32), voiced.astype(np.float32)
     log_f0 = np.interp(np.arange(len(contour)), where, np.log(contour[where]))
     return log_f0.astype(np.float32), voiced.astype(np.float32)
+
+
+def mean_and_deviation(contour: np.ndarray) -> np.ndarray:
+    """Mean and deviation of F0 in Hz over the voiced frames of a contour, float32 (2,); (0, 1) without any."""
+    voiced = contour[contour > 0].astype(np.float64)
+    if not len(voiced):
+        return np.array([0.0, 1.0], np.float32)
+    return np.array([voiced.mean(), np.sqrt(voiced.var() + 1e-6)], np.float32)
 
 
 @dataclass(frozen=True)

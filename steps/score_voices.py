@@ -43,9 +43,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if options.voices_utterances < 0:
         raise UsageError("scoring.voices_utterances must not be negative; 0 = all")
     data = stage.load_data(args)
-    made = {part.name: DataDir.load(part.path.with_name(f"{part.name}_{args.system}")) for part in data}
+    made = stage.load_made(args, data)
     store.read_card(args.plda, "plda")
-    names = [name for part in data for name in (part.name, made[part.name].name)]
+    names = [name for part in data for name in (part.name, made[part.path].name)]
     vectors = {name: read_scp(args.xvectors / name / "xvector.scp") for name in names}
     levels = {part.name: config.levels.of(part.name) for part in data}
     settings = {
@@ -63,16 +63,14 @@ def run(args: argparse.Namespace, config: Config) -> None:
         from pseudovox.anonymize.pseudo_speakers import write_npz
         from pseudovox.report.results import write_records
         from pseudovox.scoring import plda, voices
-        from pseudovox.scoring.prosody import check_pairs
 
         backend = plda.load(args.plda)
         records = []
         for part in data:
-            check_pairs(part, made[part.name])
             chosen = voices.choose(part, options.voices_utterances, args.seed)
             try:
                 found = voices.similarities(
-                    vectors[part.name], vectors[made[part.name].name], chosen, part.utt2spk, backend
+                    vectors[part.name], vectors[made[part.path].name], chosen, part.utt2spk, backend
                 )
             except ValueError as error:
                 raise DataError(f"{part.path}: {error}", "--set scoring.voices=false leaves this measure out") from None

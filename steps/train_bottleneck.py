@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Train the content extractor (stage bottleneck).
 
-A convolutional TDNN-F from log-mel frames to phones, with a narrow layer, quantised to a few dozen codes unless
-bottleneck.codes is 0. Section `bottleneck` of the configuration says its size and training.
+A convolutional TDNN-F from log-mel frames, or from what a wav2vec 2.0 model makes of the speech (bottleneck.front_end),
+to phones, with a narrow layer, quantised to a few dozen codes unless bottleneck.codes is 0. Section `bottleneck` of the
+configuration says its size and training.
 
 Reads   data dirs with phones.ctm (frame cross-entropy), or with text alone (CTC on espeak-ng's phones of it).
 Writes  a model dir, model.json and weights.safetensors, with TensorBoard events.
@@ -31,7 +32,13 @@ def run(args: argparse.Namespace, config: Config) -> None:
     for part in data:
         if not part.phones and "text" not in part.tables:
             raise DataError(f"{part.path}: the content extractor learns from phones.ctm or text; there is neither")
-    with stage.output(args, args.out_dir, settings=config.bottleneck, inputs=data) as out:
+
+    def check() -> None:
+        from pseudovox.training.bottleneck import check_front_end
+
+        check_front_end(config.bottleneck)
+
+    with stage.output(args, args.out_dir, settings=config.bottleneck, inputs=data, prepare=check) as out:
         if out is None:
             return
         from pseudovox.augment import augment

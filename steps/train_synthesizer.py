@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Train the synthesizer's acoustic model (stage synthesizer).
+"""Train the synthesizer (stage synthesizer).
 
-From bottleneck features, F0, voicing and an x-vector to the spectral envelope and aperiodicity of WORLD, which makes
-the waveform. Sections `synthesizer` and `f0` of the configuration say sizes, training and the range of F0. F0, WORLD
-frames and bottlenecks are first computed by --nj processes on CPU cores, into a folder that goes when training ends.
+From bottleneck features, F0, voicing and a voice to speech: by the spectral envelope and aperiodicity of WORLD, which
+makes the waveform (synthesizer.kind world), or by a neural vocoder (harmonic_noise, hifigan, nsf_hifigan). The voice is
+an x-vector, or which of the training speakers it is (synthesizer.speaker_input one-hot). Sections `synthesizer` and
+`f0` of the configuration say sizes, training and the range of F0. F0, targets and bottlenecks are first computed by
+--nj processes on CPU cores, into a folder that goes when training ends.
 
-Reads   data dirs; the model dir of steps/train_bottleneck.py; <xvectors>/<data dir>/xvector.scp.
+Reads   data dirs; the model dir of steps/train_bottleneck.py; <xvectors>/<data dir>/xvector.scp (not for one-hot).
 Writes  a model dir, model.json and weights.safetensors, with TensorBoard events.
 
 Example
@@ -25,29 +27,40 @@ from pathlib import Path
 from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
+from pseudovox.errors import UsageError
 from pseudovox.models import store
+
+KINDS = ("world", "harmonic_noise", "hifigan", "nsf_hifigan")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="the training speech", out_dir="the model dir")
     parser.add_argument("--bottleneck", type=Path, required=True, help="model dir of the content extractor")
-    parser.add_argument("--xvectors", type=Path, required=True, help="root of the training speech's x-vectors")
+    parser.add_argument("--xvectors", type=Path, help="root of the training speech's x-vectors (not for one-hot)")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
+    options = config.synthesizer
+    if options.kind not in KINDS:
+        raise UsageError(f"synthesizer.kind {options.kind!r}: expected one of {', '.join(KINDS)}")
     data = stage.load_data(args)
     card = store.read_card(args.bottleneck, "bottleneck")
-    for part in data:
-        read_scp(args.xvectors / part.name / "xvector.scp")
-    settings = {"synthesizer": config.synthesizer, "f0": config.f0.extraction()}
-    inputs = [*data, args.bottleneck, *(args.xvectors / part.name for part in data)]
+    settings = {"synthesizer": options.relevant(), "f0": config.f0.extraction()}
+    inputs = [*data, args.bottleneck]
+    if options.speaker_input == "xvector":
+        if args.xvectors is None:
+            raise UsageError("--xvectors is needed where synthesizer.speaker_input is xvector")
+        for part in data:
+            read_scp(args.xvectors / part.name / "xvector.scp")
+        inputs += [args.xvectors / part.name for part in data]
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs) as out:
         if out is None:
             return
         from pseudovox.augment import augment
-        from pseudovox.training import synthesizer
+        from pseudovox.training import synthesizer, vocoder
 
+        training = synthesizer if options.kind == "world" else vocoder
         on_cores = copy.copy(args)
         on_cores.device, on_cores.force = "cpu", False
         frames = out.path / "frames"
@@ -60,16 +73,16 @@ def run(args: argparse.Namespace, config: Config) -> None:
                 synthesizer.FramesWorker,
                 args.bottleneck,
                 config.f0,
-                config.synthesizer.coefficients,
+                options.coefficients if options.kind == "world" else 0,
                 args.seed,
                 augment,
             ),
-            arrays=synthesizer.ARRAYS,
+            arrays=training.ARRAYS,
             seeded=True,
         )
         stride = int(card["hyperparameters"]["stride"])
         facts = stage.compute(
-            args, out, synthesizer.train, data, frames, args.xvectors, config.synthesizer, stride, args.seed, out.path
+            args, out, training.train, data, frames, args.xvectors, options, stride, args.seed, out.path
         )
         shutil.rmtree(frames)
         out.counts.update({"utterances": sum(len(part.utterances) for part in data), **facts["validation"]})

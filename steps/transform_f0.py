@@ -5,8 +5,9 @@
 conf/f0 has the chains of known systems (--set use.f0=<name>). Voicing stays as it is.
 
 shift: the logarithm of F0 is shifted and scaled from the mean and deviation of the speaker (over all of its utterances
-in the data dir) to those of the utterance's pseudo-speaker; where the pseudo-speakers come without an F0 of their own
-(strategy `own`), F0 is not shifted. phones: needs phones.ctm in the data dirs.
+in the data dir; of the utterance itself with f0.source=utterance) to those of the utterance's pseudo-speaker; where
+the pseudo-speakers come without an F0 of their own (strategy `own`), F0 is not shifted. phones: needs phones.ctm in the
+data dirs.
 
 Reads   data dirs; <f0>/<data dir>/f0.scp of steps/extract_f0.py; for shift <pseudo>/<data dir>/pseudo_f0.scp of
         steps/sample_pseudo_speakers.py.

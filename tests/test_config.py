@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pseudovox import config as configuration
 from pseudovox import yamltext
+from pseudovox.config import HifiGan, Synthesizer
 from pseudovox.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -285,3 +286,28 @@ def test_every_recipe_resolves_with_its_systems_and_sizes(recipe: str) -> None:
 def test_unknown_recipe_lists_those_there_are() -> None:
     with pytest.raises(UsageError, match=r"there are: .*mini"):
         configuration.compose("minni")
+
+
+def test_a_system_may_name_a_block_of_its_own() -> None:
+    own = configuration.compose("mini", "asrbn")
+    assert own.synthesizer.kind == "harmonic_noise" and own.synthesizer.speaker_input == "one-hot"
+    assert own.system.synthesizer == "asrbn" and own.xvector.embedding == 256  # the recipe's block is there, too
+    assert configuration.compose("mini", "pca_gmm").synthesizer.kind == "world"
+    asked = configuration.compose("mini", "asrbn", ["use.synthesizer=hifigan_mini"])
+    assert asked.synthesizer.kind == "hifigan" and asked.synthesizer.speaker_input == "one-hot"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf/synthesizer").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_synthesizer_can_be_asked_for(path: Path) -> None:
+    found = configuration.compose("mini", "resynthesis", [f"use.synthesizer={path.stem}"]).synthesizer
+    assert found.kind == path.stem.removesuffix("_mini").removesuffix("_vpc")
+
+
+def test_what_decides_a_synthesizer_is_its_own_kind_alone() -> None:
+    one, other = Synthesizer(kind="world"), Synthesizer(kind="world", hifigan=HifiGan(channels=64))
+    assert one.relevant() == other.relevant()
+    other.kind = one.kind = "hifigan"
+    assert one.relevant() != other.relevant()
+    for kind in ("world", "harmonic_noise", "hifigan", "nsf_hifigan"):
+        one.kind = kind
+        assert {"kind", "speaker_input", "training"} <= one.relevant().keys()

@@ -12,7 +12,7 @@ from pseudovox import f0, world
 from pseudovox.config import Synthesis
 from pseudovox.errors import DataError
 from pseudovox.models import store
-from pseudovox.synthesis import Synthesizer, xvector_table
+from pseudovox.synthesis import Synthesizer, voice_table
 
 HYPERPARAMETERS = {
     "bottleneck": 6, "stride": 2, "xvector": 5, "envelope": 20, "aperiodicity": 1, "channels": 8, "kernel": 3,
@@ -69,6 +69,6 @@ def test_inputs_of_other_audio_or_models_are_refused(synthesizer: Synthesizer) -
 
 
 def test_pseudo_speakers_come_before_the_speakers_themselves(tmp_path: Path) -> None:
-    assert xvector_table(tmp_path).name == "xvector.scp"
+    assert voice_table(tmp_path).name == "xvector.scp"
     (tmp_path / "pseudo_xvector.scp").touch()
-    assert xvector_table(tmp_path).name == "pseudo_xvector.scp"
+    assert voice_table(tmp_path).name == "pseudo_xvector.scp"

@@ -176,6 +176,8 @@ def models(report: Report, config: object, systems: dict[str, object], exp: Path
         report.line(OK, "models", f"trained by the recipe, in {folder}")
         return
     needed = {f"{name}/model.json": name for name in ("xvector", "bottleneck", "synthesizer")}
+    own = {its.system.synthesizer for its in systems.values()} - {""}
+    needed.update({f"synthesizer_{name}/model.json": f"synthesizer_{name}" for name in sorted(own)})
     if not config.sets.pool:
         fitted = [name for name, its in systems.items() if "fit" in its.system.stages]
         needed.update({f"pseudo/{name}/pseudo.json": f"pseudo/{name}" for name in fitted})

@@ -133,6 +133,17 @@ needed() {
   return 1
 }
 
+# synthesizer: the model dir of the current system's synthesizer, its own or the one that all share.
+synthesizer() {
+  printf '%s' "$models/synthesizer${conf[synthesizer.$system]}"
+}
+
+# speaks_itself: has the current system a synthesizer of its own? Selects the system's configuration.
+speaks_itself() {
+  config=$exp/$system/config.yaml
+  [ -n "${conf[synthesizer.$system]}" ]
+}
+
 # attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration, and `ways`,
 # in which it is trained.
 attacks() {

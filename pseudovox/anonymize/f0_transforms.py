@@ -235,16 +235,20 @@ class TransformWorker:
             yield utterance, {"f0": transform(contours[utterance.id], self.options, context)}
 
     def _speakers(self, utterance: Utterance, contours: Archive) -> tuple[f0.Statistics | None, f0.Statistics | None]:
-        """Statistics of the speaker, over all of its utterances in the data dir, and of the pseudo-speaker."""
+        """Statistics of the speaker, over all of its utterances in the data dir (or of the utterance, where
+        `options.source` says so), and of the pseudo-speaker."""
         table = self.pseudo / utterance.data.name / "pseudo_f0.scp" if self.pseudo else None
         if "shift" not in self.options.transform or table is None or not table.exists():
             return None, None
+        mean, deviation = (float(value) for value in self.open(table)[utterance.id])
+        target = f0.Statistics(mean, deviation)
+        if self.options.source == "utterance":
+            return f0.statistics([contours[utterance.id]]), target
         key = (utterance.data.path, utterance.speaker)
         if key not in self.sources:
             utterances = utterance.data.spk2utt[utterance.speaker]
             self.sources[key] = f0.statistics(contours[name] for name in utterances)
-        mean, deviation = (float(value) for value in self.open(table)[utterance.id])
-        return self.sources[key], f0.Statistics(mean, deviation)
+        return self.sources[key], target
 
     def _phones(self, utterance: Utterance) -> list[Phone] | None:
         if "phones" not in self.options.transform:

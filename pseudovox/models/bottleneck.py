@@ -2,18 +2,21 @@
 
 Log-mel frames go through factorised layers to a narrow linear layer, the bottleneck, optionally through a vector
 quantiser, and then through a shallow tail to two heads: phones of frames, and phones with a blank for CTC. The
-bottleneck is what a synthesizer gets to know of the words.
+bottleneck is what a synthesizer gets to know of the words. Instead of log-mel frames the layers may take the outputs of
+a wav2vec 2.0 model, which comes before them and takes the samples (as in the VPC 2024's B5).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from pseudovox.models.quantizer import Quantized, Quantizer
+
+FRAME_SAMPLES = 160  # of 10 ms
 
 
 class FactorizedLayer(nn.Module):
@@ -70,6 +73,42 @@ class FactorizedLayer(nn.Module):
         matrix -= 4 * speed / scale * error @ matrix
 
 
+class WaveFront(nn.Module):
+    """A wav2vec 2.0 model as front end: samples -> the outputs of its last layer, 20 ms each.
+
+    Args:
+        parameters: family, parameters, normalise (see wav2vec2.Wav2vec2Network).
+        trained: its weights are trained, too; else it stays as it is.
+    """
+
+    def __init__(self, parameters: dict[str, Any], *, trained: bool) -> None:
+        super().__init__()
+        from pseudovox.models.wav2vec2 import Wav2vec2Network
+
+        self.network = Wav2vec2Network(**parameters)
+        self.trained = trained
+        self.requires_grad_(trained)
+
+    @property
+    def width(self) -> int:
+        """Numbers per output frame."""
+        return int(self.network.model.encoder.feature_projection.projection.out_features)
+
+    def train(self, mode: bool = True) -> WaveFront:
+        # A front end that is not trained keeps out dropout as well.
+        return super().train(mode and self.trained)
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """Samples (B, T, 160), T even -> (B, width, T / 2); beyond the end, the last frame sees zeros."""
+        wave = frames.flatten(1)
+        if self.network.normalise:
+            wave = functional.layer_norm(wave, wave.shape[1:])
+        wave = functional.pad(wave, (0, self.network.field - self.network.hop))
+        with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
+            outputs, _ = self.network.model.extract_features(wave)
+        return outputs[-1].transpose(1, 2)
+
+
 class Content(NamedTuple):
     """What the network gives in training, for T output frames of B utterances.
 
@@ -88,7 +127,7 @@ class BottleneckNetwork(nn.Module):
     """The content extractor.
 
     Args:
-        bins: log-mel bands of the input.
+        bins: log-mel bands of the input; with a front end, the 160 samples of a frame.
         phones: number of phone labels.
         channels, factor: width of the layers and of their factor (0: plain convolutions).
         dilations: one layer each, after a first layer of 5 frames' context.
@@ -98,6 +137,8 @@ class BottleneckNetwork(nn.Module):
         tail: factorised layers after the bottleneck.
         dropout: probability.
         decay, restart_below: see Quantizer.
+        front: parameters of a WaveFront in the place of log-mel frames; it takes the stride, which is then 2.
+        front_trained: the WaveFront's weights are trained.
     """
 
     mean: torch.Tensor
@@ -107,15 +148,22 @@ class BottleneckNetwork(nn.Module):
     def __init__(
         self, *, bins: int, phones: int, channels: int, factor: int, dilations: list[int], stride: int,
         dimension: int, codes: int, tail: int = 1, dropout: float = 0.1, decay: float = 0.99,
-        restart_below: float = 0.03,
+        restart_below: float = 0.03, front: dict[str, Any] | None = None, front_trained: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.front = WaveFront(front, trained=front_trained) if front else None
+        if self.front and (stride * FRAME_SAMPLES != self.front.network.hop or bins != FRAME_SAMPLES):
+            hop = self.front.network.hop
+            needs = f"needs {hop // FRAME_SAMPLES}, and bins of {FRAME_SAMPLES} samples"
+            raise ValueError(f"stride {stride}: a front end with a frame every {hop} samples {needs}")
         self.stride, self.dimension, self.phones = stride, dimension, phones
         self.register_buffer("mean", torch.zeros(bins))
         self.register_buffer("scale", torch.ones(bins))
         self.register_buffer("quantizing", torch.zeros((), dtype=torch.uint8))
-        self.entry = FactorizedLayer(bins, channels, 0, context=5, bypass=0.0, dropout=dropout)
-        self.step = nn.Conv1d(channels, channels, stride, stride=stride) if stride > 1 else nn.Identity()
+        inputs = self.front.width if self.front else bins
+        self.entry = FactorizedLayer(inputs, channels, 0, context=5, bypass=0.0, dropout=dropout)
+        steps = stride > 1 and not self.front
+        self.step = nn.Conv1d(channels, channels, stride, stride=stride) if steps else nn.Identity()
         self.layers = nn.ModuleList(
             FactorizedLayer(channels, channels, factor, dilation=dilation, dropout=dropout) for dilation in dilations
         )
@@ -136,14 +184,17 @@ class BottleneckNetwork(nn.Module):
         return -(-frames // self.stride)
 
     def project(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """Log-mel frames (B, T, bins) -> bottleneck before quantisation (B, ceil(T / stride), dimension).
+        """Log-mel frames, or samples, (B, T, bins) -> bottleneck before quantisation (B, ceil(T / stride), dimension).
 
         Each vector has mean 0 and variance 1, which keeps the codebook's scale in place during training.
         """
-        frames = ((log_mel - self.mean) * self.scale).transpose(1, 2)
-        short = -frames.shape[2] % self.stride
-        if short:
-            frames = functional.pad(frames, (0, short), mode="replicate")
+        short = -log_mel.shape[1] % self.stride
+        if self.front is not None:
+            frames = self.front(functional.pad(log_mel, (0, 0, 0, short)))
+        else:
+            frames = ((log_mel - self.mean) * self.scale).transpose(1, 2)
+            if short:
+                frames = functional.pad(frames, (0, short), mode="replicate")
         frames = self.step(self.entry(frames))
         for layer in self.layers:
             frames = layer(frames)

@@ -26,10 +26,14 @@ KINDS = {
     "ecapa": "pseudovox.models.ecapa:EcapaNetwork",
     "bottleneck": "pseudovox.models.bottleneck:BottleneckNetwork",
     "synthesizer": "pseudovox.models.synthesizer:SynthesizerNetwork",
+    "harmonic_noise": "pseudovox.models.harmonic_noise:HarmonicNoise",
+    "hifigan": "pseudovox.models.hifigan:HifiGan",
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
     "wav2vec2": "pseudovox.models.wav2vec2:Wav2vec2Network",
 }
 RECOGNIZERS = ("recognizer", "wav2vec2")  # the kinds that write down words
+# Those that speak (stage synthesize): an acoustic model with WORLD behind it, and the neural vocoders.
+SYNTHESIZERS = ("synthesizer", "harmonic_noise", "hifigan")
 
 
 def build(kind: str, hyperparameters: dict[str, Any]) -> torch.nn.Module:

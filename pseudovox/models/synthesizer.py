@@ -1,108 +1,50 @@
-"""Acoustic model: content, F0, voicing and a speaker's x-vector to WORLD frames.
-
-A stack of residual dilated convolutions. The x-vector, centred and reduced to a few dimensions, scales and shifts
-the channels of every block (FiLM, Perez et al. 2018), so that the voice acts on all of the network and costs nothing
-per frame.
-"""
+"""Acoustic model: content, F0, voicing and a voice to WORLD frames."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
-from torch.nn import functional
+
+from pseudovox.models.frames import FrameNetwork
 
 
-class Block(nn.Module):
-    """Residual block: dilated convolution, batch normalisation, FiLM, ReLU, 1x1 convolution."""
-
-    def __init__(self, channels: int, kernel: int, dilation: int, speaker: int, dropout: float) -> None:
-        super().__init__()
-        padding = dilation * (kernel // 2)
-        self.wide = nn.Conv1d(channels, channels, kernel, dilation=dilation, padding=padding, bias=False)
-        self.norm = nn.BatchNorm1d(channels, affine=False)
-        self.film = nn.Linear(speaker, 2 * channels)
-        self.dropout = nn.Dropout(dropout)
-        self.point = nn.Conv1d(channels, channels, 1)
-        # Blocks start as the identity, which lets a deep stack train from the first update.
-        nn.init.zeros_(self.film.weight)
-        nn.init.zeros_(self.film.bias)
-        nn.init.zeros_(self.point.weight)
-
-    def forward(self, frames: torch.Tensor, speaker: torch.Tensor) -> torch.Tensor:
-        """frames (B, channels, T), speaker (B, speaker) -> (B, channels, T)"""
-        scale, offset = self.film(speaker).unsqueeze(2).chunk(2, dim=1)
-        hidden = self.norm(self.wide(frames)) * (1 + scale) + offset
-        return frames + self.point(self.dropout(functional.relu(hidden)))
-
-
-class SynthesizerNetwork(nn.Module):
+class SynthesizerNetwork(FrameNetwork):
     """The acoustic model.
 
     Args:
-        bottleneck: dimension of the content vectors.
-        stride: WORLD frames (10 ms) per content vector.
-        xvector: dimension of x-vectors.
+        bottleneck, stride, xvector, channels, kernel, dilations, speaker, dropout: see FrameNetwork.
         envelope, aperiodicity: numbers per WORLD frame to predict.
-        channels, kernel, dilations: the blocks, one for each dilation.
-        speaker: dimensions the x-vector is reduced to.
-        dropout: probability.
     """
 
-    xvector_mean: torch.Tensor
     target_mean: torch.Tensor
     target_deviation: torch.Tensor
-    f0_statistics: torch.Tensor
     spread: torch.Tensor
 
     def __init__(
         self, *, bottleneck: int, stride: int, xvector: int, envelope: int, aperiodicity: int, channels: int,
         kernel: int, dilations: list[int], speaker: int, dropout: float = 0.05,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.stride, self.envelope = stride, envelope
         targets = envelope + aperiodicity
-        self.register_buffer("xvector_mean", torch.zeros(xvector))
+        super().__init__(
+            bottleneck=bottleneck, stride=stride, xvector=xvector, outputs=targets, channels=channels, kernel=kernel,
+            dilations=dilations, speaker=speaker, dropout=dropout,
+        )  # fmt: skip
+        self.envelope = envelope
         self.register_buffer("target_mean", torch.zeros(targets))
         self.register_buffer("target_deviation", torch.ones(targets))
-        self.register_buffer("f0_statistics", torch.tensor([5.0, 0.4]))
         self.register_buffer("spread", torch.ones(envelope))
-        self.reduce = nn.Sequential(nn.Linear(xvector, speaker), nn.Tanh())
-        self.content = nn.Conv1d(bottleneck, channels, 1)
-        self.pitch = nn.Conv1d(2, channels, 1)
-        self.blocks = nn.ModuleList(Block(channels, kernel, dilation, speaker, dropout) for dilation in dilations)
-        self.norm = nn.BatchNorm1d(channels)
-        self.head = nn.Conv1d(channels, targets, 1)
 
     def forward(
         self, content: torch.Tensor, log_f0: torch.Tensor, voiced: torch.Tensor, xvector: torch.Tensor
     ) -> torch.Tensor:
-        """Predict normalised WORLD frames.
+        """Predict WORLD frames, each number normalised by `target_mean` and `target_deviation`.
 
         Args:
-            content: (B, T', bottleneck), `stride` frames each; the last one is held where T is longer.
-            log_f0: (B, T) natural logarithm of F0, continuous.
-            voiced: (B, T) of 0 and 1.
-            xvector: (B, dimension), of any length; only its direction counts.
+            content, log_f0, voiced, xvector: see FrameNetwork.frames.
 
         Returns:
-            (B, T, envelope + aperiodicity), each normalised by `target_mean` and `target_deviation`.
+            (B, T, envelope + aperiodicity)
         """
-        length = log_f0.shape[1]
-        frames = self.content(content.transpose(1, 2)).repeat_interleave(self.stride, dim=2)
-        if frames.shape[2] < length:
-            frames = functional.pad(frames, (0, length - frames.shape[2]), mode="replicate")
-        mean, deviation = self.f0_statistics
-        pitch = torch.stack([(log_f0 - mean) / deviation, voiced], dim=1)
-        frames = frames[:, :, :length] + self.pitch(pitch)
-        speaker = self.reduce(self.centred(xvector))
-        for block in self.blocks:
-            frames = block(frames, speaker)
-        return self.head(functional.relu(self.norm(frames))).transpose(1, 2).float()
-
-    def centred(self, xvector: torch.Tensor) -> torch.Tensor:
-        """x-vectors (B, n) less the training mean, scaled to length sqrt(n)."""
-        unit = functional.normalize(xvector, dim=1) - self.xvector_mean
-        return functional.normalize(unit, dim=1) * xvector.shape[1] ** 0.5
+        return self.frames(content, log_f0, voiced, xvector)
 
     def predict(
         self, content: torch.Tensor, log_f0: torch.Tensor, voiced: torch.Tensor, xvector: torch.Tensor,

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pseudovox import audio, seeds
-from pseudovox.content import log_mel
-from pseudovox.errors import DataError
+from pseudovox import audio, pretrained, seeds
+from pseudovox.content import log_mel, sample_frames
+from pseudovox.errors import DataError, UsageError
+from pseudovox.models.bottleneck import FRAME_SAMPLES
 from pseudovox.training.data import FeatureCache, cut
 from pseudovox.training.fit import Learner, finish, fit
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pseudovox")
 FRAMES_PER_SECOND = 100
 SILENCE = "sil"
+FRONT_WEIGHTS = "bottleneck.wav2vec2.weights"  # the key
 IGNORED = -100  # label of frames that do not count, PyTorch's default
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Key = tuple[int, str, int]  # number of the data dir, utterance, variant (0 = as recorded)
@@ -43,9 +45,11 @@ def augmented(samples: np.ndarray, utterance: str, variant: int, seed: int, augm
 
 
 def compute_features(key: Key, data: Sequence[DataDir], options: Bottleneck, seed: int, augment: Augment) -> np.ndarray:
-    """Input frames (frames, bins) of an utterance or of one of its augmented versions."""
+    """Input frames (frames, bins) of an utterance or of one of its augmented versions; samples for a front end."""
     number, utterance, variant = key
     samples = augmented(audio.load(data[number], utterance), utterance, variant, seed, augment)
+    if options.front_end == "wav2vec2":
+        return sample_frames(samples).numpy()
     return log_mel(samples, options.bins, options.floor_decibels).numpy()
 
 
@@ -200,8 +204,9 @@ class PhoneBatches:
         stride = self.options.stride
         arrays = [self.cache[(*utt, variant)] for utt, variant in zip(utterances, variants, strict=True)]
         longest = -(-max(len(array) for array in arrays) // stride) * stride
-        floor = -self.options.floor_decibels * np.log(10.0) / 10.0
-        frames = np.full((len(arrays), longest, self.options.bins), floor, dtype=np.float32)
+        silence = self.options.front_end == "wav2vec2"
+        floor = 0.0 if silence else -self.options.floor_decibels * np.log(10.0) / 10.0
+        frames = np.full((len(arrays), longest, arrays[0].shape[1]), floor, dtype=np.float32)
         mask = np.zeros((len(arrays), longest // stride), dtype=bool)
         sequences = []
         for row, ((number, utt), array) in enumerate(zip(utterances, arrays, strict=True)):
@@ -271,6 +276,41 @@ class BottleneckLearner(Learner):
         )  # fmt: skip
 
 
+def check_front_end(options: Bottleneck) -> None:
+    """Raise UsageError for a front end that is none, MissingModelError where its weights are not there; quick."""
+    if options.front_end not in ("conv", "wav2vec2"):
+        raise UsageError(f"bottleneck.front_end {options.front_end!r}: expected conv or wav2vec2")
+    if options.front_end == "wav2vec2":
+        pretrained.weights_file(options.wav2vec2.bundle, options.wav2vec2.weights, FRONT_WEIGHTS)
+
+
+def front_end(options: Bottleneck) -> dict[str, Any]:
+    """The hyperparameters of the network that the front end decides; none for log-mel frames."""
+    if options.front_end == "conv":
+        return {}
+    from pseudovox.models import wav2vec2
+
+    own = wav2vec2.from_bundle(pretrained.bundle_of(options.wav2vec2.bundle))
+    own["parameters"] = {**own["parameters"], "aux_num_out": None}  # without the recogniser's output layer
+    return {"bins": FRAME_SAMPLES, "front": own, "front_trained": options.wav2vec2.trained}
+
+
+def load_front_end(network: BottleneckNetwork, options: Bottleneck) -> None:
+    """Put the weights that others trained into the front end.
+
+    Raises:
+        MissingModelError, DataError: as pretrained.read_weights.
+    """
+    from pseudovox.models import wav2vec2
+
+    own = options.wav2vec2
+    weights = pretrained.read_weights(own.bundle, own.weights, FRONT_WEIGHTS)
+    found = wav2vec2.own_weights(pretrained.bundle_of(own.bundle), weights)
+    found = {name: tensor for name, tensor in found.items() if not name.startswith("model.aux.")}
+    assert network.front is not None
+    pretrained.load_into(network.front.network, found, own.weights or str(pretrained.cache_file(own.bundle)))
+
+
 def train(
     data: Sequence[DataDir], options: Bottleneck, seed: int, folder: Path, *, device: str, augment: Augment
 ) -> dict[str, Any]:
@@ -294,7 +334,7 @@ def train(
         "bins": options.bins, "phones": len(batches.phones), "channels": options.channels, "factor": options.factor,
         "dilations": list(options.dilations), "stride": options.stride, "dimension": options.dimension,
         "codes": options.codes, "tail": options.tail, "dropout": options.dropout, "decay": options.decay,
-        "restart_below": options.restart_below,
+        "restart_below": options.restart_below, **front_end(options),
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "bottleneck-weights"))
@@ -302,7 +342,10 @@ def train(
     size = sum(parameter.numel() for parameter in network.parameters())
     log.info("content extractor: %d parameters, %d phones", size, len(batches.phones))
     batches.warm()
-    network.set_statistics(*batches.statistics())
+    if options.front_end == "wav2vec2":
+        load_front_end(network, options)
+    else:
+        network.set_statistics(*batches.statistics())
     learner = BottleneckLearner(network, options, seed)
     fit(learner, batches, folder, device=device)
     network.cpu().eval()

@@ -69,8 +69,13 @@ class Learner(lightning.LightningModule):
         """The loss of a batch; `stage` is "train" or "valid"."""
         raise NotImplementedError
 
+    @property
+    def update(self) -> int:
+        """Number of updates done. (Lightning counts the steps of all optimisers, where a subclass has several.)"""
+        return self.global_step
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(seed_for(self.seed, "update", str(self.global_step)))
+        torch.manual_seed(seed_for(self.seed, "update", str(self.update)))
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         value = self.loss(batch, "train")
@@ -143,7 +148,7 @@ class _Report(Callback):
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
-        log.info("update %d of %d  %s", trainer.global_step, module.training_options.updates, shown)
+        log.info("update %d of %d  %s", module.update, module.training_options.updates, shown)
 
 
 class _Keep(Callback):
@@ -270,12 +275,20 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
         accelerator="gpu" if device.startswith("cuda") else "cpu",
         devices=options.devices,
         # Spawned, since a step cannot be started twice: the second one would find the output dir locked.
-        strategy="ddp_spawn" if options.devices > 1 else "auto",
+        # (Of a generator and its discriminators each step has gradients for one of the two.)
+        strategy=(
+            "auto"
+            if options.devices == 1
+            else "ddp_spawn"
+            if learner.automatic_optimization
+            else "ddp_spawn_find_unused_parameters_true"
+        ),
         use_distributed_sampler=False,  # batches are numbered: each process takes its own
         precision=options.precision,  # type: ignore[arg-type]
-        max_steps=options.updates,
-        max_epochs=-1,
-        gradient_clip_val=options.gradient_clip or None,
+        # Where a learner steps its optimisers itself, their steps are not the updates, and it clips as it likes.
+        max_steps=options.updates if learner.automatic_optimization else -1,
+        max_epochs=-1 if learner.automatic_optimization else -(-options.updates // options.round_updates),
+        gradient_clip_val=(options.gradient_clip or None) if learner.automatic_optimization else None,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         enable_progress_bar=sys.stderr.isatty(),  # its lines would fill a log file

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from pseudovox import f0, seeds, world
-from pseudovox.archive import read_scp
 from pseudovox.content import Extractor
 from pseudovox.errors import DataError
 from pseudovox.training.data import FeatureCache, cut
 from pseudovox.training.fit import Learner, finish, fit
+from pseudovox.training.voice_chunks import ChunkBatches, Key
 
 if TYPE_CHECKING:
     from pseudovox import config
@@ -33,14 +33,14 @@ LEVEL = -26.0  # decibels; targets are made at one level, since nothing in the i
 MOST_SPREAD = 2.0  # coefficients that the network hardly knows are not blown up further
 ARRAYS = ("f0", "world", "content", "altered")  # what FramesWorker makes: see there
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-Batch = tuple[torch.Tensor, ...]
 
 
 class FramesWorker:
     """Everything that training needs of an utterance, made in a worker process.
 
-    Gives `f0` (frames,), `world` (frames, envelope + aperiodicity) of the speech at one level, `content` (frames',
-    dimension) and `altered`, the same from an augmented copy.
+    Gives `f0` (frames,), `content` (frames', dimension), `altered`, the same from an augmented copy, and the target:
+    `world` (frames, envelope + aperiodicity) of the speech at one level, or, without coefficients, that speech itself,
+    `wave` (samples,).
     """
 
     def __init__(
@@ -53,69 +53,41 @@ class FramesWorker:
         for utterance in batch:
             samples = world.set_speech_level(utterance.audio(), LEVEL)
             contour = f0.extract(samples, self.pitch)
-            analysis = world.analyse(samples, contour, self.coefficients)
+            if self.coefficients:
+                analysis = world.analyse(samples, contour, self.coefficients)
+                target = {"world": np.concatenate([analysis.envelope, analysis.aperiodicity], axis=1)}
+            else:
+                target = {"wave": samples}
             altered = self.augment(samples, seeds.generator(self.seed, "augment", utterance.id))
             yield (
                 utterance,
                 {
                     "f0": contour,
-                    "world": np.concatenate([analysis.envelope, analysis.aperiodicity], axis=1),
+                    **target,
                     "content": self.extract(samples),
                     "altered": self.extract(altered),
                 },
             )
 
 
-class SynthesizerBatches:
-    """Numbered batches of chunks: content, log F0, voicing, x-vector, and the normalised target.
-
-    Args:
-        data: data dirs.
-        frames: root of what FramesWorker made, <frames>/<set>/<array>.scp.
-        xvectors: root of x-vectors, <xvectors>/<set>/xvector.scp by utterance.
-        options: section of the configuration.
-        stride: WORLD frames per content vector.
-        seed: of every draw.
-
-    Raises:
-        DataError: an utterance lacks one of them.
-    """
+class SynthesizerBatches(ChunkBatches):
+    """Numbered batches of chunks: content, log F0, voicing, voice, and the normalised target (see ChunkBatches)."""
 
     def __init__(
         self, data: Sequence[DataDir], frames: Path, xvectors: Path, options: config.Synthesizer, stride: int, seed: int
     ) -> None:
-        self.options, self.stride, self.seed = options, stride, seed
-        self.archives = [{name: read_scp(frames / part.name / f"{name}.scp") for name in ARRAYS} for part in data]
-        self.xvectors: list[dict[str, np.ndarray]] = []
-        self.speakers: list[dict[str, np.ndarray]] = []
-        for part in data:
-            archive = read_scp(xvectors / part.name / "xvector.scp")
-            own = {utt: unit(archive[utt]) for utt in part.utterances}
-            means = {
-                speaker: unit(np.mean([own[utt] for utt in utts], axis=0)) for speaker, utts in part.spk2utt.items()
-            }
-            self.xvectors.append(own)
-            self.speakers.append({utt: means[part.utt2spk[utt]] for utt in part.utterances})
-        everything = [(number, utt) for number, part in enumerate(data) for utt in part.utterances]
-        order = seeds.generator(seed, "held-out").permutation(len(everything))
-        kept = min(options.validation, len(everything) // 10)
-        self.held_out = sorted(everything[index] for index in order[:kept])
-        self.utterances = sorted(everything[index] for index in order[kept:])
-        self.cache: FeatureCache[tuple[int, str], tuple[np.ndarray, ...]] = FeatureCache(
+        super().__init__(data, frames, ARRAYS, xvectors, options, stride, seed)
+        self.cache: FeatureCache[Key, tuple[np.ndarray, ...]] = FeatureCache(
             self._read, int(options.cache_gigabytes * 1e9)
         )
         self.mean = np.zeros(0, np.float32)
         self.deviation = np.zeros(0, np.float32)
 
-    def _read(self, key: tuple[int, str]) -> tuple[np.ndarray, ...]:
+    def _read(self, key: Key) -> tuple[np.ndarray, ...]:
         """(log F0, voiced, world, content, altered content) of an utterance."""
         number, utterance = key
         contour, *others = (self.archives[number][name][utterance] for name in ARRAYS)
         return (*f0.interpolate(contour), *others)
-
-    def sample(self, count: int = 300) -> list[tuple[int, str]]:
-        """Some `count` training utterances, evenly spread."""
-        return self.utterances[:: max(1, len(self.utterances) // count)]
 
     def set_statistics(self, network: SynthesizerNetwork) -> None:
         """Give the network (and the batches) the means and deviations of targets, F0 and x-vectors."""
@@ -132,28 +104,9 @@ class SynthesizerBatches:
             network.f0_statistics.copy_(torch.tensor([log_f0[spoken].mean(), max(log_f0[spoken].std(), 1e-3)]))
         network.target_mean.copy_(torch.from_numpy(self.mean))
         network.target_deviation.copy_(torch.from_numpy(self.deviation))
-        means = np.stack([vector for speakers in self.speakers for vector in speakers.values()])
-        network.xvector_mean.copy_(torch.from_numpy(means.mean(0)))
+        network.xvector_mean.copy_(torch.from_numpy(self.voices.mean()))
 
-    def batch(self, index: int) -> Batch:
-        """The index-th batch: content, log F0, voicing, x-vector, target (B, T, n)."""
-        draw = seeds.generator(self.seed, "synthesizer-batch", str(index))
-        chosen = [
-            self.utterances[k] for k in draw.integers(len(self.utterances), size=self.options.training.batch_size)
-        ]
-        chance = draw.random((3, len(chosen)))
-        rows = [
-            self._chunk(key, place, altered < self.options.augmented, mean < self.options.speaker_level)
-            for key, place, altered, mean in zip(chosen, *chance, strict=True)
-        ]
-        return tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
-
-    def validation(self) -> list[Batch]:
-        """One batch: the middles of the held-out utterances, content as recorded, the speaker's x-vector."""
-        rows = [self._chunk(key, 0.5, False, True) for key in self.held_out]
-        return [tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))] if rows else []
-
-    def _chunk(self, key: tuple[int, str], place: float, altered: bool, mean: bool) -> tuple[np.ndarray, ...]:
+    def _chunk(self, key: Key, place: float, altered: bool, mean: bool) -> tuple[np.ndarray, ...]:
         log_f0, voiced, frames, *contents = self.cache[key]
         content = contents[int(altered)]
         length = round(self.options.chunk_seconds * FRAMES_PER_SECOND / self.stride)
@@ -162,13 +115,7 @@ class SynthesizerBatches:
         whole = count * self.stride
         fine = [cut(array[:whole], start * self.stride, length * self.stride) for array in (log_f0, voiced, frames)]
         target = (fine[2] - self.mean) / self.deviation
-        xvector = (self.speakers if mean else self.xvectors)[key[0]][key[1]]
-        return cut(content[:count], start, length), fine[0], fine[1], xvector, target
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    """A vector scaled to length 1 (zeros stay)."""
-    return vector / max(float(np.linalg.norm(vector)), 1e-8)
+        return cut(content[:count], start, length), fine[0], fine[1], self.voices.of(key, mean=mean), target
 
 
 class SynthesizerLearner(Learner):
@@ -205,7 +152,7 @@ def measure_spread(network: SynthesizerNetwork, batches: SynthesizerBatches) -> 
     natural, predicted = torch.zeros(network.envelope), torch.zeros(network.envelope)
     for key in batches.sample(100):
         log_f0, voiced, frames, content, _ = batches.cache[key]
-        arrays = (content, log_f0, voiced, batches.speakers[key[0]][key[1]])
+        arrays = (content, log_f0, voiced, batches.voices.of(key, mean=True))
         inputs = [torch.from_numpy(array).unsqueeze(0) for array in arrays]
         out, _ = network.predict(inputs[0], inputs[1], inputs[2], inputs[3], sharpen=0.0)
         natural += torch.from_numpy(frames[:, : network.envelope]).var(0)
@@ -220,7 +167,7 @@ def train(
     """Train an acoustic model and write its model dir.
 
     Args:
-        data, frames, xvectors, stride: see SynthesizerBatches.
+        data, frames, xvectors, stride: see ChunkBatches.
         options: section of the configuration.
         seed: of every draw.
         folder: the model dir; checkpoints in it are gone on from, and removed in the end.
@@ -237,7 +184,7 @@ def train(
     content, altered = (batches.cache[batches.utterances[0]][index] for index in (3, 4))
     assert content.shape == altered.shape
     hyperparameters = {
-        "bottleneck": content.shape[1], "stride": stride, "xvector": len(next(iter(batches.speakers[0].values()))),
+        "bottleneck": content.shape[1], "stride": stride, "xvector": batches.voices.dimension,
         "envelope": options.coefficients, "aperiodicity": world.APERIODICITIES, "channels": options.channels,
         "kernel": options.kernel, "dilations": list(options.dilations), "speaker": options.speaker,
         "dropout": options.dropout,
@@ -256,9 +203,32 @@ def train(
         "stride": stride,
         "xvector": hyperparameters["xvector"],
         "validation": validate(network, batches),
+        **speaker_facts(batches, data),
     }
     finish(folder, network, kind="synthesizer", hyperparameters=hyperparameters, facts=facts)
     return facts
+
+
+def speaker_facts(batches: ChunkBatches, data: Sequence[DataDir]) -> dict[str, Any]:
+    """What a user of one-hot voices must know: `speakers`, in the order of the dimensions, each with its gender ("" if
+    it is not known) and the mean and deviation of its log F0. Of x-vectors there is nothing to know.
+    """
+    if not batches.voices.names:
+        return {}
+    contours: dict[str, list[np.ndarray]] = {name: [] for name in batches.voices.names}
+    genders: dict[str, str] = {}
+    for number, part in enumerate(data):
+        genders.update(part.tables.get("spk2gender", {}))
+        for utterance in part.utterances:
+            contours[part.utt2spk[utterance]].append(batches.archives[number]["f0"][utterance])
+    found = []
+    everybody = f0.statistics(contour for own in contours.values() for contour in own)
+    for name, own in contours.items():
+        pitch = f0.statistics(own)
+        if not pitch.frames:  # no voice was found in this one's speech
+            pitch = everybody if everybody.frames else f0.Statistics(5.0, 0.2)
+        found.append({"id": name, "gender": genders.get(name, ""), "log_f0": [pitch.mean, pitch.deviation]})
+    return {"speakers": found}
 
 
 @torch.inference_mode()

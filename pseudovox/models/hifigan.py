@@ -1,0 +1,180 @@
+"""HiFi-GAN's generator (Kong et al. 2020) on content, F0 and a voice, with or without a harmonic-plus-noise source.
+
+Transposed convolutions raise the frame rate to the sample rate; after each, parallel residual blocks of several kernels
+and dilations are averaged. With `harmonics`, sines at multiples of F0 and noise are merged to one excitation (as in the
+neural source-filter models of Wang et al. 2019), which a strided convolution adds at the rate of every level, so that
+the pitch need not be learned.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils import parametrizations, parametrize
+
+from pseudovox.models.frames import centred
+from pseudovox.models.vocoder import HOP, Conditions, match_length, sines, to_samples
+
+SLOPE = 0.1  # of the leaky rectifiers
+SINE = 0.1  # amplitude of each sine
+VOICED_NOISE, UNVOICED_NOISE = 0.003, 0.1 / 3  # standard deviation of the source's noise
+PITCHES = ("absolute", "normalised")
+
+
+class ResidualBlock(nn.Module):
+    """Pairs of a dilated and a plain convolution, each pair with a bypass (HiFi-GAN's type 1)."""
+
+    def __init__(self, channels: int, kernel: int, dilations: list[int]) -> None:
+        super().__init__()
+        self.wide = nn.ModuleList(_conv(channels, channels, kernel, dilation) for dilation in dilations)
+        self.plain = nn.ModuleList(_conv(channels, channels, kernel) for _ in dilations)
+        for layer in [*self.wide, *self.plain]:
+            nn.init.normal_(layer.weight, 0.0, 0.01)  # type: ignore[arg-type]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, channels, N) -> (B, channels, N)"""
+        for wide, plain in zip(self.wide, self.plain, strict=True):
+            x = x + plain(functional.leaky_relu(wide(functional.leaky_relu(x, SLOPE)), SLOPE))
+        return x
+
+
+class HifiGan(nn.Module):
+    """The generator.
+
+    Args:
+        bottleneck: dimension of the content vectors.
+        stride: frames of 10 ms per content vector.
+        xvector: dimension of the voices.
+        channels: after the first convolution; each level has half of those before it.
+        rates: of the levels. Their product is the samples of an input frame: 160, or 160 `stride`, the content's own
+            rate, where F0 and voicing are taken at the beginning of each frame.
+        kernels: of the transposed convolutions.
+        block_kernels: one residual block each, at every level.
+        block_dilations: of each block's convolutions.
+        pitch: "absolute", log F0 by the mean and deviation of the training speech, or "normalised", F0 in Hz by those
+            of the utterance's voiced frames and 0 where unvoiced, which leaves nothing of the speaker's pitch.
+        harmonics: sines of the source; 0 = no source.
+        weight_norm: weights as length and direction, for training; see `fold`.
+
+    Raises:
+        ValueError: sizes that do not belong together.
+    """
+
+    xvector_mean: torch.Tensor
+    f0_statistics: torch.Tensor
+
+    def __init__(
+        self, *, bottleneck: int, stride: int, xvector: int, channels: int, rates: list[int], kernels: list[int],
+        block_kernels: list[int], block_dilations: list[int], pitch: str, harmonics: int, weight_norm: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.stride, self.pitch, self.harmonics = stride, pitch, harmonics
+        _check(stride, channels, rates, kernels, pitch)
+        self.step = math.prod(rates) // HOP  # frames of 10 ms per input frame
+        self.register_buffer("xvector_mean", torch.zeros(xvector))
+        self.register_buffer("f0_statistics", torch.tensor([5.0, 0.4]))
+        self.first = nn.Conv1d(bottleneck + 2 + xvector, channels, 7, padding=3)
+        self.rise, self.inject, self.blocks = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        left = math.prod(rates)
+        for rate, kernel in zip(rates, kernels, strict=True):
+            channels, left = channels // 2, left // rate
+            odd = (kernel - rate) % 2
+            rise = nn.ConvTranspose1d(
+                2 * channels, channels, kernel, rate, padding=(kernel - rate + odd) // 2, output_padding=odd
+            )
+            nn.init.normal_(rise.weight, 0.0, 0.01)
+            self.rise.append(rise)
+            if harmonics:
+                shape = {"kernel_size": 2 * left, "stride": left, "padding": (left + 1) // 2} if left > 1 else {
+                    "kernel_size": 1
+                }  # fmt: skip
+                self.inject.append(nn.Conv1d(1, channels, **shape))  # type: ignore[arg-type]
+            self.blocks.append(
+                nn.ModuleList(ResidualBlock(channels, size, list(block_dilations)) for size in block_kernels)
+            )
+        self.merge = nn.Linear(harmonics, 1) if harmonics else None
+        self.last = nn.Conv1d(channels, 1, 7, padding=3)
+        nn.init.normal_(self.last.weight, 0.0, 0.01)
+        if weight_norm:
+            for layer in self._convolutions():
+                parametrizations.weight_norm(layer)
+
+    def _convolutions(self) -> list[nn.Module]:
+        return [layer for layer in self.modules() if isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d))]
+
+    def fold(self) -> None:
+        """Turn weights kept as length and direction into plain ones, as a network without `weight_norm` has them."""
+        for layer in self._convolutions():
+            if parametrize.is_parametrized(layer):
+                parametrize.remove_parametrizations(layer, "weight")
+
+    def forward(self, conditions: Conditions, noise: torch.Tensor) -> torch.Tensor:
+        """The waveform.
+
+        Args:
+            conditions: T frames.
+            noise: (B, HOP * T), white, of variance 1; used by the source alone.
+
+        Returns:
+            float32 (B, HOP * T) in [-1, 1].
+        """
+        length = noise.shape[1]
+        x = self.first(self._inputs(conditions))
+        source = self._source(conditions, noise).unsqueeze(1) if self.harmonics else None
+        for level, (rise, blocks) in enumerate(zip(self.rise, self.blocks, strict=True)):
+            x = rise(functional.leaky_relu(x, SLOPE))
+            if source is not None:
+                x = x + match_length(self.inject[level](source), x.shape[2])
+            x = torch.stack([block(x) for block in blocks]).mean(0)  # type: ignore[attr-defined]
+        wave = torch.tanh(self.last(functional.leaky_relu(x)).float())
+        return match_length(wave, length)[:, 0]
+
+    def _inputs(self, conditions: Conditions) -> torch.Tensor:
+        """Content, pitch, voicing and voice of every input frame (B, n, T / step)."""
+        content, log_f0, voiced, voice, utterance_f0 = conditions
+        count = -(-log_f0.shape[1] // self.step)
+        content = content.transpose(1, 2)
+        if self.step < self.stride:
+            content = content.repeat_interleave(self.stride, dim=2)
+        if self.pitch == "normalised":
+            mean, deviation = utterance_f0.unsqueeze(2).unbind(1)
+            pitch = (log_f0.exp() - mean) / deviation * voiced
+        else:
+            pitch = (log_f0 - self.f0_statistics[0]) / self.f0_statistics[1]
+        melody = torch.stack([pitch, voiced], dim=1)[:, :, :: self.step]
+        speaker = centred(voice, self.xvector_mean).unsqueeze(2).expand(-1, -1, count)
+        return torch.cat([match_length(content, count), melody, speaker], dim=1)
+
+    def _source(self, conditions: Conditions, noise: torch.Tensor) -> torch.Tensor:
+        """Sines where there is voice, noise everywhere, merged to one signal (B, HOP * T).
+
+        The fundamental begins at phase 0, its multiples at phases that come from the noise.
+        """
+        assert self.merge is not None
+        voiced = to_samples(conditions.voiced.float()).unsqueeze(2)
+        start = torch.special.ndtr(noise[:, : self.harmonics].float())  # normal numbers -> uniform in [0, 1]
+        start = functional.pad(start[:, 1:], (1, 0))
+        with torch.no_grad():
+            tone = SINE * voiced * sines(to_samples(conditions.log_f0.float()).exp(), start)
+            level = voiced * VOICED_NOISE + (1 - voiced) * UNVOICED_NOISE
+            tone = tone + level * noise.float().unsqueeze(2)
+        return torch.tanh(self.merge(tone).squeeze(2))
+
+
+def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Conv1d:
+    return nn.Conv1d(inputs, outputs, kernel, dilation=dilation, padding=dilation * (kernel - 1) // 2)
+
+
+def _check(stride: int, channels: int, rates: list[int], kernels: list[int], pitch: str) -> None:
+    samples = math.prod(rates)
+    if samples not in (HOP, HOP * stride):
+        raise ValueError(f"rates {rates} make {samples} samples of a frame, expected {HOP} or {HOP * stride}")
+    if len(kernels) != len(rates) or any(kernel < rate for kernel, rate in zip(kernels, rates, strict=True)):
+        raise ValueError(f"kernels {kernels}: expected one for each of the rates {rates}, none smaller than its rate")
+    if channels % 2 ** len(rates):
+        raise ValueError(f"channels {channels}: expected a multiple of {2 ** len(rates)}, to be halved at every level")
+    if pitch not in PITCHES:
+        raise ValueError(f"pitch {pitch!r}: expected {' or '.join(PITCHES)}")

@@ -1,0 +1,273 @@
+"""Training of the neural vocoders: harmonic_noise by a spectral loss, HiFi-GAN against discriminators.
+
+F0, content and the speech at one level are made once by worker processes (training.synthesizer.FramesWorker without
+coefficients); training reads the rows of a segment from these archives, never a whole utterance's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from pseudovox import f0, seeds
+from pseudovox.errors import DataError, UsageError
+from pseudovox.models import store
+from pseudovox.models.discriminators import Discriminators
+from pseudovox.models.vocoder import HOP, Conditions
+from pseudovox.training import spectral
+from pseudovox.training.data import FeatureCache, cut
+from pseudovox.training.fit import Learner, finish, fit
+from pseudovox.training.synthesizer import FRAMES_PER_SECOND, speaker_facts
+from pseudovox.training.voice_chunks import ChunkBatches, Key
+
+if TYPE_CHECKING:
+    from pseudovox import config
+    from pseudovox.datadir import DataDir
+
+log = logging.getLogger("pseudovox")
+ARRAYS = ("f0", "wave", "content", "altered")  # what FramesWorker makes without coefficients
+KINDS = ("harmonic_noise", "hifigan", "nsf_hifigan")
+RECONSTRUCTIONS = ("mel", "stft")
+
+
+class VocoderBatches(ChunkBatches):
+    """Numbered batches of segments: the five parts of Conditions, and the waveform (B, HOP * T) (see ChunkBatches)."""
+
+    def __init__(
+        self, data: Sequence[DataDir], frames: Path, xvectors: Path, options: config.Synthesizer, stride: int, seed: int
+    ) -> None:
+        super().__init__(data, frames, ARRAYS, xvectors, options, stride, seed)
+        self.melodies: FeatureCache[Key, tuple[np.ndarray, ...]] = FeatureCache(
+            self._melody, int(options.cache_gigabytes * 1e9)
+        )
+
+    def _melody(self, key: Key) -> tuple[np.ndarray, ...]:
+        """(log F0, voiced, mean and deviation of F0) of an utterance: small, and needed as a whole."""
+        contour = self.archives[key[0]]["f0"][key[1]]
+        return (*f0.interpolate(contour), f0.mean_and_deviation(contour))
+
+    def statistics(self) -> np.ndarray:
+        """Mean and deviation of log F0 over the voiced frames of some 300 utterances, float32 (2,)."""
+        values = [log_f0[voiced > 0] for log_f0, voiced, _ in (self.melodies[key] for key in self.sample())]
+        spoken = np.concatenate(values)
+        if not len(spoken):
+            return np.array([5.0, 0.4], np.float32)
+        return np.array([spoken.mean(), max(float(spoken.std()), 1e-3)], np.float32)
+
+    def _chunk(self, key: Key, place: float, altered: bool, mean: bool) -> tuple[np.ndarray, ...]:
+        number, utterance = key
+        archives, stride = self.archives[number], self.stride
+        log_f0, voiced, statistics = self.melodies[key]
+        length = round(self.options.chunk_seconds * FRAMES_PER_SECOND / stride)
+        count = max(1, (len(log_f0) - 1) // stride)  # content vectors whose samples are all there
+        start = int(place * max(1, count - length + 1))
+        wanted = min(length, count - start)
+        content = archives["altered" if altered else "content"].rows(utterance, start, wanted)
+        wave = archives["wave"].rows(utterance, start * stride * HOP, wanted * stride * HOP)
+        # What is shorter than a segment is repeated.
+        return (
+            cut(content, 0, length),
+            *(cut(array[: count * stride], start * stride, length * stride) for array in (log_f0, voiced)),
+            self.voices.of(key, mean=mean),
+            statistics,
+            cut(wave, 0, length * stride * HOP),
+        )
+
+
+class VocoderLearner(Learner):
+    """A vocoder that is trained by the distance of spectra alone."""
+
+    def __init__(self, network: torch.nn.Module, options: config.Synthesizer, seed: int) -> None:
+        super().__init__(network, options.training, seed)
+        self.distance = spectral.StftLoss(options.resolutions)
+
+    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        *conditions, target = batch
+        return self.distance(self.network(Conditions(*conditions), self.noise(target, stage)), target)
+
+    def noise(self, target: torch.Tensor, stage: str) -> torch.Tensor:
+        """The noise of a batch: by the update's seed (fit.Learner), or for validation always the same."""
+        if stage == "train":
+            return torch.randn_like(target)
+        generator = torch.Generator().manual_seed(seeds.seed_for(self.seed, "validation-noise"))
+        return torch.randn(target.shape, generator=generator).to(target.device)
+
+
+class AdversarialLearner(VocoderLearner):
+    """HiFi-GAN: the generator against its discriminators, each with an optimiser of its own.
+
+    Lightning counts two steps for an update where both step, so `update` is counted here.
+    """
+
+    def __init__(self, network: torch.nn.Module, options: config.Synthesizer, seed: int) -> None:
+        super().__init__(network, options, seed)
+        self.automatic_optimization = False
+        self.options = options.adversarial
+        self.discriminators = Discriminators(self.options.periods, self.options.scales, self.options.width)
+        self.mel = spectral.LogMel()
+        self._update = 0
+
+    @property
+    def update(self) -> int:
+        return self._update
+
+    def configure_optimizers(self) -> Any:
+        first, second = self.options.betas
+        return [
+            torch.optim.AdamW(
+                part.parameters(), lr=self.training_options.learning_rate, betas=(first, second),
+                weight_decay=self.training_options.weight_decay,
+            )
+            for part in (self.network, self.discriminators)
+        ]  # fmt: skip
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self._update = self.current_epoch * self.training_options.round_updates + batch_idx
+        super().on_train_batch_start(batch, batch_idx)
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
+        generator, discriminator = self.optimizers()  # type: ignore[attr-defined]
+        rate = self.training_options.learning_rate * self.options.decay ** (self._update // self.options.decay_updates)
+        for optimizer in (generator, discriminator):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        *conditions, target = batch
+        found = self.network(Conditions(*conditions), self.noise(target, "train"))
+        judged = self._update >= self.options.start
+        if judged:
+            self.toggle_optimizer(discriminator)
+            verdict = spectral.discriminator_loss(self.discriminators(target), self.discriminators(found.detach()))
+            self._step(discriminator, verdict)
+            self.untoggle_optimizer(discriminator)
+            self.log("train/discriminator", verdict)
+        self.toggle_optimizer(generator)
+        distance = self.reconstruction(found, target)
+        value = self.options.reconstruction_weight * distance
+        if judged:
+            with torch.no_grad():
+                natural = self.discriminators(target)
+            generated = self.discriminators(found)
+            value = value + spectral.generator_loss(generated)
+            value = value + self.options.feature_weight * spectral.feature_loss(natural, generated)
+        self._step(generator, value)
+        self.untoggle_optimizer(generator)
+        self.log("train/loss", value, prog_bar=True)
+        self.log("train/reconstruction", distance)
+        self._update += 1
+
+    def _step(self, optimizer: Any, value: torch.Tensor) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(value)
+        optimizer.step()
+
+    def reconstruction(self, found: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The distance that is part of the generator's loss."""
+        if self.options.reconstruction == "stft":
+            return self.distance(found, target)
+        return self.mel_distance(found, target)
+
+    def mel_distance(self, found: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Mean absolute difference of the log-mel spectra of waves (B, N)."""
+        return (self.mel(found) - self.mel(target)).abs().mean()
+
+    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        *conditions, target = batch
+        return self.mel_distance(self.network(Conditions(*conditions), self.noise(target, stage)), target)
+
+
+def build(options: config.Synthesizer, bottleneck: int, stride: int, voice: int) -> tuple[torch.nn.Module, str, dict]:
+    """A vocoder of the configured kind and sizes.
+
+    Args:
+        options: section of the configuration.
+        bottleneck, voice: dimensions of content and voices; stride: frames of 10 ms per content vector.
+
+    Returns:
+        (network, its kind in models.store, its hyperparameters there)
+
+    Raises:
+        UsageError: sizes that do not belong together.
+    """
+    shared: dict[str, Any] = {"bottleneck": bottleneck, "stride": stride, "xvector": voice}
+    if options.kind == "harmonic_noise":
+        kind = "harmonic_noise"
+        own: dict[str, Any] = {
+            **vars(options.harmonic_noise), "channels": options.channels, "kernel": options.kernel,
+            "dilations": list(options.dilations), "speaker": options.speaker, "dropout": options.dropout,
+        }  # fmt: skip
+    else:
+        kind = "hifigan"
+        own = {**vars(options.hifigan)}
+        if options.kind == "hifigan":
+            own["harmonics"] = 0
+    try:
+        training = {"weight_norm": True} if kind == "hifigan" else {}
+        return store.build(kind, {**shared, **own, **training}), kind, {**shared, **own}
+    except ValueError as error:
+        raise UsageError(f"synthesizer of kind {options.kind}: {error}") from None
+
+
+def train(
+    data: Sequence[DataDir], frames: Path, xvectors: Path, options: config.Synthesizer, stride: int, seed: int,
+    folder: Path, *, device: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Train a vocoder and write its model dir.
+
+    Args:
+        data, frames, xvectors, stride: see ChunkBatches.
+        options: section of the configuration.
+        seed: of every draw.
+        folder: the model dir; checkpoints in it are gone on from, and removed in the end.
+        device: "cpu" or "cuda".
+
+    Returns:
+        the model's facts.
+    """
+    if options.adversarial.reconstruction not in RECONSTRUCTIONS:
+        raise UsageError(
+            f"synthesizer.adversarial.reconstruction {options.adversarial.reconstruction!r}: expected "
+            f"{' or '.join(RECONSTRUCTIONS)}"
+        )
+    batches = VocoderBatches(data, frames, xvectors, options, stride, seed)
+    if not batches.utterances:
+        raise DataError("no utterance to train on")
+    number, utterance = batches.utterances[0]
+    bottleneck = batches.archives[number]["content"].rows(utterance, 0, 1).shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.seed_for(seed, "vocoder-weights"))
+        network, kind, hyperparameters = build(options, bottleneck, stride, batches.voices.dimension)
+        learner: VocoderLearner = (
+            VocoderLearner(network, options, seed) if kind == "harmonic_noise"
+            else AdversarialLearner(network, options, seed)
+        )  # fmt: skip
+    log.info("vocoder %s: %d parameters", options.kind, sum(parameter.numel() for parameter in network.parameters()))
+    network.get_buffer("f0_statistics").copy_(torch.from_numpy(batches.statistics()))
+    network.get_buffer("xvector_mean").copy_(torch.from_numpy(batches.voices.mean()))
+    fit(learner, batches, folder, device=device)
+    learner.cpu().eval()
+    if kind == "hifigan":
+        network.fold()  # type: ignore[operator]
+    facts = {
+        "bottleneck": bottleneck,
+        "stride": stride,
+        "xvector": batches.voices.dimension,
+        "validation": validate(learner, batches),
+        **speaker_facts(batches, data),
+    }
+    finish(folder, network, kind=kind, hyperparameters=hyperparameters, facts=facts)
+    return facts
+
+
+@torch.no_grad()
+def validate(learner: VocoderLearner, batches: VocoderBatches) -> dict[str, float]:
+    """The loss of the finished network on held-out segments; empty without any."""
+    name = "mel_loss" if isinstance(learner, AdversarialLearner) else "stft_loss"
+    found = {}
+    for batch in batches.validation():
+        found[name] = round(float(learner.loss(batch, "valid")), 4)
+    return found

@@ -1,0 +1,151 @@
+"""Numbered batches for synthesizers: chunks of what worker processes have made of each utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from pseudovox import seeds
+from pseudovox.archive import read_scp
+from pseudovox.errors import UsageError
+
+if TYPE_CHECKING:
+    from pseudovox import config
+    from pseudovox.datadir import DataDir
+
+Batch = tuple[torch.Tensor, ...]
+Key = tuple[int, str]  # number of the data dir, utterance
+SPEAKER_INPUTS = ("xvector", "one-hot")
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """A vector scaled to length 1 (zeros stay)."""
+    return vector / max(float(np.linalg.norm(vector)), 1e-8)
+
+
+class Voices:
+    """What a synthesizer is told of the speaker: x-vectors, or which of the training speakers it is.
+
+    Args:
+        data: training data dirs.
+        xvectors: root of x-vectors, <xvectors>/<set>/xvector.scp by utterance; not read for one-hot vectors.
+        speaker_input: "xvector" or "one-hot".
+
+    Attributes:
+        own: float32 (dimension,) by utterance, for each data dir; the utterance's x-vector, or the one-hot vector.
+        speakers: the same, but the mean of the speaker's x-vectors.
+        names: one-hot: the speakers, in the order of the dimensions; else empty.
+
+    Raises:
+        UsageError: another speaker_input. DataError: an utterance lacks its x-vector.
+    """
+
+    def __init__(self, data: Sequence[DataDir], xvectors: Path, speaker_input: str) -> None:
+        self.own: list[dict[str, np.ndarray]] = []
+        self.speakers: list[dict[str, np.ndarray]] = []
+        self.names: list[str] = []
+        if speaker_input not in SPEAKER_INPUTS:
+            raise UsageError(f"synthesizer.speaker_input {speaker_input!r}: expected {' or '.join(SPEAKER_INPUTS)}")
+        if speaker_input == "one-hot":
+            self.names = sorted({speaker for part in data for speaker in part.speakers})
+            rows = dict(zip(self.names, np.eye(len(self.names), dtype=np.float32), strict=True))
+            self.own = [{utt: rows[part.utt2spk[utt]] for utt in part.utterances} for part in data]
+            self.speakers = self.own
+            return
+        for part in data:
+            archive = read_scp(xvectors / part.name / "xvector.scp")
+            own = {utt: unit(archive[utt]) for utt in part.utterances}
+            means = {
+                speaker: unit(np.mean([own[utt] for utt in utts], axis=0)) for speaker, utts in part.spk2utt.items()
+            }
+            self.own.append(own)
+            self.speakers.append({utt: means[part.utt2spk[utt]] for utt in part.utterances})
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors."""
+        return len(next(iter(self.own[0].values())))
+
+    def of(self, key: Key, *, mean: bool) -> np.ndarray:
+        """The voice of an utterance, or of its speaker."""
+        return (self.speakers if mean else self.own)[key[0]][key[1]]
+
+    def mean(self) -> np.ndarray:
+        """What is taken off each vector: the mean over utterances of the speakers' x-vectors, 0 of one-hot vectors."""
+        if self.names:
+            return np.zeros(self.dimension, np.float32)
+        return np.stack([vector for speakers in self.speakers for vector in speakers.values()]).mean(0)
+
+
+class ChunkBatches:
+    """Base of the synthesizers' batches: which utterances, which place in them, which voice.
+
+    A subclass says in `_chunk` what belongs to a chunk.
+
+    Args:
+        data: data dirs.
+        frames: root of what the workers made, <frames>/<set>/<array>.scp.
+        arrays: the names of these arrays.
+        xvectors: root of x-vectors (see Voices).
+        options: section of the configuration.
+        stride: frames of 10 ms per content vector.
+        seed: of every draw.
+
+    Raises:
+        DataError: an utterance lacks one of them.
+    """
+
+    def __init__(
+        self, data: Sequence[DataDir], frames: Path, arrays: Sequence[str], xvectors: Path,
+        options: config.Synthesizer, stride: int, seed: int,
+    ) -> None:  # fmt: skip
+        self.options, self.stride, self.seed = options, stride, seed
+        self.archives = [{name: read_scp(frames / part.name / f"{name}.scp") for name in arrays} for part in data]
+        self.voices = Voices(data, xvectors, options.speaker_input)
+        everything = [(number, utt) for number, part in enumerate(data) for utt in part.utterances]
+        order = seeds.generator(seed, "held-out").permutation(len(everything))
+        kept = min(options.validation, len(everything) // 10)
+        self.held_out = sorted(everything[index] for index in order[:kept])
+        self.utterances = sorted(everything[index] for index in order[kept:])
+
+    def sample(self, count: int = 300) -> list[Key]:
+        """Some `count` training utterances, evenly spread."""
+        return self.utterances[:: max(1, len(self.utterances) // count)]
+
+    def batch(self, index: int) -> Batch:
+        """The index-th batch of chunks."""
+        draw = seeds.generator(self.seed, "synthesizer-batch", str(index))
+        chosen = [
+            self.utterances[k] for k in draw.integers(len(self.utterances), size=self.options.training.batch_size)
+        ]
+        chance = draw.random((3, len(chosen)))
+        rows = [
+            self._chunk(key, place, altered < self.options.augmented, mean < self.options.speaker_level)
+            for key, place, altered, mean in zip(chosen, *chance, strict=True)
+        ]
+        return stacked(rows)
+
+    def validation(self) -> list[Batch]:
+        """One batch: the middles of the held-out utterances, content as recorded, the speaker's voice."""
+        rows = [self._chunk(key, 0.5, False, True) for key in self.held_out]
+        return [stacked(rows)] if rows else []
+
+    def _chunk(self, key: Key, place: float, altered: bool, mean: bool) -> tuple[np.ndarray, ...]:
+        """The arrays of one chunk.
+
+        Args:
+            key: of the utterance.
+            place: of the chunk between its beginning (0) and its end (1).
+            altered: take the content of the augmented copy.
+            mean: take the speaker's voice, not the utterance's.
+        """
+        raise NotImplementedError
+
+
+def stacked(rows: Sequence[tuple[np.ndarray, ...]]) -> Batch:
+    """Chunks, each a tuple of arrays, as a tuple of tensors (B, ...)."""
+    return tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
