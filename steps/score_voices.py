@@ -25,7 +25,7 @@ from pathlib import Path
 from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir, write_atomic
+from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError, UsageError
 from pseudovox.models import store
 
