@@ -227,9 +227,7 @@ class VoiceGrid:
 class PseudoSpeakers:
     """How pseudo-speakers are made (stages fit and sample)."""
 
-    strategy: str = (
-        "pca_gmm"  # pca_gmm, pool, own (the source's own x-vector, the control), target (a training speaker)
-    )
+    strategy: str = "pca_gmm"  # pca_gmm, pool, own (the source's own x-vector: the control) or target
     combine_genders: bool = False  # pca_gmm: one model for both; pool: speakers of any gender
     cross_gender: bool = False  # pseudo-speakers of the other gender
     pitch_spread: float = 1.0  # of what the x-vector leaves open of the pitch, how much is drawn; 0 = nothing
@@ -413,6 +411,7 @@ class Synthesizer:
     chunk_seconds: float = 2.0
     augmented: float = 0.5  # share of chunks whose content was extracted from augmented speech
     speaker_level: float = 0.5  # share of chunks conditioned on the speaker's mean x-vector, not the utterance's
+    most_of_speaker: int = 0  # utterances of each training speaker and data dir, at most; 0 = all
     validation: int = 64
     cache_gigabytes: float = 8.0  # memory for frames; beyond it they are read again
     training: Training = field(default_factory=lambda: Training(updates=100000, round_updates=1000, batch_size=64))

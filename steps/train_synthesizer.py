@@ -27,6 +27,7 @@ from pathlib import Path
 from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
+from pseudovox.datadir.selection import per_speaker
 from pseudovox.errors import UsageError
 from pseudovox.models import store
 
@@ -45,6 +46,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if options.kind not in KINDS:
         raise UsageError(f"synthesizer.kind {options.kind!r}: expected one of {', '.join(KINDS)}")
     data = stage.load_data(args)
+    if options.most_of_speaker:
+        data = [part.subset(per_speaker(part, options.most_of_speaker)) for part in data]
     card = store.read_card(args.bottleneck, "bottleneck")
     settings = {"synthesizer": options.relevant(), "f0": config.f0.extraction()}
     inputs = [*data, args.bottleneck]
