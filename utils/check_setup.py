@@ -170,11 +170,9 @@ def source(report: Report, name: str, folder: str, rest: str, key: str) -> None:
 def models(report: Report, config: object, systems: dict[str, object], exp: Path) -> None:
     folder = Path(config.models) if config.models else exp / "models"
     if systems and all(its.system.step for its in systems.values()):
-        report.line(OK, "models", f"none needed: {', '.join(systems)}")
-        return
+        return report.line(OK, "models", f"none needed: {', '.join(systems)}")
     if config.sets.train:
-        report.line(OK, "models", f"trained by the recipe, in {folder}")
-        return
+        return report.line(OK, "models", f"trained by the recipe, in {folder}")
     needed = {f"{name}/model.json": name for name in ("xvector", "bottleneck", "synthesizer")}
     own = {its.system.synthesizer for its in systems.values()} - {""}
     needed.update({f"synthesizer_{name}/model.json": f"synthesizer_{name}" for name in sorted(own)})
@@ -193,9 +191,8 @@ def pretrained_weights(report: Report, config: object, exp: Path) -> None:
     from pseudovox import pretrained
 
     for name, found, missing in pretrained.needed(config, exp):
-        report.line(
-            MISSING if missing else OK, name, missing.message if missing else found, getattr(missing, "mend", "")
-        )
+        told = (missing.message, missing.mend) if missing else (found,)
+        report.line(MISSING if missing else OK, name, *told)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,13 @@ def test_from_speech_to_error_rates(tiny_data: DataDir, program: Program) -> Non
     assert read_table(Path("xvectors/tiny/num_utts")) == dict.fromkeys(tiny_data.speakers, "4")
 
     # The attacker goes on from the first model.
-    initial = ("--section", "attacker", "--initial", "model")
+    initial = ("--section", "attacker", "--initial", "model", "--set", "attacker.validation=utterances")
+    initial += (
+        "--set",
+        "attacker.continued.keep=last",
+        "--set",
+        "attacker.continued.patience=0",
+    )  # too few to validate
     succeed(program("steps/train_xvector.py", "--device", "cpu", *initial, *small("attacker"), "data/tiny", "attacker"))
     assert json.loads(Path("attacker/model.json").read_text())["hyperparameters"]["embedding"] == 6
 
