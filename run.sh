@@ -199,6 +199,7 @@ if stage 12 asr "WER on original and anonymized speech" && recognizes; then
   if [ "${conf[recognizer_kind]}" = ctc ]; then step train_recognizer $recognizer_dirs "$recognizer"
   else step import_recognizer "$recognizer"; fi
   for system in original $systems; do its=${system#original}
+    [ -z "$its" ] || config=$exp/$system/config.yaml # its level is part of its figures
     step decode_speech --model "$recognizer" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr"
     step score_wer --model "$recognizer" --hypotheses "$exp/$system/asr" --system "$system" \
       $(dirs_of "$spoken_sets" "$its") "$exp/$system/wer"

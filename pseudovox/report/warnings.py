@@ -87,13 +87,16 @@ def _orders(records: Sequence[Record]) -> list[str]:
 def _failures(records: Sequence[Record]) -> list[str]:
     """Attackers that learned nothing, and semi-informed ones at chance where another one is not."""
     sentences = []
-    for record in records:
-        if why := _learned_nothing(record):
-            sentences.append(
-                f"{_name(record, of_group=False)}: the {_attacker(record)} attacker learned nothing, by its own "
-                f"validation ({why}): its EER cannot tell a system that leaves nothing to be found from an attacker "
-                f"that cannot find it ({MEND})."
-            )
+    blind = [
+        f"{_attacker(record)} on {_name(record, of_group=False)} ({why})"
+        for record in records
+        if record.attacker != "informed" and (why := _learned_nothing(record))  # whose model is the semi-informed one's
+    ]
+    if blind:
+        sentences.append(
+            f"by its own validation, an attacker learned nothing: {'; '.join(dict.fromkeys(blind))}. Its EER cannot tell "
+            f"a system that leaves nothing to be found from an attacker that cannot find it ({MEND})."
+        )
     for record in records:
         if record.attacker != "semi-informed" or not _at_chance(record):
             continue

@@ -64,7 +64,7 @@ def test_private_knnvc_artefact() -> None:
 def test_an_attacker_that_learned_nothing_says_so_itself() -> None:
     blind = {"attacker_validation_eer": 47.0, "attacker_validation_accuracy": 0.9, "attacker_speakers": 100}
     [found] = privacy_warnings([eer("semi-informed", 49.0, training="scratch", details=blind)])
-    assert "the semi-informed (scratch) attacker learned nothing, by its own validation (EER 47.0 %)" in found
+    assert "an attacker learned nothing: semi-informed (scratch) on vq (EER 47.0 %). Its EER" in found
     guessing = {**blind, "attacker_validation_eer": 30.0, "attacker_validation_accuracy": 0.02}
     [found] = privacy_warnings([eer("semi-informed", 49.0, training="scratch", details=guessing)])
     assert "2.0 % of utterances given to the right speaker, by chance 1.0 %" in found
