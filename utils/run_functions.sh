@@ -159,7 +159,7 @@ recognizes() {
   [ "${conf[recognizer_kind]}" != ctc ] || trains recognizer
 }
 
-# retrains: is a recogniser trained on what the current system anonymized? (With the configuration of the recipe.)
+# retrains: is a recogniser trained on what the current system anonymized?
 retrains() {
   [ "$system" != original ] && [ -n "${conf[retrained]}" ]
 }

@@ -94,8 +94,8 @@ def _failures(records: Sequence[Record]) -> list[str]:
     ]
     if blind:
         sentences.append(
-            f"by its own validation, an attacker learned nothing: {'; '.join(dict.fromkeys(blind))}. Its EER cannot tell "
-            f"a system that leaves nothing to be found from an attacker that cannot find it ({MEND})."
+            f"by its own validation, an attacker learned nothing: {'; '.join(dict.fromkeys(blind))}. Its EER cannot "
+            f"tell a system that leaves nothing to be found from an attacker that cannot find it ({MEND})."
         )
     for record in records:
         if record.attacker != "semi-informed" or not _at_chance(record):
