@@ -220,7 +220,7 @@ if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, i
       $(dirs_of "${conf[emotion]}") "$exp/emotion"
     if [ -n "${conf[speed]}" ] && uses synthesize; then
       step measure_speed --system "$system" --xvector "$models/xvector" --bottleneck "$models/bottleneck" \
-        --synthesizer "$models/synthesizer" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/speed"
+        --synthesizer "$(synthesizer)" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/speed"
     fi
     trains judge || continue
     step judge --system "$system" $(dirs_of "${conf[judge]}") "$exp/judges"

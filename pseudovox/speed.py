@@ -39,12 +39,13 @@ def exactly(samples: np.ndarray, seconds: float) -> np.ndarray:
 class XvectorSystem:
     """The parts of an x-vector system in one process, as its steps' workers use them.
 
-    The voice to speak with is the speech's own x-vector: drawing another one takes no time beside the rest.
+    The voice to speak with is the speech's own x-vector (or a training speaker's, of a one-hot synthesizer): drawing
+    another one takes no time beside the rest.
 
     Args:
         xvector, bottleneck, synthesizer: model dirs.
         config: sections `f0` and `synthesis`.
-        device: of the networks that can use it (embed, content). F0 and synthesis run on the CPU, as in their steps.
+        device: of the networks that can use it (embed, content, vocoders). F0 and WORLD run on the CPU, as in their steps.
     """
 
     def __init__(self, xvector: Path, bottleneck: Path, synthesizer: Path, config: Config, device: str) -> None:
@@ -53,7 +54,10 @@ class XvectorSystem:
         from pseudovox.synthesis import Synthesizer
 
         self.embed, self.extract = Embedder(xvector, device), Extractor(bottleneck, device)
-        self.synthesize, self.options, self.device = Synthesizer(synthesizer, config.synthesis), config.f0, device
+        self.synthesize = Synthesizer(synthesizer, config.synthesis, config.seed, device)
+        self.options, self.device = config.f0, device
+        known = self.synthesize.speakers
+        self.voice = self.synthesize.voice(next(iter(known))) if known else None
 
     def run(self, batch: Sequence[np.ndarray]) -> dict[str, float]:
         """Anonymize a batch of signals (samples,); the seconds that each of PARTS took."""
@@ -67,7 +71,7 @@ class XvectorSystem:
             seconds[part] = time.perf_counter() - started
 
         with timed("embed"):
-            voices = self.embed(batch)
+            voices = self.embed(batch) if self.voice is None else [self.voice] * len(batch)
         with timed("f0"):
             contours = [f0.extract(samples, self.options) for samples in batch]
             own = f0.statistics(contours)
