@@ -45,7 +45,8 @@ class XvectorSystem:
     Args:
         xvector, bottleneck, synthesizer: model dirs.
         config: sections `f0` and `synthesis`.
-        device: of the networks that can use it (embed, content, vocoders). F0 and WORLD run on the CPU, as in their steps.
+        device: of the networks that can use it (embed, content, vocoders). F0 and WORLD run on the CPU, as in their
+            steps.
     """
 
     def __init__(self, xvector: Path, bottleneck: Path, synthesizer: Path, config: Config, device: str) -> None:
