@@ -5,6 +5,7 @@ They stand in RESULTS.md, below those of pseudovox.report.tables, and not on the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from pseudovox.report import tables
@@ -23,14 +24,13 @@ _PRIVACY = {
 }
 _VOICES = {"voice_distinctiveness_gain": ("G_VD, dB", 1), "deid": ("DeID", 2)}
 
+MOST_PARTS = 16  # values of one table that are shown; targets are as many as training speakers
+
 
 def detail_tables(records: Sequence[Record], name: str) -> list[Table]:
     """Those of the three that there are figures for; `records` are those of the set `name`."""
-    return [
-        table
-        for table in (further_privacy_table(records, name), parts_table(records, name), voices_table(records, name))
-        if table.rows
-    ]
+    made = (further_privacy_table(records, name), parts_table(records, name), voices_table(records, name))
+    return [table for table in made if table.rows or (table is made[1] and table.notes)]
 
 
 def further_privacy_table(records: Sequence[Record], name: str) -> Table:
@@ -65,8 +65,11 @@ def parts_table(records: Sequence[Record], name: str) -> Table:
     places = sorted({(r.group, r.system, r.level) for r in own if r.system != ORIGINAL}) or sorted(
         {(r.group, r.system, r.level) for r in own}
     )
+    values = Counter(table for table, _ in {_table_and_value(group) for group, _, _ in places})
     rows = []
     for group, system, level in places:
+        if values[_table_and_value(group)[0]] > MOST_PARTS:
+            continue
         cells = [
             tables.cell(found.get((ORIGINAL, "", group, who) if who == "original" else (system, level, group, who)))
             for who in attackers
@@ -80,8 +83,18 @@ def parts_table(records: Sequence[Record], name: str) -> Table:
         "speakers, too.",
         ["part", "speakers", "system", *(f"{ATTACKERS[attacker]} {attacker}" for attacker in attackers)],
         rows,
-        [],
+        [
+            f"{table}: {count} values, too many for a table; they are in breakdowns.tsv."
+            for table, count in sorted(values.items())
+            if count > MOST_PARTS
+        ],
     )
+
+
+def _table_and_value(group: str) -> tuple[str, str]:
+    """("utt2emo", "ang") of the group f/utt2emo=ang."""
+    table, _, value = group.partition("/")[2].partition("=")
+    return table, value
 
 
 def voices_table(records: Sequence[Record], name: str) -> Table:

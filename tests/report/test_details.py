@@ -39,6 +39,11 @@ def test_parts() -> None:
     assert table.header == ["part", "speakers", "system", "OO original", "OA ignorant"]
     assert table.rows == [["utt2emo=ang", "female", "vq", "4.0", "44.0"]]
     assert details.parts_table([angry], "test").rows == [["utt2emo=ang", "female", "original", "4.0"]]
+    targets = [figure("eer_part", "vq", "ignorant", 4.0, f"f/utt2target=s{number}") for number in range(17)]
+    table = details.parts_table([*targets, angry], "test")
+    assert table.rows == [] and table.notes == [
+        "utt2target: 17 values, too many for a table; they are in breakdowns.tsv."
+    ]
 
 
 def test_voices() -> None:
