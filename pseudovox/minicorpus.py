@@ -48,7 +48,7 @@ class Sizes:
 
 SIZES: dict[str, Sizes] = {
     "mini": Sizes(110, 24, 20, 40, 4, 9),
-    "smoke": Sizes(12, 3, 4, 6, 1, 1),
+    "smoke": Sizes(12, 3, 4, 6, 1, 2),
 }
 
 

@@ -40,7 +40,7 @@ def sets(out: Path) -> dict[str, DataDir]:
 
 def test_speakers_and_sentences_of_the_parts_differ(sets: dict[str, DataDir]) -> None:
     parts = {part: [data for name, data in sets.items() if name.startswith(part)] for part in ("train", "dev", "test")}
-    for table, sizes in (("speakers", (12, 4, 6)), ("sentences", (36, 8, 12))):
+    for table, sizes in (("speakers", (12, 4, 6)), ("sentences", (36, 12, 18))):
         members = [
             {one for data in part for one in (data.speakers if table == "speakers" else data.text.values())}
             for part in parts.values()
@@ -59,7 +59,7 @@ def test_protocol(sets: dict[str, DataDir]) -> None:
     for gender in "fm":
         data = sets[f"test_trials_{gender}"]
         assert set(data.speakers) == {speaker for speaker in enrolls.speakers if speaker[0] == gender}
-        assert len(data.trials) == 3 * 3
+        assert len(data.trials) == 3 * 6  # 3 enrolled speakers, 3 x 2 utterances
         assert all(trial.target == (data.utt2spk[trial.utterance] == trial.speaker) for trial in data.trials)
         assert not set(data.utterances) & set(enrolls.utterances)
 
