@@ -241,6 +241,7 @@ def output(
     torch_device: bool = True,
     repair: Callable[[Path], bool] | None = None,
     prepare: Callable[[], object] | None = None,
+    replace: bool = False,
 ) -> Iterator[Output | None]:
     """The output dir of a step, whole or absent; yields None when it is there already.
 
@@ -255,6 +256,7 @@ def output(
             entered again with what is left.
         prepare: called if there may be work, before anything is written: for checks that a step need not make if it is
             done. What it raises leaves no trace in the output.
+        replace: output of other settings or inputs is made anew without --force: for summaries, made again in seconds.
 
     Raises:
         DataError: output of other settings is there and --force was not given, another run holds the dir, it is
@@ -281,6 +283,7 @@ def output(
         log.info("%s: done already, skipped", final)
         yield None
         return
+    args.force = args.force or replace
     if prepare:
         prepare()
     with _disk_errors(final), _lock(final):

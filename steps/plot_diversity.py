@@ -52,7 +52,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     parts = [(system, part, folder) for system, part, folder in parts if (folder / "pseudo_xvector.scp").is_file()]
     inputs = [*data, *(args.xvectors / part.name for part in data), *(folder for _, _, folder in parts)]
     settings = {"most": args.most, "systems": list(made)}
-    with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
+    # Replaced where systems were added: it sums up those of a run.
+    with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False, replace=True) as out:
         if out is None:
             return
         from pseudovox.anonymize import diversity

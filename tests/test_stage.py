@@ -43,6 +43,19 @@ def test_second_run_skips_and_other_settings_stop(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
+def test_summary_is_replaced_without_force(tmp_path: Path) -> None:
+    def summarise(text: str) -> bool:
+        with stage.output(
+            arguments(), tmp_path / "out", settings={"systems": text}, torch_device=False, replace=True
+        ) as out:
+            if out is not None:
+                (out.path / "file").write_text(text)
+            return out is not None
+
+    assert summarise("a") and not summarise("a") and summarise("a,b")
+    assert (tmp_path / "out/file").read_text() == "a,b"
+
+
 def test_failure_leaves_a_partial_that_is_continued(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with pytest.raises(RuntimeError), stage.output(arguments(), folder, settings={}) as out:
