@@ -43,7 +43,7 @@ from making its speech to the table of results, on the CPU or GPU there is. A st
   --force              make the outputs of the chosen stages anew
 
 Examples:
-  ./run.sh --set size=smoke --exp-dir exp/smoke --data-dir data/smoke     a run of two minutes
+  ./run.sh --set size=smoke --exp-dir exp/smoke --data-dir data/smoke     a run of three minutes
   ./run.sh --recipe own --set data.folder=/my/wavs                        anonymize a folder of recordings
   ./run.sh --recipe own --system mcadams --set data.folder=/my/wavs       without any trained model
   ./run.sh --stage sample --stop-stage synthesize --force                 draw and synthesize again
