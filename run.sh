@@ -196,15 +196,16 @@ if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && tra
 fi
 
 if stage 12 asr "WER on original and anonymized speech" && recognizes; then
+  initial=
   if [ "${conf[recognizer_kind]}" = ctc ]; then step train_recognizer $recognizer_dirs "$recognizer"
-  else step import_recognizer "$recognizer"; fi
+  else step import_recognizer "$recognizer"; initial="--initial $recognizer"; fi
   for system in original $systems; do its=${system#original}
     [ -z "$its" ] || config=$exp/$system/config.yaml # its level is part of its figures
     step decode_speech --model "$recognizer" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr"
     step score_wer --model "$recognizer" --hypotheses "$exp/$system/asr" --system "$system" \
       $(dirs_of "$spoken_sets" "$its") "$exp/$system/wer"
     retrains || continue
-    step train_recognizer $(dirs_of "${conf[recognizer]}" "$its") "$exp/recognizer/$system"
+    step train_recognizer $initial $(dirs_of "${conf[recognizer]}" "$its") "$exp/recognizer/$system"
     step decode_speech --model "$exp/recognizer/$system" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr_retrained"
     step score_wer --model "$exp/recognizer/$system" --hypotheses "$exp/$system/asr_retrained" --system "$system" \
       --training anonymized $(dirs_of "$spoken_sets" "$its") "$exp/$system/wer_retrained"

@@ -10,7 +10,7 @@ if [ $# -eq 0 ]; then
   bin=$(dirname "$PYTHON")
   "$bin/ruff" check .
   "$bin/ruff" format --check .
-  "$bin/mypy" pseudovox
+  "$bin/mypy" pseudovox steps/*.py utils/*.py local/*.py
   "$bin/shellcheck" run.sh path.sh cmd.sh utils/*.sh tests/run.sh tests/slurm/*.sh .ci/run
 fi
 exec "$PYTHON" -m pytest "$@"

@@ -19,9 +19,13 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pseudovox import machine
 from pseudovox.machine import GIGABYTE, INSTALL, MISSING, NOTE, OK, WRONG
+
+if TYPE_CHECKING:
+    from pseudovox.config import Config
 
 LEAST_DISK, LOW_DISK = 0.5, 5.0  # GB: below the first nothing runs, below the second a recipe may fill it
 
@@ -141,7 +145,7 @@ def of_recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -
     return False
 
 
-def corpora(report: Report, config: object, data: Path) -> None:
+def corpora(report: Report, config: Config, data: Path) -> None:
     sets = config.sets
     wanted = [*sets.train, *sets.pool, *sets.attacker, *sets.recognizer, *sets.anonymize]
     wanted = list(dict.fromkeys(wanted + [name for pair in sets.trials for name in pair.split()]))
@@ -167,7 +171,7 @@ def source(report: Report, name: str, folder: str, rest: str, key: str) -> None:
         report.line(OK, name, folder + rest)
 
 
-def models(report: Report, config: object, systems: dict[str, object], exp: Path) -> None:
+def models(report: Report, config: Config, systems: dict[str, Config], exp: Path) -> None:
     folder = Path(config.models) if config.models else exp / "models"
     if systems and all(its.system.step for its in systems.values()):
         return report.line(OK, "models", f"none needed: {', '.join(systems)}")
@@ -187,7 +191,7 @@ def models(report: Report, config: object, systems: dict[str, object], exp: Path
         report.line(OK, "models", f"{len(needed)} in {folder}")
 
 
-def pretrained_weights(report: Report, config: object, exp: Path) -> None:
+def pretrained_weights(report: Report, config: Config, exp: Path) -> None:
     from pseudovox import pretrained
 
     for name, found, missing in pretrained.needed(config, exp):
