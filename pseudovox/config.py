@@ -3,7 +3,7 @@
     conf/default.yaml < named blocks (conf/<block>/<name>.yaml) < the recipe's base < recipes/<name>/recipe.yaml
         < recipes/<name>/size/<size>.yaml (the base's, the recipe's) < <system>.yaml < --set key=value
 
-where a system is recipes/<name>/system/<system>.yaml, or else conf/system/<system>.yaml.
+where a system is recipes/<name>/system/<system>.yaml, or that of the recipe's base, or else conf/system/<system>.yaml.
 
 The schema is this file; an unknown key is an error that offers the nearest valid one. A step's settings are one
 section, and the digest that decides whether it must run again covers that section alone. A value is what is written:
@@ -611,7 +611,7 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
     layers = [ROOT / "conf/default.yaml", *blocks, *recipe_files, *_size_files(recipe, recipe_files, asked.size)]
     found = merge(layers, overrides)
     if system is not None:
-        path = _system_file(recipe, system)
+        path = _system_file(system, recipe_files)
         steps_of_recipe = found.steps
         # A system may name blocks of its own; they lie where the recipe's do.
         blocks = [block_file(block, name) for block, name in merge([*layers, path], overrides).use.items()]
@@ -664,18 +664,17 @@ def _size_files(recipe: str, recipe_files: list[Path], size: str) -> list[Path]:
     return found
 
 
-def _system_file(recipe: str, system: str) -> Path:
+def _system_file(system: str, recipe_files: list[Path]) -> Path:
+    """The recipe's own file of a system, or that of its base, or the one of conf/system."""
     check_name(system, "system")
     if system in _RESERVED:
         raise UsageError(f"a system cannot be called {system!r}: exp/<recipe>/{system} holds something else")
-    own = ROOT / "recipes" / recipe / "system" / f"{system}.yaml"
-    if own.is_file():
-        return own
-    path = ROOT / "conf/system" / f"{system}.yaml"
-    if not path.is_file():
-        known = sorted(file.stem for folder in (own.parent, path.parent) for file in folder.glob("*.yaml"))
-        raise UsageError(f"no system called {system!r} (no conf/system/{system}.yaml); there are: {', '.join(known)}")
-    return path
+    folders = [*(file.parent / "system" for file in reversed(recipe_files)), ROOT / "conf/system"]
+    for folder in folders:
+        if (path := folder / f"{system}.yaml").is_file():
+            return path
+    known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+    raise UsageError(f"no system called {system!r} (no conf/system/{system}.yaml); there are: {', '.join(known)}")
 
 
 def systems_of(config: Config, asked: str = "") -> list[str]:

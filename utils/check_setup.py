@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """What this machine has, and what a recipe lacks (./run.sh --check).
 
-Lists machine (cores, memory, disk, GPU), environment (Python, torch and the packages against constraints.txt) and
-recipe (configuration, corpora, models): each line `ok`, `note` (works, worth knowing), `MISSING` or `WRONG`, with its
-mend.
+Lists machine (cores, memory, disk, GPU), environment (Python and packages against constraints.txt) and recipe
+(configuration, corpora, models): each line `ok`, `note` (works, worth knowing), `MISSING` or `WRONG`, with its mend.
 Runs with any Python 3.7 or later, before anything is installed (PYTHONPATH=. then), and changes nothing.
 
 Exit code 0: the recipe can run; 2: its configuration is wrong; 4: something that it needs is missing.
@@ -36,9 +35,6 @@ class Report:
     def __init__(self) -> None:
         self.missing = 0
 
-    def head(self, title: str) -> None:
-        print(title, flush=True)
-
     def line(self, status: str, name: str, found: str, mend: str = "") -> None:
         self.missing += status == MISSING
         print(f"  {status:<8} {name:<12} {found}", flush=True)
@@ -57,11 +53,11 @@ def main(argv: list[str] | None = None) -> int:
     data = args.data_dir or Path("data") / args.recipe
     exp = args.exp_dir or Path("exp") / args.recipe
     report = Report()
-    report.head("machine")
+    print("machine", flush=True)
     of_machine(report, data, exp)
-    report.head("environment")
+    print("environment", flush=True)
     of_environment(report)
-    report.head(f"recipe {args.recipe}")
+    print(f"recipe {args.recipe}", flush=True)
     wrong = of_recipe(report, args, data, exp)
     print()
     if wrong:
