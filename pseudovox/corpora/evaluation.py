@@ -1,4 +1,4 @@
-"""Enrolment and trials made from a data dir of one's own: some utterances of each speaker enrol, the others are tried."""
+"""Enrolment and trials from a data dir of one's own: some utterances of each speaker enrol, the others are tried."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def evaluation_sets(data: DataDir, share: float, seed: int) -> dict[str, DataDir]:
-    """<name>_enrolls (with `enrolls`), <name>_trials_f and <name>_trials_m (with `trials`), of the genders that are there.
+    """<name>_enrolls (with `enrolls`), <name>_trials_f and <name>_trials_m (with `trials`), where there are such.
 
     Trials are the full cross of a gender's speakers and its utterances that do not enrol, as in the VoicePrivacy
     Challenges' LibriSpeech sets. Which utterances enrol is drawn by (seed, utterance): one more utterance moves no
@@ -24,7 +24,7 @@ def evaluation_sets(data: DataDir, share: float, seed: int) -> dict[str, DataDir
         seed: of the draws.
 
     Raises:
-        DataError: no spk2gender; a speaker of one utterance, or a gender of one speaker, which has no non-target trials.
+        DataError: no spk2gender; a speaker of one utterance, or a gender of one speaker.
     """
     enrolling: list[str] = []
     for speaker, utterances in data.spk2utt.items():
@@ -40,10 +40,11 @@ def evaluation_sets(data: DataDir, share: float, seed: int) -> dict[str, DataDir
     sets = {f"{data.name}_enrolls": enrolment}
     tried = set(data.utterances) - set(enrolling)
     for gender in sorted(set(data.spk2gender.values())):
-        part = data.subset([name for name in data.utterances if name in tried and data.spk2gender[data.utt2spk[name]] == gender])
+        of_gender = {speaker for speaker, its in data.spk2gender.items() if its == gender}
+        part = data.subset([name for name in data.utterances if name in tried and data.utt2spk[name] in of_gender])
         if len(part.speakers) < 2:
             raise DataError(
-                f"{data.path}/spk2gender: one speaker of gender {gender}: there are no non-target trials without another",
+                f"{data.path}/spk2gender: one speaker of gender {gender}: no non-target trials without another",
                 "add speakers of that gender, or leave this one out",
             )
         part.lists["trials"] = [

@@ -42,7 +42,7 @@ def test_half_of_each_speaker_enrols_and_the_rest_is_tried_within_the_gender() -
     ("counts", "message"),
     [
         ({"f1": 1, "f2": 3}, "speaker f1 has one utterance.*\n.*spk-list"),
-        ({"f1": 3, "f2": 3, "m1": 4}, "one speaker of gender m: there are no non-target trials"),
+        ({"f1": 3, "f2": 3, "m1": 4}, "one speaker of gender m: no non-target trials"),
     ],
 )
 def test_what_cannot_be_split_is_named(counts: dict[str, int], message: str) -> None:
