@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Download corpora and pretrained weights, or say whom to ask for them.
 
-NAME is an entry of conf/downloads/corpora.yaml or models.yaml, or a recipe: all that it needs.
+NAME is an entry of conf/downloads/corpora.yaml or models.yaml, a corpus of several parts (librispeech: all of them),
+or a recipe (vpc2024: all that it needs).
 
 Reads    conf/downloads/*.yaml: address, size, checksums, licence.
 Writes   <DIR>/<corpus>, unpacked as local/prepare_*.py read it; weights go to torchaudio's cache, where they are looked
          for. A marker in .downloads beside says what was fetched. What is there already is left as it is: your own
          tree, too.
 
-A download that was interrupted is continued by the same command. Archives are checked for size and checksum, and
-unpacked aside; what is in place is whole. Corpora that nobody may pass on have to be asked for: the exit code is then 4,
-and the message says whom.
+A download that was interrupted is continued by the same command. Archives are checked for size and checksum and
+unpacked aside; what is in place is whole. Corpora that nobody may pass on have to be asked for: the exit code is then
+4, and the message says whom.
 
 Example: local/download.py --list; local/download.py --to /big/corpora librispeech-dev-clean ravdess
 """

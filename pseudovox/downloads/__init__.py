@@ -3,9 +3,9 @@
     entries = catalogue.read()                       # conf/downloads/*.yaml
     download(entries["ravdess"], Path("corpora"))    # corpora/RAVDESS
 
-What is there already is left as it is, whoever put it there. Work goes on aside, in `.downloads/<name>` beside the place
-where the result will lie (on the same disk, as it is renamed), and a run that was interrupted is continued from there;
-`.downloads/<name>.json` then says what was fetched, from where, and its checksums.
+What is there already is left as it is, whoever put it there. Work goes on aside, in `.downloads/<name>` beside the
+place where the result will lie (on the same disk, as it is renamed), and a run that was interrupted is continued from
+there; `.downloads/<name>.json` then says what was fetched, from where, and its checksums.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pathlib import Path
 
 from pseudovox.datadir import write_atomic
 from pseudovox.downloads.catalogue import Entry
-from pseudovox.downloads.fetch import Patience, fetch
-from pseudovox.downloads.unpack import unpack
+from pseudovox.downloads.transfer import Patience, fetch
+from pseudovox.downloads.unpacking import unpack
 from pseudovox.errors import DataError, MissingModelError
 from pseudovox.machine import GIGABYTE, existing
 
@@ -64,7 +64,7 @@ def download(entry: Entry, to: Path | None, patience: Patience | None = None) ->
         log.info("%s: %s is there already and left as it is", entry.name, place)
         return False
     if entry.ask:
-        raise MissingModelError(f"{entry.name}: {place} is not there, and may not be downloaded ({entry.about})", entry.ask)
+        raise MissingModelError(f"{place}: not there, and {entry.name} may not be downloaded", entry.ask)
     aside = place.parent / ASIDE / entry.name
     with _alone(aside):
         if not is_there(place):  # another run may have ended just now
@@ -127,7 +127,9 @@ def _move(unpacked: Path, place: Path, entry: Entry) -> None:
     folder = Path(entry.folder)
     whole = unpacked / folder
     if not whole.is_dir():
-        raise DataError(f"{entry.address}: the archive holds no folder {folder}", f"its layout has changed; see {entry.home}")
+        raise DataError(
+            f"{entry.address}: the archive holds no folder {folder}", f"its layout changed; see {entry.home}"
+        )
     root = place.parents[len(folder.parts) - 1]
     for path in sorted(unpacked.rglob("*")):
         target = root / path.relative_to(unpacked)

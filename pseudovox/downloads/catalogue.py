@@ -1,4 +1,4 @@
-"""What can be downloaded, and whom to ask for the rest: conf/downloads/corpora.yaml and models.yaml, which explain the keys."""
+"""What can be downloaded, and whom to ask for the rest: conf/downloads/*.yaml, where the keys are explained."""
 
 from __future__ import annotations
 
@@ -67,16 +67,18 @@ def read(folder: Path = FOLDER) -> dict[str, Entry]:
 
 
 def choose(entries: Mapping[str, Entry], words: Sequence[str]) -> list[Entry]:
-    """The entries that words stand for: an entry's name, or a recipe's, which stands for all that it needs.
+    """The entries that words stand for: one, all parts of a corpus (librispeech), or all that a recipe needs (vpc2024).
 
     Raises:
-        UsageError: a word that is neither.
+        UsageError: a word that is none of these.
     """
     chosen: dict[str, Entry] = {}
     for word in words:
-        found = [entries[word]] if word in entries else [one for one in entries.values() if word in one.needed_by]
+        found = [
+            one for one in entries.values() if word in (one.name, *one.needed_by) or one.name.startswith(f"{word}-")
+        ]
         if not found:
-            raise UsageError(f"nothing is called {word!r}, and no recipe of that name needs anything", "local/download.py --list")
+            raise UsageError(f"no corpus, weights or recipe with needs called {word!r}", "local/download.py --list")
         chosen.update({one.name: one for one in found})
     return list(chosen.values())
 
@@ -90,9 +92,10 @@ def _entry(name: str, given: Any, where: str) -> Entry:
         raise UsageError(f"{where}: {name}: {f'no key {wrong[0]!r} is known' if wrong else f'lacks {absent[0]!r}'}")
     made = Entry(name, **given)
     address = urlsplit(made.address)
+    secure = address.scheme == "https" or address.hostname == "127.0.0.1"  # tests
     problems = {
         "expected one of `address` and `ask`": bool(made.address) == bool(made.ask),
-        "an address begins with https://": bool(made.address) and address.scheme != "https" and address.hostname != "127.0.0.1",
+        "an address begins with https://": bool(made.address) and not secure,
         "a path leads out of its folder": any(_leads_out(path) for path in (made.folder, made.into, made.file)),
         "a checksum is not of its length in hexadecimal digits": any(
             not re.fullmatch(rf"[0-9a-f]{{{_HEX_DIGITS[key]}}}", value) for key, value in made.checksums.items()

@@ -4,21 +4,21 @@
 # environment and as its users, down to `./run.sh --check`; then the smallest recipe. Says the time and disk of each.
 # NVIDIA's few packages, which the image's base adds to Ubuntu, are not in it, nor is a GPU used.
 #
-# Needs root, debootstrap, Ubuntu's keyring (Debian: apt-get install debootstrap ubuntu-keyring), a network and 15 GB.
-# The machine's proxies, package indices and certificates are passed on. The folder stays; remove it with rm -r.
+# Needs root, debootstrap, gpg, a network and 15 GB. The machine's proxies, package indices and certificates are
+# passed on. The folder stays; remove it with rm -r.
 set -euo pipefail
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 suite=noble # of nvidia/cuda:*-ubuntu24.04
 mirror=${PSEUDOVOX_MIRROR:-http://archive.ubuntu.com/ubuntu}
-keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg
+keys=pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
+key=F6ECB3762474EDA9D21B7022871920D1991BC93C # Ubuntu Archive Automatic Signing Key (2018), which signs the suite
 fail() { printf 'run_in_chroot.sh: %s\n' "$@" >&2; exit 4; }
 
 root=$(realpath -m "${1:?usage: tests/docker/run_in_chroot.sh <new folder>}")
 if [ -z "${PSEUDOVOX_CHROOT:-}" ]; then
   [ ! -e "$root" ] || fail "$root is there already"
   [ "$(id -u)" = 0 ] || fail "needs root"
-  command -v debootstrap > /dev/null || fail "needs debootstrap: apt-get install debootstrap"
-  [ -f "$keyring" ] || fail "needs $keyring: apt-get install ubuntu-keyring"
+  command -v debootstrap gpg > /dev/null || fail "needs debootstrap and gpg: apt-get install debootstrap gpg"
   # In a mount namespace of its own: what is mounted below is gone when this ends, however it ends.
   PSEUDOVOX_CHROOT=yes exec unshare --mount --propagation private "${BASH_SOURCE[0]}" "$root"
 fi
@@ -48,11 +48,22 @@ inside() {
     bash -euxc "cd $workdir; $2"
 }
 
+# keyring <folder>: the one key that the suite is signed with, in <folder>/keyring.gpg, known by its fingerprint.
+keyring() {
+  local gpg=(gpg --batch --quiet --homedir "$1")
+  python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])' "$mirror/$keys" "$1/keys.deb"
+  dpkg-deb -x "$1/keys.deb" "$1"
+  "${gpg[@]}" --import "$1/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+  "${gpg[@]}" --export "$key" > "$1/keyring.gpg"
+}
+
 make_root() {
-  local log=$root.debootstrap.log
-  debootstrap --variant=minbase --components=main,universe --keyring="$keyring" "$suite" "$root" "$mirror" \
-    "$script" > "$log" || { tail "$log" >&2; fail "debootstrap failed; see $log"; }
-  rm "$log"
+  local aside
+  aside=$(mktemp -d)
+  keyring "$aside"
+  debootstrap --variant=minbase --components=main,universe --keyring="$aside/keyring.gpg" "$suite" "$root" "$mirror" \
+    "$script" > "$aside/log" || { tail "$aside/log" >&2; fail "debootstrap failed"; }
+  rm -r "$aside"
   apt-config dump | grep '^Acquire::' > "$root/etc/apt/apt.conf.d/00host"
   cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
   cp -L "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$root/host-certificates.crt"

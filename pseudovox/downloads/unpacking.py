@@ -1,4 +1,4 @@
-"""Archives of others, unpacked into one folder and nowhere else: files and folders alone, no more than was announced."""
+"""Archives of others, unpacked into one folder and nowhere else: files and folders, no more than was announced."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def unpack(archive: Path, into: Path, limit: int) -> int:
         the number of files.
 
     Raises:
-        DataError: damaged; or a member that would be written elsewhere (absolute, `..`), is no file or folder (links, also
-            within the archive, devices), stands twice, is encrypted; or more than `limit`.
+        DataError: damaged; or a member that would be written elsewhere (absolute, `..`), is no file or folder (a
+            device, a link, also within the archive), stands twice, is encrypted; or more than `limit`.
     """
     into.mkdir(parents=True)
     members = _zip_members if archive.suffix == ".zip" else _tar_members
@@ -52,7 +52,8 @@ def unpack(archive: Path, into: Path, limit: int) -> int:
             if left < 0:
                 raise DataError(f"{archive}: unpacks to more than the {limit / 1e9:g} GB announced, at {name!r}", _MEND)
     except _DAMAGED as error:
-        raise DataError(f"{archive}: a damaged archive: {error or type(error).__name__}", "remove it and run again") from None
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{archive}: a damaged archive: {reason}", "remove it and run again") from None
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise DataError(f"{archive}: a name stands twice: {error.filename}", _MEND) from None
     return count
@@ -69,17 +70,20 @@ def _copy(data: IO[bytes], path: Path, limit: int) -> int:
 
 
 def _tar_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
-    with tarfile.open(archive, "r|*") as tar:
-        for member in tar:
-            if member.isdir():
-                yield member.name, None
-            elif member.isreg():
-                data = tar.extractfile(member)
-                assert data is not None  # it is a file
-                yield member.name, data
-            else:
-                kind = "a link" if member.issym() or member.islnk() else "a device or the like"
-                raise DataError(f"{archive}: {member.name!r} is {kind}; files and folders alone are unpacked", _MEND)
+    with open(archive, "rb") if archive.suffix == ".tar" else gzip.open(archive) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as tar:
+            for member in tar:
+                if member.isdir():
+                    yield member.name, None
+                elif member.isreg():
+                    data = tar.extractfile(member)
+                    assert data is not None  # it is a file
+                    yield member.name, data
+                else:
+                    kind = "a link" if member.issym() or member.islnk() else "a device or the like"
+                    raise DataError(f"{archive}: {member.name!r} is {kind}, neither file nor folder", _MEND)
+        while stream.read(_BLOCK):  # to the end, where gzip's own checksum is
+            pass
 
 
 def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
@@ -87,7 +91,7 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
         for member in packed.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where it was made on a system without such kinds
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise DataError(f"{archive}: {member.filename!r} is no file; files and folders alone are unpacked", _MEND)
+                raise DataError(f"{archive}: {member.filename!r} is neither file nor folder", _MEND)
             if member.flag_bits & 1:
                 raise DataError(f"{archive}: {member.filename!r} is encrypted", _MEND)
             if member.is_dir():

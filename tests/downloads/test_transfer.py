@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from web_site import HASTY, Answer, Site
 
-from pseudovox.downloads import fetch as fetching
-from pseudovox.downloads.fetch import fetch
+from pseudovox.downloads import transfer
+from pseudovox.downloads.transfer import fetch
 from pseudovox.errors import DataError, MissingModelError
 
 BODY = bytes(range(256)) * 400
@@ -104,7 +104,7 @@ def test_another_length_than_expected_is_refused_at_once(site: Site, target: Pat
 def test_a_length_that_is_too_small_for_what_comes(site: Site, target: Path) -> None:
     site.body, site.answers = BODY, [Answer(announce=-1)]
     with pytest.raises(MissingModelError, match="more than the 1000 bytes"):
-        fetch(site.address, target, 1000, {}, fetching.Patience(attempts=1, pause=0))
+        fetch(site.address, target, 1000, {}, transfer.Patience(attempts=1, pause=0))
 
 
 def test_wrong_content_is_thrown_away(site: Site, target: Path) -> None:
@@ -124,11 +124,9 @@ def test_what_is_not_there_is_said_at_once(site: Site, target: Path, status: int
     assert len(site.asked) == 1
 
 
-def test_a_busy_server_is_asked_again_when_it_says(
-    site: Site, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_busy_server_is_asked_again_when_it_says(site: Site, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(fetching.time, "sleep", pauses.append)
+    monkeypatch.setattr(transfer.time, "sleep", pauses.append)
     site.body = BODY
     site.answers = [Answer(status=503), Answer(status=503), Answer(status=429, headers={"Retry-After": "7"})]
     assert get(site, target)["sha256"] == SHA
@@ -148,8 +146,8 @@ def test_no_server_at_all(target: Path) -> None:
 
 
 def test_a_redirection_to_plain_http_is_not_followed() -> None:
-    handler = fetching._NoDowngrade()
-    request = fetching.urllib.request.Request("https://example.org/x")
+    handler = transfer._NoDowngrade()
+    request = transfer.urllib.request.Request("https://example.org/x")
     with pytest.raises(MissingModelError, match="which is not https"):
         handler.redirect_request(request, None, 302, "Found", {}, "http://example.org/x")
     assert handler.redirect_request(request, None, 302, "Found", {}, "https://example.net/x").full_url.endswith("net/x")

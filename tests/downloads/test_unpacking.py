@@ -11,20 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox.downloads.unpack import unpack
+from pseudovox.downloads.unpacking import unpack
 from pseudovox.errors import DataError
 
 LIMIT = 10**6
 
 
-def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", data: bytes = b"x") -> tuple[tarfile.TarInfo, bytes]:
+Member = tuple[tarfile.TarInfo, bytes]
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", data: bytes = b"x") -> Member:
     made = tarfile.TarInfo(name)
     made.type, made.linkname, made.mode = kind, link, 0o4777
     made.size = len(data) if kind == tarfile.REGTYPE else 0
     return made, data
 
 
-def tar_of(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
+def tar_of(path: Path, *members: Member) -> Path:
     with tarfile.open(path, "w:gz") as tar:
         for made, data in members:
             tar.addfile(made, io.BytesIO(data))
@@ -39,9 +42,9 @@ def zip_of(path: Path, *names: str | zipfile.ZipInfo, data: bytes = b"x") -> Pat
 
 
 def test_files_and_folders_come_out_with_plain_permissions(tmp_path: Path) -> None:
-    archive = tar_of(
-        tmp_path / "a.tar.gz", member("./"), member("top", tarfile.DIRTYPE), member("top/a b.txt", data=b"one"), member("top/é", data=b"")
-    )
+    folders = member("./", tarfile.DIRTYPE), member("top", tarfile.DIRTYPE)
+    files = member("top/a b.txt", data=b"one"), member("top/é", data=b"")
+    archive = tar_of(tmp_path / "a.tar.gz", *folders, *files)
     assert unpack(archive, tmp_path / "out", LIMIT) == 2
     assert (tmp_path / "out/top/a b.txt").read_bytes() == b"one"
     assert (tmp_path / "out/top/é").read_bytes() == b""
@@ -66,7 +69,7 @@ HOSTILE = {
     "pipe": ([member("pipe", tarfile.FIFOTYPE)], "'pipe' is a device"),
     "twice": ([member("a"), member("a", data=b"other")], "a name stands twice"),
     "file as folder": ([member("a"), member("a/b")], "a name stands twice"),
-    "too much": ([member("a", data=bytes(600_000)), member("b", data=bytes(600_000))], "more than the 0.001 GB announced, at 'b'"),
+    "too much": ([member(name, data=bytes(600_000)) for name in "ab"], "more than the 0.001 GB announced, at 'b'"),
     "too many": ([member(f"{number}", data=b"") for number in range(300)], "more than the 0.001 GB announced"),
     "too many folders": ([member(f"{number}", tarfile.DIRTYPE) for number in range(300)], "more than the 0.001 GB"),
 }
@@ -97,8 +100,8 @@ def unix(name: str, kind: int) -> zipfile.ZipInfo:
     [
         (["../outside"], "would be written elsewhere"),
         (["/outside"], "would be written elsewhere"),
-        ([unix("link", stat.S_IFLNK)], "'link' is no file"),
-        ([unix("device", stat.S_IFBLK)], "'device' is no file"),
+        ([unix("link", stat.S_IFLNK)], "'link' is neither"),
+        ([unix("device", stat.S_IFBLK)], "'device' is neither"),
     ],
 )
 def test_hostile_members_of_zip_archives(tmp_path: Path, names: list[str | zipfile.ZipInfo], message: str) -> None:
@@ -127,8 +130,12 @@ def test_an_encrypted_zip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "harm",
-    [lambda data: data[: len(data) // 2], lambda data: b"not an archive", lambda data: b"", lambda data: data[:40] + b"!!!" + data[43:]],
-    ids=["cut", "text", "empty", "bits turned"],
+    [
+        pytest.param(lambda data: data[: len(data) // 2], id="cut"),
+        pytest.param(lambda data: b"not an archive", id="text"),
+        pytest.param(lambda data: b"", id="empty"),
+        pytest.param(lambda data: data[:400] + b"!!!" + data[403:], id="bits turned"),
+    ],
 )
 @pytest.mark.parametrize("kind", ["tar.gz", "zip"])
 def test_damaged_archives(tmp_path: Path, kind: str, harm: Callable[[bytes], bytes]) -> None:
