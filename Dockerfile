@@ -26,6 +26,6 @@ ENV HOME=/cache
 ENV USER=pseudovox
 COPY . .
 RUN docker/install.sh user
-USER pseudovox
+USER 1000:1000
 RUN ./run.sh --check
 CMD ["./run.sh"]

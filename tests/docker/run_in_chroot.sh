@@ -76,6 +76,7 @@ make_root() {
 script=/usr/share/debootstrap/scripts/$suite
 [ -e "$script" ] || script=/usr/share/debootstrap/scripts/gutsy # what all later suites of Ubuntu are installed by
 workdir=$(sed -n 's/^WORKDIR //p' "$here/Dockerfile")
+user=$(sed -n 's/^USER //p' "$here/Dockerfile")
 as_user=$(grep -n '^USER ' "$here/Dockerfile" | cut -d: -f1)
 environment=$(dockerfile 1 '$' | grep '^export ')
 
@@ -83,6 +84,6 @@ timed "a fresh Ubuntu" make_root
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 timed "as root: the Dockerfile's steps down to USER" inside root "$(dockerfile 1 "$as_user")"
-timed "as user: the Dockerfile's steps after USER" inside pseudovox "$environment; $(dockerfile "$as_user" '$')"
-timed "the smallest recipe" inside pseudovox "$environment; ./run.sh --set size=smoke"
+timed "as user: the Dockerfile's steps after USER" inside "$user" "$environment; $(dockerfile "$as_user" '$')"
+timed "the smallest recipe" inside "$user" "$environment; ./run.sh --set size=smoke"
 printf '== of this %s, Python and packages: %s\n' /opt/venv "$(du -shx "$root/opt/venv" | cut -f1)"

@@ -40,7 +40,7 @@ def test_the_image_is_built_by_the_install_steps_and_checked() -> None:
 
 
 def test_it_runs_as_a_user_without_privileges_and_holds_no_secret() -> None:
-    assert of("USER") == ["pseudovox"]
+    assert of("USER") == ["1000:1000"] and "--uid 1000 " in (ROOT / "docker/install.sh").read_text()
     order = [name for name, _ in INSTRUCTIONS]
     assert order.index("USER") < max(at for at, name in enumerate(order) if name == "RUN"), "checked as that user"
     text = (ROOT / "Dockerfile").read_text() + (ROOT / "docker/install.sh").read_text() + str(COMPOSE)
