@@ -50,10 +50,10 @@ inside() {
 
 # keyring <folder>: the one key that the suite is signed with, in <folder>/keyring.gpg, known by its fingerprint.
 keyring() {
-  local gpg=(gpg --batch --quiet --homedir "$1")
+  local gpg=(gpg --batch --quiet --no-autostart --homedir "$1")
   python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])' "$mirror/$keys" "$1/keys.deb"
-  dpkg-deb -x "$1/keys.deb" "$1"
-  "${gpg[@]}" --import "$1/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+  dpkg-deb -x "$1/keys.deb" "$1/keys"
+  "${gpg[@]}" --import "$1/keys/usr/share/keyrings/ubuntu-archive-keyring.gpg"
   "${gpg[@]}" --export "$key" > "$1/keyring.gpg"
 }
 
