@@ -68,13 +68,17 @@ def show(entries: "list[Entry]", to: Path | None) -> None:
     """A table of the entries on standard output."""
     from pseudovox.downloads import gigabytes, is_there
 
-    rows = [("name", "size", "licence", "needed by", "")]
+    rows = [("name", "size", "", "needed by", "licence", "see")]
+    lacking = [one for one in entries if not is_there(one.place(to))]
     for one in entries:
-        state = "there" if is_there(one.place(to)) else "to be asked for" if one.ask else ""
-        rows.append((one.name, "" if one.ask else gigabytes(one.size), one.licence, " ".join(one.needed_by), state))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        state = "there" if one not in lacking else "ask for it" if one.ask else ""
+        size = "" if one.ask else gigabytes(one.size)
+        rows.append((one.name, size, state, " ".join(one.needed_by), one.licence, one.home))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
+    size, unpacked = sum(one.size for one in lacking), sum(one.unpacked for one in lacking)
+    print(f"\nto be downloaded, where known: {gigabytes(size) if size else 'none'}; unpacked up to {unpacked:.0f} GB")
 
 
 if __name__ == "__main__":

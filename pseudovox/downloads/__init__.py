@@ -40,7 +40,7 @@ def is_there(place: Path) -> bool:
 
 def gigabytes(size: int) -> str:
     """A size in bytes in words."""
-    return f"{size / GIGABYTE:.2f} GB" if size else "size unknown"
+    return f"{size / GIGABYTE:.2f} GB" if size else "unknown"
 
 
 def download(entry: Entry, to: Path | None, patience: Patience | None = None) -> bool:

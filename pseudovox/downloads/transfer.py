@@ -194,7 +194,7 @@ def _refused(error: urllib.error.HTTPError, address: str, partial: Path, held: i
         raise _Broken(f"the server answers {error.code}", float(asked) if asked.isdecimal() else 0.0) from None
     raise MissingModelError(
         f"{address}: the server answers {error.code} ({error.reason})",
-        "the address may have changed: local/download.py --list names the page about it",
+        "the address may have changed: local/download.py --list names the page about it, where it is offered",
     ) from None
 
 

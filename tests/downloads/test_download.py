@@ -211,7 +211,8 @@ def test_the_program_lists_and_refuses(program: Program, tmp_path: Path) -> None
     (tmp_path / "RAVDESS/Actor_01").mkdir(parents=True)
     shown = program("local/download.py", "--list", "--to", tmp_path, "ravdess", "iemocap")
     assert shown.returncode == 0, shown.stderr
-    assert "there" in shown.stdout.splitlines()[1] and "to be asked for" in shown.stdout.splitlines()[2]
+    assert " there " in shown.stdout.splitlines()[1] and "  ask for it  " in shown.stdout.splitlines()[2]
+    assert "to be downloaded, where known: none" in shown.stdout
     assert program("local/download.py").returncode == 2
     asked = program("local/download.py", "--to", tmp_path, "ravdess", "iemocap")
     assert asked.returncode == 4 and "is there already and left as it is" in asked.stderr
