@@ -7,8 +7,8 @@ It writes down characters, with no language model. steps/train_recognizer.py fin
 `recognizer.retrained` asks for that.
 
 Nothing is downloaded here. The weights (1.3 GB) are taken from torchaudio's cache, where
-`python -c "import torchaudio; torchaudio.pipelines.WAV2VEC2_ASR_LARGE_LV60K_960H.get_model()"` puts them on a machine
-with internet, or from the file `recognizer.weights`.
+`local/download.py WAV2VEC2_ASR_LARGE_LV60K_960H` puts them on a machine with internet, or from the file
+`recognizer.weights`.
 
 Writes  a model dir: model.json, weights.safetensors.
 

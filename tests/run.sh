@@ -11,6 +11,6 @@ if [ $# -eq 0 ]; then
   "$bin/ruff" check .
   "$bin/ruff" format --check .
   "$bin/mypy" pseudovox steps/*.py utils/*.py local/*.py
-  "$bin/shellcheck" run.sh path.sh cmd.sh utils/*.sh tests/run.sh tests/slurm/*.sh .ci/run
+  "$bin/shellcheck" run.sh path.sh cmd.sh utils/*.sh docker/install.sh tests/run.sh tests/slurm/*.sh tests/docker/*.sh .ci/run
 fi
 exec "$PYTHON" -m pytest "$@"
