@@ -122,6 +122,7 @@ def of_recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -
         if sys.version_info < (3, 10):  # noqa: UP036  # whatever python3 there is, before the installation
             raise ImportError
         from pseudovox import config as configuration
+        from pseudovox import places
         from pseudovox.errors import PseudovoxError
     except ImportError:
         report.line(NOTE, "recipe", "cannot be read before the environment is there")
@@ -130,6 +131,7 @@ def of_recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -
         config = configuration.compose(args.recipe, None, args.set)
         names = configuration.systems_of(config, args.system)
         systems = {name: configuration.compose(args.recipe, name, args.set) for name in names}
+        places.roots(config)  # names of corpora that are not known
     except PseudovoxError as error:
         message, _, mend = str(error).partition("\n  mend: ")
         report.line(WRONG, "recipe", message, mend)
@@ -142,14 +144,22 @@ def of_recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -
 
 
 def corpora(report: Report, config: object, data: Path) -> None:
-    sets = config.sets
-    wanted = [*sets.train, *sets.pool, *sets.attacker, *sets.recognizer, *sets.anonymize]
-    wanted = list(dict.fromkeys(wanted + [name for pair in sets.trials for name in pair.split()]))
+    from pseudovox import places
+
+    absent = places.absent(config, data)
+    for corpus, names in absent.items():
+        left_out, _, mend = places.note(config, corpus, names).partition("\n  mend: ")
+        report.line(NOTE, "corpus", left_out.replace("\n", " "), mend)
+    config = places.without(config, [name for names in absent.values() for name in names])
+    wanted = list(dict.fromkeys(name for members in vars(config.sets).values() for name in " ".join(members).split()))
     made = [name for name in wanted if (data / name / ".done.json").is_file() or (data / name / "wav.scp").is_file()]
     if len(made) == len(wanted):
         report.line(OK, "data dirs", f"{len(made)}, all in {data}")
         return
     report.line(OK, "data dirs", f"{len(made)} of {len(wanted)} in {data}; stage data makes the others")
+    roots = places.roots(config)
+    for name in dict.fromkeys(name for command in config.data.prepare for name in places.named_in(command)):
+        source(report, "corpus", roots[name], "", f"data.roots.{name}", places.CORPORA[name].source)
     for command in config.data.prepare:
         for word in command.split()[1:]:
             if word.startswith("FOLDER"):
@@ -158,11 +168,12 @@ def corpora(report: Report, config: object, data: Path) -> None:
                 source(report, "corpus", config.data.corpora, word[len("CORPORA") :], "data.corpora")
 
 
-def source(report: Report, name: str, folder: str, rest: str, key: str) -> None:
+def source(report: Report, name: str, folder: str, rest: str, key: str, where: str = "") -> None:
     if not folder:
         report.line(MISSING, name, "no folder was given", f"--set {key}=/where/they/are")
     elif not Path(folder + rest).is_dir():
-        report.line(MISSING, name, f"{folder}{rest} is no folder", f"--set {key}=/where/it/lies")
+        mend = f"--set {key}=/where/it/lies" + (f"; get it: {where}" if where else "")
+        report.line(MISSING, name, f"{folder}{rest} is no folder", mend)
     else:
         report.line(OK, name, folder + rest)
 
