@@ -1,6 +1,6 @@
 """Stand-in corpora: synthetic speech in the exact published layouts, a few speakers each; and single files for tests.
 
-    PYTHONPATH=. python tests/standins.py corpora/standins     LibriSpeech, LibriTTS, VCTK, IEMOCAP and VoxCeleb 1, in some seconds
+    PYTHONPATH=. python tests/standins.py corpora/standins     LibriSpeech, LibriTTS, VCTK, IEMOCAP, VoxCeleb 1
 
 Voices and sentences are those of the synthetic corpus (pseudovox.minicorpus): espeak-ng's, drawn from a seed. No two
 speakers of any corpus share a voice.
@@ -73,7 +73,9 @@ def make(folder: Path, seed: int = 1) -> Path:
     return folder
 
 
-def readers(subsets: dict[str, tuple[int, int, int]], voices: Voices) -> Iterator[tuple[str, str, str, list[Utterance]]]:
+def readers(
+    subsets: dict[str, tuple[int, int, int]], voices: Voices
+) -> Iterator[tuple[str, str, str, list[Utterance]]]:
     """(subset, reader, gender, utterances) of the subsets of a corpus of audio books."""
     number = 19
     for subset, (women, men, utterances) in subsets.items():
@@ -91,7 +93,9 @@ def librispeech(root: Path, voices: Voices) -> None:
             folder, name = root / subset / reader / chapter, f"{reader}-{chapter}"
             for number, one in enumerate(own):
                 put_speech(folder / f"{name}-{number:04d}.flac", one)
-            put_text(folder / f"{name}.trans.txt", *(f"{name}-{number:04d} {one.text}" for number, one in enumerate(own)))
+            put_text(
+                folder / f"{name}.trans.txt", *(f"{name}-{number:04d} {one.text}" for number, one in enumerate(own))
+            )
     put_text(root / "SPEAKERS.TXT", *table)
 
 
@@ -135,7 +139,9 @@ def iemocap(root: Path, voices: Voices) -> None:
                 labels.append(f"[{start:.4f} - {end:.4f}]\t{name}\t{IEMOCAP[number]}\t[2.5000, 2.5000, 2.5000]")
                 texts.append(f"{name} [{start:08.4f}-{end:08.4f}]: {one.text.capitalize()}.")
                 start = end
-        put_text(folder / "dialog" / "EmoEvaluation" / f"{dialog}.txt", "% [START_TIME - END_TIME] TURN_NAME ...", *labels)
+        put_text(
+            folder / "dialog" / "EmoEvaluation" / f"{dialog}.txt", "% [START_TIME - END_TIME] TURN_NAME ...", *labels
+        )
         put_text(folder / "dialog" / "transcriptions" / f"{dialog}.txt", *texts)
 
 

@@ -71,7 +71,9 @@ def librispeech(recordings: Sequence[Recording], part: str, *, mixed: bool = Fal
         most = {name: len(spoken[name]) - quota.get(name, 0) for name in [*enrolled[gender], *others]}
         take = level(rule.targets, {name: most[name] for name in enrolled[gender]})
         take |= level(rule.utterances - rule.targets, {name: most[name] for name in others})
-        tested[gender] = [(name, one) for name in sorted(take) for one in spoken[name][len(spoken[name]) - take[name] :]]
+        tested[gender] = [
+            (name, one) for name in sorted(take) for one in spoken[name][len(spoken[name]) - take[name] :]
+        ]
     if mixed:
         return Lists(enrolls, {"mixed": _cross(everybody, [*tested["f"], *tested["m"]])})
     return Lists(enrolls, {gender: _cross(enrolled[gender], tested[gender]) for gender in GENDERS})

@@ -35,7 +35,11 @@ def read(folder: Path, part: str, ends: Sequence[str]) -> Lists | None:
     there = [path for path in (enrolls, *trials.values()) if path]
     if not there:
         return None
-    missing = [name for name, path in {"enrolls": enrolls, **{f"trials_{end}": trials[end] for end in ends}}.items() if not path]
+    missing = [
+        name
+        for name, path in {"enrolls": enrolls, **{f"trials_{end}": trials[end] for end in ends}}.items()
+        if not path
+    ]
     if missing or enrolls is None:
         raise DataError(f"{folder}: has {there[0].relative_to(folder)}, but no list {missing[0]} of {part}")
     utterances = [line.split()[0] for line in read_text_lines(enrolls) if line.strip()]

@@ -77,7 +77,9 @@ def vctk(recordings: Sequence[Recording], folder: str = "", *, unions: bool = Fa
         if own is None:
             drawn = drawn or draw.vctk(recordings)
             own = drawn[part]
-        joined = {**{f"{gender}_all": (gender, f"{gender}_common") for gender in GENDERS}, "all": ends} if unions else {}
+        joined = (
+            {**{f"{gender}_all": (gender, f"{gender}_common") for gender in GENDERS}, "all": ends} if unions else {}
+        )
         found += _data_sets(part, own, recordings, joined)
     return found
 
@@ -141,12 +143,17 @@ def _data_sets(
     def of(utterances: Sequence[str], name: str) -> list[Recording]:
         unknown = [one for one in utterances if one not in known]
         if unknown:
-            raise DataError(f"{name}: {unknown[0]} is listed and not in the corpus ({len(unknown)} of {len(utterances)})")
+            raise DataError(
+                f"{name}: {unknown[0]} is listed and not in the corpus ({len(unknown)} of {len(utterances)})"
+            )
         return [known[one] for one in sorted(set(utterances))]
 
     name = f"{part}_enrolls"
     found = [DataSet(name, of(own.enrolls, name), "enrolls", own.enrolls)]
-    lists_of = {**own.trials, **{end: [pair for one in parts for pair in own.trials[one]] for end, parts in joined.items()}}
+    lists_of = {
+        **own.trials,
+        **{end: [pair for one in parts for pair in own.trials[one]] for end, parts in joined.items()},
+    }
     for end, pairs in lists_of.items():
         name = f"{part}_trials_{end}"
         lines = [f"{speaker} {utterance} {'target' if target else 'nontarget'}" for speaker, utterance, target in pairs]

@@ -1,11 +1,10 @@
-"""local/prepare_vpc.py on the stand-in corpora: the challenges' data dirs, the organisers' lists, and what is refused."""
+"""local/prepare_vpc.py on the stand-in corpora: the challenges' data dirs, official lists, and what is refused."""
 
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import standins
 from standins import put_text
 
 from pseudovox.datadir import DataDir
@@ -14,31 +13,28 @@ Program = Callable[..., "subprocess.CompletedProcess[str]"]
 SCRIPT = "local/prepare_vpc.py"
 
 
-@pytest.fixture(scope="module")
-def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return standins.make(tmp_path_factory.mktemp("standins"))
-
-
-def test_librispeech(corpora: Path, prepared: Callable[..., Path]) -> None:
-    out = prepared(SCRIPT, "libri", corpora / "LibriSpeech")
+def test_librispeech(standin_corpora: Path, prepared: Callable[..., Path]) -> None:
+    out = prepared(SCRIPT, standin_corpora / "LibriSpeech", "libri")
     kinds = ("enrolls", "trials_f", "trials_m")
-    assert sorted(path.name for path in out.iterdir()) == [f"libri_{split}_{k}" for split in ("dev", "test") for k in kinds]
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"libri_{split}_{k}" for split in ("dev", "test") for k in kinds
+    ]
     enrolls, trials = DataDir.load(out / "libri_dev_enrolls"), DataDir.load(out / "libri_dev_trials_f")
     trials.check_trials(enrolls)
     assert set(trials.spk2gender.values()) == {"f"} and not set(trials.utterances) & set(enrolls.utterances)
     assert len(trials.speakers) == 3 and len({trial.speaker for trial in trials.trials}) == 2
 
 
-def test_it_says_loudly_what_is_not_as_published(corpora: Path, tmp_path: Path, program: Program) -> None:
-    made = program(SCRIPT, "--mixed", "libri", corpora, tmp_path)
+def test_it_says_loudly_what_is_not_as_published(standin_corpora: Path, tmp_path: Path, program: Program) -> None:
+    made = program(SCRIPT, "--mixed", "libri", standin_corpora, tmp_path)
     assert made.returncode == 0 and (tmp_path / "libri_test_trials_mixed" / "trials").is_file()
     assert "libri_dev: NOT the official lists (data.lists is not set)" in made.stderr
     assert "libri_dev_enrolls: NOT as published: 8 utterances (published 343)" in made.stderr
     assert "libri_dev_trials_mixed: NOT as published: " in made.stderr
 
 
-def test_unions(corpora: Path, prepared: Callable[..., Path]) -> None:
-    out = prepared(SCRIPT, "--unions", "vctk", corpora / "VCTK-Corpus-0.92")
+def test_unions(standin_corpora: Path, prepared: Callable[..., Path]) -> None:
+    out = prepared(SCRIPT, standin_corpora / "VCTK-Corpus-0.92", "--unions", "vctk")
     ends = ("f", "f_all", "f_common", "m", "m_all", "m_common")
     names = [f"vctk_{split}_{kind}" for split in ("dev", "test") for kind in
              ("asr", "enrolls", "trials_all", *(f"trials_{end}" for end in ends))]  # fmt: skip
@@ -53,8 +49,8 @@ def test_unions(corpora: Path, prepared: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("new", [False, True])
-def test_official_lists_are_taken(new: bool, corpora: Path, tmp_path: Path, program: Program) -> None:
-    program(SCRIPT, "libri", corpora, tmp_path / "drawn")
+def test_official_lists_are_taken(new: bool, standin_corpora: Path, tmp_path: Path, program: Program) -> None:
+    program(SCRIPT, "libri", standin_corpora, tmp_path / "drawn")
     enrolls = DataDir.load(tmp_path / "drawn/libri_dev_enrolls").enrolls
     lists = tmp_path / "lists"
     place = {old: f"libri_dev_{old}/{name}" if new else f"libri_dev/{old}"
@@ -63,7 +59,7 @@ def test_official_lists_are_taken(new: bool, corpora: Path, tmp_path: Path, prog
     for gender in "fm":
         lines = DataDir.load(tmp_path / f"drawn/libri_dev_trials_{gender}").lists["trials"]
         put_text(lists / place[f"trials_{gender}"], *lines[::-1])
-    made = program(SCRIPT, "--set", f"data.lists={lists}", "libri", corpora, tmp_path / "out")
+    made = program(SCRIPT, "--set", f"data.lists={lists}", "libri", standin_corpora, tmp_path / "out")
     assert made.returncode == 0, made.stderr
     assert "libri_dev: NOT the official lists" not in made.stderr
     assert f"libri_test: NOT the official lists ({lists} has none)" in made.stderr
@@ -71,19 +67,19 @@ def test_official_lists_are_taken(new: bool, corpora: Path, tmp_path: Path, prog
     assert taken.utterances == drawn.utterances and taken.lists["trials"] == drawn.lists["trials"][::-1]
 
     (lists / place["trials_m"]).unlink()
-    made = program(SCRIPT, "--set", f"data.lists={lists}", "libri", corpora, tmp_path / "out")
+    made = program(SCRIPT, "--set", f"data.lists={lists}", "libri", standin_corpora, tmp_path / "out")
     assert made.returncode == 3 and "no list trials_m of libri_dev" in made.stderr
     put_text(lists / place["trials_m"], "84 84-1-0000 yes")
-    made = program(SCRIPT, "--set", f"data.lists={lists}", "libri", corpora, tmp_path / "out")
+    made = program(SCRIPT, "--set", f"data.lists={lists}", "libri", standin_corpora, tmp_path / "out")
     assert made.returncode == 3 and ":1: expected `speaker utterance target|nontarget`" in made.stderr
     put_text(lists / place["trials_m"], "84 84-1-0000 target")
-    made = program(SCRIPT, "--set", f"data.lists={lists}", "libri", corpora, tmp_path / "out")
+    made = program(SCRIPT, "--set", f"data.lists={lists}", "libri", standin_corpora, tmp_path / "out")
     assert made.returncode == 3 and "libri_dev_trials_m: 84-1-0000 is listed and not in the corpus" in made.stderr
 
 
-def test_iemocap(corpora: Path, prepared: Callable[..., Path], tmp_path: Path, program: Program) -> None:
-    root = corpora / "IEMOCAP_full_release"
-    out = prepared(SCRIPT, "iemocap", root)
+def test_iemocap(standin_corpora: Path, prepared: Callable[..., Path], tmp_path: Path, program: Program) -> None:
+    root = standin_corpora / "IEMOCAP_full_release"
+    out = prepared(SCRIPT, root, "iemocap")
     dev, test = (DataDir.load(out / f"IEMOCAP_{split}") for split in ("dev", "test"))
     assert set(dev.spk2gender.values()) == {"f"} and set(test.spk2gender.values()) == {"m"}
     assert set(dev.table("utt2emo").values()) == {"ang", "hap", "neu", "sad"}

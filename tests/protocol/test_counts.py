@@ -19,7 +19,9 @@ MISSED = {
 
 @pytest.mark.parametrize("name", LIBRI)
 def test_librispeech_compares_everybody_enrolled_with_every_utterance_of_the_gender(name: str) -> None:
-    rule = TRIALS[name]  # 15 x 1018 = 704 + 14566, 14 x 960 = 644 + 12796, 16 x 734 = 548 + 11196, 13 x 762 = 449 + 9457
+    rule = TRIALS[
+        name
+    ]  # 15 x 1018 = 704 + 14566, 14 x 960 = 644 + 12796, 16 x 734 = 548 + 11196, 13 x 762 = 449 + 9457
     assert rule.pairs == rule.trials and rule.speakers == 20
 
 

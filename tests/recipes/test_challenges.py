@@ -1,4 +1,4 @@
-"""The challenge recipes: every command at full size, and, marked slow, from stage 0 to the report on stand-in corpora."""
+"""The challenge recipes: every command at full size, and, marked slow, from stage 0 to the report on stand-ins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import standins
 
 from pseudovox import config as configuration
 
@@ -41,7 +40,12 @@ SETS = {
     "vpc2026_track1": libri("enrolls", "trials_mixed") | EMOTION,
 }
 # Which system proves which recipe; pca_gmm goes through all stages.
-PROVED = {"vpc2020": "mcadams_2020", "vpc2022": "mcadams_2022", "vpc2024": "pca_gmm", "vpc2026_track1": "mcadams_vpc2024"}
+PROVED = {
+    "vpc2020": "mcadams_2020",
+    "vpc2022": "mcadams_2022",
+    "vpc2024": "pca_gmm",
+    "vpc2026_track1": "mcadams_vpc2024",
+}
 
 
 def run(recipe: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -63,20 +67,17 @@ def test_dry_run_at_full_size_shows_every_command(recipe: str) -> None:
             assert f"data/{recipe}/{name} " in shown.stdout, (kind, name)
     for system in config.systems:
         assert f"data/{recipe}/libri_test_enrolls_{system} " in shown.stdout
-        assert f"--attacker semi-informed --training {config.attacks.semi_informed[0]} --system {system}" in shown.stdout
+        assert (
+            f"--attacker semi-informed --training {config.attacks.semi_informed[0]} --system {system}" in shown.stdout
+        )
     assert {name for pair in config.sets.trials for name in pair.split()} | {*config.sets.emotion} <= SETS[recipe]
-
-
-@pytest.fixture(scope="module")
-def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return standins.make(tmp_path_factory.mktemp("standins"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", SETS)
-def test_runs_on_stand_ins_from_corpora_to_the_report(recipe: str, corpora: Path, tmp_path: Path) -> None:
+def test_runs_on_stand_ins_from_corpora_to_the_report(recipe: str, standin_corpora: Path, tmp_path: Path) -> None:
     system = PROVED[recipe]
-    settings = ["size=smoke", f"data.corpora={corpora}"]
+    settings = ["size=smoke", f"data.corpora={standin_corpora}"]
     made = SETS[recipe] | TRAINING
     if recipe == "vpc2026_track1":  # and without the corpus that one must ask for
         settings.append("data.roots.iemocap=/nowhere")
