@@ -90,24 +90,29 @@ def iemocap(recordings: Sequence[Recording], folder: str = "") -> list[DataSet]:
     Without the official dirs the women are `dev` and the men `test`; which speakers the organisers took is not in what
     they published. Recordings are known by the names of their files, whatever the ids of the official dirs look like.
     """
-    by_split = {"dev": [one for one in recordings if one.gender == "f"]}
-    by_split["test"] = [one for one in recordings if one.gender == "m"]
+    by_split: dict[str, list[Recording]] = {}
     official = {split: lists.read_members(Path(folder), f"IEMOCAP_{split}") for split in SPLITS} if folder else {}
     if not any(official.values()):
         _note("IEMOCAP", folder)
         for gender, split in zip(GENDERS, SPLITS, strict=True):
+            by_split[split] = [one for one in recordings if one.gender == gender]
             expected, number = sum(IEMOCAP[gender]), len(by_split[split])
             if number != expected:
                 log.warning("IEMOCAP_%s: NOT as published: %d utterances (published %d)", split, number, expected)
+        return _whole(by_split)
     by_file = {one.audio.stem: one for one in recordings}
     for split, members in official.items():
-        if members is None:
-            continue
+        if not members:
+            raise DataError(f"{folder}: has only one of IEMOCAP_dev and IEMOCAP_test; no IEMOCAP_{split}/utt2spk")
         names = [_file_name(member, folder) for member in sorted(members)]
         unknown = [name for name in names if name not in by_file]
         if unknown:
             raise DataError(f"{folder}/IEMOCAP_{split}/utt2spk: {unknown[0]} is not among the corpus's four emotions")
         by_split[split] = [by_file[name] for name in names]
+    return _whole(by_split)
+
+
+def _whole(by_split: dict[str, list[Recording]]) -> list[DataSet]:
     return [DataSet(f"IEMOCAP_{split}", members) for split, members in by_split.items()]
 
 
