@@ -104,19 +104,20 @@ if stage 0 data "corpora -> data dirs, enrolment and trial subsets"; then
   prepare_data
 fi
 
-if stage 1 xvector "train the x-vector extractor" && needed && trains train; then
-  step train_xvector --section xvector $train_dirs "$models/xvector"
+if stage 1 xvector "train the x-vector extractor" && needed && trains xvector; then
+  step train_xvector --section xvector $xvector_dirs "$models/xvector"
 fi
 
-if stage 2 bottleneck "train the content extractor" && needed && trains train; then
-  step train_bottleneck $train_dirs "$models/bottleneck"
+if stage 2 bottleneck "train the content extractor" && needed && trains bottleneck; then
+  step train_bottleneck $bottleneck_dirs "$models/bottleneck"
 fi
 
-if stage 3 synthesizer "train the synthesizer" && needed && trains train; then
-  step extract_xvectors --model "$models/xvector" $train_dirs "$exp/xvectors"
-  step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $train_dirs "$models/synthesizer"
+if stage 3 synthesizer "train the synthesizer" && needed && trains synthesizer; then
+  step extract_xvectors --model "$models/xvector" $synthesizer_dirs "$exp/xvectors"
+  step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $synthesizer_dirs \
+    "$models/synthesizer"
   for system in $systems; do speaks_itself || continue
-    step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $train_dirs \
+    step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $synthesizer_dirs \
       "$(synthesizer)"
   done
 fi

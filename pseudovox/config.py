@@ -1,7 +1,7 @@
 """Configuration: dataclass schemas of every section, and how the layers are merged.
 
     conf/default.yaml < named blocks (conf/<block>/<name>.yaml) < the recipe's base < recipes/<name>/recipe.yaml
-        < recipes/<name>/size/<size>.yaml (the base's, the recipe's) < <system>.yaml < --set key=value
+        < <size>.yaml (conf/size, the base's size/, the recipe's size/) < <system>.yaml < --set key=value
 
 where a system is recipes/<name>/system/<system>.yaml, or that of the recipe's base, or else conf/system/<system>.yaml.
 
@@ -90,13 +90,19 @@ class Data:
     prepare: list[str] = field(default_factory=list)  # commands of local/; DATA stands for the data folder
     folder: str = ""  # a folder of recordings (recipes/own)
     corpora: str = "corpora"  # where corpora lie or are downloaded to
+    roots: dict[str, str] = field(default_factory=dict)  # folders of single corpora, by their names in places.py
+    optional: dict[str, str] = field(default_factory=dict)  # data dirs left out where their corpus is not there
+    lists: str = ""  # a folder of the organisers' lists of enrolment and trials (local/prepare_vpc.py)
 
 
 @dataclass
 class Sets:
     """Names of data dirs below data/<recipe>, by what they are for."""
 
-    train: list[str] = field(default_factory=list)  # every model is trained on these
+    train: list[str] = field(default_factory=list)  # every model is trained on these,
+    xvector: list[str] = field(default_factory=list)  # unless it has sets of its own
+    bottleneck: list[str] = field(default_factory=list)
+    synthesizer: list[str] = field(default_factory=list)
     pool: list[str] = field(default_factory=list)  # the pseudo-speaker generator is fitted on these
     attacker: list[str] = field(default_factory=list)  # the evaluation ASV is trained on these
     recognizer: list[str] = field(default_factory=list)  # the evaluation ASR is trained on these
@@ -549,7 +555,7 @@ class Config:
 
     seed: int = 1
     base: str = ""  # a recipe that this one builds on: its recipe.yaml and sizes lie below this one's
-    size: str = ""  # a size the recipe comes in: recipes/<recipe>/size/<size>.yaml is merged over it
+    size: str = ""  # conf/size/<size>.yaml and recipes/<recipe>/size/<size>.yaml are merged over the recipe
     models: str = ""  # where the models lie, if not in exp/<recipe>/models (a recipe that trains none)
     systems: list[str] = field(default_factory=list)
     steps: dict[str, str] = field(default_factory=dict)  # scripts that replace steps: {stage: recipes/mine/steps/x.py}
@@ -657,9 +663,10 @@ def _size_files(recipe: str, recipe_files: list[Path], size: str) -> list[Path]:
     if not size:
         return []
     check_name(size, "size")
-    found = [path for file in recipe_files if (path := file.parent / "size" / f"{size}.yaml").is_file()]
+    folders = [ROOT / "conf/size", *(file.parent / "size" for file in recipe_files)]
+    found = [path for folder in folders if (path := folder / f"{size}.yaml").is_file()]
     if not found:
-        known = sorted({path.stem for file in recipe_files for path in file.parent.glob("size/*.yaml")})
+        known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
         raise UsageError(f"recipe {recipe} has no size {size!r}; there are: {', '.join(known) or 'none'}")
     return found
 
@@ -739,8 +746,8 @@ def _check_names(config: Config) -> None:
     sets = config.sets
     for system in config.systems:
         check_name(system, "systems")
-    for kind in ("train", "pool", "attacker", "recognizer", "anonymize"):
-        for name in getattr(sets, kind):
+    for kind, names in vars(sets).items():
+        for name in names if kind != "trials" else ():
             check_name(name, f"sets.{kind}")
     for pair in sets.trials:
         names = pair.split(" ")

@@ -280,7 +280,7 @@ def test_default_yaml_names_every_key_with_the_default_of_the_schema() -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_resolves_with_its_systems_and_sizes(recipe: str) -> None:
     config = configuration.compose(recipe)
-    sizes = [path.stem for path in (ROOT / "recipes" / recipe / "size").glob("*.yaml")]
+    sizes = [path.stem for folder in (f"recipes/{recipe}/size", "conf/size") for path in (ROOT / folder).glob("*.yaml")]
     for system in config.systems:
         for size in ["", *sizes]:
             resolved = configuration.compose(recipe, system, [f"size={size}"])
