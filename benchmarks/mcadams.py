@@ -12,7 +12,6 @@ the same.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from pathlib import Path
@@ -101,7 +100,7 @@ def main() -> int:
 
     def vectorised(batch: list[np.ndarray]) -> list[np.ndarray]:
         every = [0.8] * len(batch)
-        return mcadams.warp(batch, every, mcadams.VARIANTS[2024], largest_gain=math.inf, device=args.device)
+        return mcadams.warp(batch, every, mcadams.VARIANTS[2024], device=args.device)
 
     vectorised(batches[0])  # imports, and a GPU's start
     began, cpu = time.perf_counter(), time.process_time()

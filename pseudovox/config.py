@@ -315,7 +315,9 @@ class McAdams:
 
     variant: int = 2024  # of the VoicePrivacy Challenge: 2020, 2022 or 2024
     coefficient: list[float] = field(default_factory=list)  # [fixed] or [lowest, highest]; [] = the variant's
-    like: str = ""  # vpc2024: the coefficients and the scale that were published
+    largest_gain: float = 9.0  # decibels by which a frame may grow; 0 = no limit
+    scale: str = "speech"  # speech (synthesis.level) or published (peaks at full scale)
+    like: str = ""  # vpc2024: the coefficients that were published, neither limit nor level
 
 
 @dataclass

@@ -4,18 +4,19 @@
 Baseline B2 of the VoicePrivacy Challenges (Patino et al. 2021). The coefficient is fixed or drawn from a range, for
 each speaker of a data dir or each utterance, as section `levels` of the configuration says; section `mcadams` is the
 rest. Options given here go before both. Every utterance keeps its id and its exact number of samples; all tables of a
-data dir are carried over. The speech gets the level that section `synthesis` says.
+data dir are carried over. The speech gets the level that section `synthesis` says, and no frame may grow by more than
+9 dB; --largest-gain 0 --scale published leave that as the challenges do.
 
 --like vpc2024 takes the coefficients of the published implementation, which do not depend on the seed and which anybody
-can compute, and its scale (peaks at full scale); give it --level utt or spk. It is there to compare with published
-results, not to protect.
+can compute, its scale (peaks at full scale) and no limit; give it --level utt or spk. It is there to compare with
+published results, not to protect.
 
 Reads   data dirs.
 Writes  <out-dir>/<data dir>_<suffix>: data dirs with wav/<utterance>.wav.
 
 Examples
     steps/anonymize_mcadams.py data/mini/test_trials_f data/mini
-    steps/anonymize_mcadams.py --variant 2020 --coefficient 0.8 --suffix b2 data/mini/test_trials_f data/mini
+    steps/anonymize_mcadams.py --variant 2020 --largest-gain 0 --scale published data/mini/test_trials_f data/mini
     steps/anonymize_mcadams.py --coefficient 0.6,0.9 --level utt --suffix wide data/mini/test_trials_f data/mini
 """
 
@@ -37,6 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--variant", type=int, metavar="YEAR", help="2020, 2022 or 2024: of the challenge of that year")
     parser.add_argument("--coefficient", type=coefficient, metavar="X|MIN,MAX", help="fixed, or drawn from a range")
     parser.add_argument("--level", choices=("spk", "utt"), help="draw for each speaker or for each utterance")
+    parser.add_argument("--largest-gain", type=float, metavar="DB", help="by which a frame may grow; 0: no limit")
+    parser.add_argument("--scale", choices=("speech", "published"), help="one level of speech, or peaks at full scale")
     parser.add_argument("--like", metavar="NAME", help="vpc2024: with what was published")
     parser.add_argument("--suffix", default="mcadams", help="appended to the data dirs' names (mcadams)")
     return stage.main(parser, argv, run)
@@ -50,7 +53,7 @@ def coefficient(text: str) -> list[float]:
 def run(args: argparse.Namespace, config: Config) -> None:
     if not args.suffix or "/" in args.suffix:
         raise UsageError(f"--suffix {args.suffix!r}: expected a part of a folder's name")
-    given = {key: getattr(args, key) for key in ("variant", "coefficient", "like")}
+    given = {key: getattr(args, key) for key in ("variant", "coefficient", "largest_gain", "scale", "like")}
     options = replace(config.mcadams, **{key: value for key, value in given.items() if value is not None})
     data = stage.load_data(args)
     by_level: dict[str, list[Any]] = {}

@@ -7,6 +7,11 @@ overlap-added. Angles below 1 radian (2.5 kHz) rise for a coefficient below 1, t
 
 The variants of the challenges differ in details (VARIANTS). All arithmetic is in float64, over many frames at once, on
 the CPU or a GPU.
+
+A resonance that is moved off the notch which it had left in the residual rings. Half of the frames of LibriSpeech come
+out louder by 4 dB or more with coefficient 0.8, by 30 with 0.5; one in a hundred by 16 and 53, next to which the rest
+is inaudible. The challenges leave it so. A limit on the growth of a frame (`largest_gain`) prevents it: by more than
+the default of 9 dB hardly any would grow with 0.9, a fifth with 0.8, most with 0.5.
 """
 
 from __future__ import annotations
@@ -36,14 +41,11 @@ ORDER = 20
 FRAME, HOP = 320, 160  # samples: 20 and 10 ms at 16 kHz
 EPSILON = float(np.finfo(np.float32).eps)  # added to every sample, so that digital silence has a prediction
 LIKE = ("", "vpc2024")
+SCALES = ("speech", "published")
 PURPOSE = "mcadams"  # of the random draws
 # Below this share of a frame's energy the prediction error is rounding: the recursion stops, where the reference
 # implementation goes on and ends in NaN (a pure tone does that).
 PREDICTED = 1e-10
-# A resonance that is moved off the notch which it had left in the residual rings. Half of the frames of LibriSpeech
-# come out louder by 4 dB or more with coefficient 0.8, by 30 with 0.5; one in a hundred by 16 and 53, next to which the
-# rest is inaudible. So a frame may grow by 9 dB: with 0.9 hardly any would by more, with 0.8 a fifth, with 0.5 most.
-LARGEST_GAIN = 10 ** (9 / 20)
 SILENT = 0.5 / 32768  # half a step of 16-bit audio: what has no larger sample is not brought to the level of speech
 # Frames that are worked on together: bounds memory, and keeps them in a core's cache.
 CHUNK = {"cpu": 512, "cuda": 16384}
@@ -75,15 +77,20 @@ VARIANTS = {
 
 # ---------------------------------------------------------------------- settings
 def resolved(options: McAdams) -> McAdams:
-    """The options, checked, with the variant's own coefficient where none is given.
+    """The options, checked, with the variant's own coefficient where none is given, and all that `like` implies.
 
     Raises:
-        UsageError: an unknown variant or imitation, or a coefficient that is neither one number nor a range.
+        UsageError: an unknown variant, scale or imitation, a coefficient that is neither one number nor a range, or a
+            negative limit.
     """
     if options.variant not in VARIANTS:
         raise UsageError(f"mcadams.variant {options.variant}: expected one of {', '.join(map(str, VARIANTS))}")
     if options.like not in LIKE:
         raise UsageError(f"mcadams.like {options.like!r}: expected {' or '.join(map(repr, LIKE))}")
+    if options.scale not in SCALES:
+        raise UsageError(f"mcadams.scale {options.scale!r}: expected {' or '.join(SCALES)}")
+    if not 0 <= options.largest_gain < math.inf:
+        raise UsageError(f"mcadams.largest_gain {options.largest_gain}: expected decibels, 0 for no limit")
     coefficient = list(options.coefficient or VARIANTS[options.variant].coefficient)
     if len(coefficient) > 2 or min(coefficient) <= 0 or sorted(coefficient) != coefficient:
         raise UsageError(
@@ -94,7 +101,8 @@ def resolved(options: McAdams) -> McAdams:
             f"mcadams.like {options.like}: imitates variant 2024 with a coefficient drawn from a range",
             "mcadams.variant=2024 mcadams.coefficient=[0.5,0.9]",
         )
-    return replace(options, coefficient=coefficient)
+    published = {"largest_gain": 0.0, "scale": "published"} if options.like else {}
+    return replace(options, coefficient=coefficient, **published)
 
 
 def coefficients(data: DataDir, options: McAdams, level: str, seed: int) -> dict[str, float]:
@@ -274,7 +282,7 @@ def warped(frames: Tensor, coefficient: Tensor, *, clip: bool = False, largest_g
         frames: float64 (frames, samples), windowed.
         coefficient: float64 (frames,); 1 leaves a frame as it is, to rounding.
         clip: see Variant.
-        largest_gain: bound on a frame's growth (root mean square).
+        largest_gain: bound on a frame's growth, as a factor of its root mean square.
 
     Returns:
         float64 (frames, samples), before the second window.
@@ -291,7 +299,7 @@ def warped(frames: Tensor, coefficient: Tensor, *, clip: bool = False, largest_g
 # ---------------------------------------------------------------------- signals
 def warp(
     signals: Sequence[np.ndarray], coefficient: Sequence[float], variant: Variant, *,
-    largest_gain: float = LARGEST_GAIN, device: str = "cpu",
+    largest_gain: float = math.inf, device: str = "cpu",
 ) -> list[np.ndarray]:  # fmt: skip
     """Signals whose formants are moved, at their own level.
 
@@ -303,7 +311,7 @@ def warp(
         signals: float (samples,) each, in [-1, 1] at 16 kHz.
         coefficient: of each signal.
         variant: one of VARIANTS.
-        largest_gain: bound on the growth of a frame (root mean square); inf = none, as in the challenges.
+        largest_gain: bound on a frame's growth, as a factor of its root mean square; inf = none, as in the challenges.
         device: where to compute.
 
     Returns:
@@ -363,11 +371,12 @@ class McAdamsWorker:
         options: section `mcadams`, as `resolved` gives it.
         level: "spk" or "utt".
         seed: of the coefficients.
-        decibels: level of the speech, re full scale (not with like = vpc2024).
+        decibels: level of the speech, re full scale (where the scale is not the published one).
     """
 
     def __init__(self, options: McAdams, level: str, seed: int, decibels: float, *, device: str = "cpu") -> None:
         self.options, self.level, self.seed, self.decibels, self.device = options, level, seed, decibels, device
+        self.largest_gain = 10 ** (options.largest_gain / 20) if options.largest_gain else math.inf
         self.drawn: dict[Path, dict[str, float]] = {}
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, np.ndarray]]:
@@ -379,14 +388,14 @@ class McAdamsWorker:
             [utterance.audio() for utterance in batch],
             [self.drawn[utterance.data.path][utterance.id] for utterance in batch],
             VARIANTS[self.options.variant],
-            largest_gain=math.inf if self.options.like else LARGEST_GAIN,
+            largest_gain=self.largest_gain,
             device=self.device,
         )
         for utterance, samples in zip(batch, found, strict=True):
             yield utterance, self._scaled(samples)
 
     def _scaled(self, samples: np.ndarray) -> np.ndarray:
-        if self.options.like:
+        if self.options.scale == "published":
             return published_scale(samples, self.options.variant)
         if np.abs(samples).max() < SILENT:
             return samples

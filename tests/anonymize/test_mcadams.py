@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import math
 from collections.abc import Callable
@@ -13,12 +14,14 @@ import torch
 from scipy.signal import lfilter
 
 from pseudovox.anonymize import mcadams
-from pseudovox.config import McAdams
+from pseudovox.audio import write_wav
+from pseudovox.config import McAdams, compose
 from pseudovox.datadir import DataDir
 from pseudovox.errors import UsageError
+from pseudovox.mapping import Utterance
 
 ROOT = Path(__file__).resolve().parents[2]
-UNGUARDED = math.inf
+GUARDED = 10 ** (9 / 20)  # the default of mcadams.largest_gain
 
 
 def plain_loop() -> Callable[[np.ndarray, float, int], np.ndarray]:
@@ -50,7 +53,7 @@ def test_as_the_plain_loop_over_frames(variant: int, coefficient: float, samples
     expected = plain_loop()(sound, coefficient, variant)
     if not expected.any():  # one frame, which these variants leave out
         return
-    [got] = mcadams.warp([sound], [coefficient], mcadams.VARIANTS[variant], largest_gain=UNGUARDED)
+    [got] = mcadams.warp([sound], [coefficient], mcadams.VARIANTS[variant])
     assert got.shape == sound.shape
     assert np.abs(got - expected).max() < 1e-7 * np.abs(expected).max()
     published = mcadams.published_scale(got, variant)
@@ -65,7 +68,7 @@ def test_as_the_plain_loop_over_frames(variant: int, coefficient: float, samples
 @pytest.mark.parametrize("variant", list(mcadams.VARIANTS))
 def test_coefficient_1_gives_the_input_back(variant: int) -> None:
     sound = speech_like(8000)
-    [got] = mcadams.warp([sound], [1.0], mcadams.VARIANTS[variant])
+    [got] = mcadams.warp([sound], [1.0], mcadams.VARIANTS[variant], largest_gain=GUARDED)
     gain = np.zeros(len(sound))
     for start in range(160 if variant != 2024 else 0, len(sound) - 319, 160):
         gain[start : start + 320] += mcadams.window() ** 2
@@ -128,7 +131,8 @@ def test_roots_as_a_gpu_finds_them_are_the_same() -> None:
 def test_gpu_computes_the_same() -> None:
     sounds = [speech_like(8000), speech_like(5000, seed=1)]
     here, there = (
-        mcadams.warp(sounds, [0.6, 0.8], mcadams.VARIANTS[2024], device=device) for device in ("cpu", "cuda")
+        mcadams.warp(sounds, [0.6, 0.8], mcadams.VARIANTS[2024], largest_gain=GUARDED, device=device)
+        for device in ("cpu", "cuda")
     )
     assert all(np.abs(a - b).max() < 1e-6 for a, b in zip(here, there, strict=True))
 
@@ -136,10 +140,11 @@ def test_gpu_computes_the_same() -> None:
 def test_batch_and_chunk_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     sounds = [speech_like(4000), speech_like(7777, seed=1), speech_like(100, seed=2)]
     variant, every = mcadams.VARIANTS[2024], [0.6, 0.8, 0.7]
-    together = mcadams.warp(sounds, every, variant)
-    alone = [mcadams.warp([sound], [power], variant)[0] for sound, power in zip(sounds, every, strict=True)]
+    warp = functools.partial(mcadams.warp, variant=variant, largest_gain=GUARDED)
+    together = warp(sounds, every)
+    alone = [warp([sound], [power])[0] for sound, power in zip(sounds, every, strict=True)]
     monkeypatch.setitem(mcadams.CHUNK, "cpu", 7)
-    small = mcadams.warp(sounds, every, variant)
+    small = warp(sounds, every)
     for found in (alone, small):
         assert all(np.allclose(a, b, atol=1e-7) for a, b in zip(together, found, strict=True))
 
@@ -159,11 +164,43 @@ def test_batch_and_chunk_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["tone", "full tone", "silence", "offset", "one sample", "less than a frame", "impulse"],
 )
 def test_nothing_ends_in_nan_or_bursts(variant: int, sound: np.ndarray) -> None:
-    [got] = mcadams.warp([sound.astype(np.float32)], [0.5], mcadams.VARIANTS[variant])
+    [got] = mcadams.warp([sound.astype(np.float32)], [0.5], mcadams.VARIANTS[variant], largest_gain=GUARDED)
     assert got.shape == sound.shape and np.isfinite(got).all()
     assert np.abs(got).max() < 15 * np.abs(sound).max() + 1e-5
     published = mcadams.published_scale(got, variant)
     assert np.isfinite(published).all() and np.abs(published).max() <= 1
+
+
+def test_limit_holds_frames_down_and_nothing_else() -> None:
+    """A frame that would grow by more comes out at the limit; the others are as without it."""
+    frames = torch.from_numpy(speech_like(9600).reshape(30, 320) * mcadams.window())
+    power = torch.full((30,), 0.5, dtype=torch.float64)
+    free = mcadams.warped(frames, power)
+    limited = mcadams.warped(frames, power, largest_gain=GUARDED)
+    before, after = ((out.square().mean(1) / frames.square().mean(1)).sqrt() for out in (free, limited))
+    over = before > GUARDED
+    assert over.any() and not over.all()
+    assert torch.equal(limited[~over], free[~over])
+    assert torch.allclose(after[over], torch.tensor(GUARDED, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("system", ["mcadams_2020", "mcadams_2022", "mcadams_vpc2024"])
+def test_systems_of_the_challenges_are_theirs_to_the_sample(system: str, tmp_path: Path) -> None:
+    """What a data dir becomes is the plain loop's output at the published scale."""
+    config = compose("own", system)
+    options = mcadams.resolved(config.mcadams)
+    sound = speech_like(8000)
+    write_wav(tmp_path / "s-0.wav", sound)
+    part = DataDir(tmp_path / "a", {"utt2spk": {"s-0": "s"}, "wav.scp": {"s-0": str(tmp_path / "s-0.wav")}})
+    worker = mcadams.McAdamsWorker(options, "utt", seed=1, decibels=config.synthesis.level)
+    [(_, got)] = worker.process([Utterance(part, "s-0")])
+    coefficient = mcadams.coefficients(part, options, "utt", 1)["s-0"]
+    expected = plain_loop()(np.round(sound * 32768) / 32768, coefficient, options.variant)
+    if options.variant == 2020:
+        assert np.abs(got - expected / np.abs(expected).max()).max() < 1e-7
+    else:
+        pcm = np.trunc(expected / np.abs(expected).max() * 32766)
+        assert np.abs(got * 32768 - pcm).max() <= 1 and (got * 32768 == pcm).mean() > 0.999
 
 
 # ---------------------------------------------------------------------- coefficients
@@ -220,6 +257,8 @@ def test_published_coefficients() -> None:
         ({"coefficient": [0.1, 0.2, 0.3]}, "lowest and the highest"),
         ({"like": "vpc2024", "variant": 2022}, "imitates variant 2024"),
         ({"like": "vpc2024", "coefficient": [0.8]}, "drawn from a range"),
+        ({"scale": "loud"}, "mcadams.scale 'loud': expected speech or published"),
+        ({"largest_gain": -1.0}, "mcadams.largest_gain -1.0: expected decibels, 0 for no limit"),
     ],
 )
 def test_options_that_make_no_sense(options: dict[str, object], message: str) -> None:

@@ -34,12 +34,15 @@ def test_data_dir_comes_out_whole_and_level_and_seed_decide(tiny_data: DataDir, 
     files = {utt: Path(f"out/tiny_mcadams/wav/{utt}.wav").read_bytes() for utt in sounds}
     anonymized(program, "--nj", 2, "--level", "spk", "--coefficient", "0.5,0.9", "--variant", 2024)
     assert all(Path(f"out/tiny_mcadams/wav/{utt}.wav").read_bytes() == files[utt] for utt in files), "the defaults"
-    for options in (("--level", "utt"), ("--seed", 2), ("--coefficient", 0.7), ("--variant", 2020)):
+    other_settings = ("--level", "utt"), ("--seed", 2), ("--coefficient", 0.7), ("--variant", 2020), ("--largest-gain", 0)
+    for options in other_settings:
         other = anonymized(program, *options)
         assert all(not np.array_equal(load(other, utt), sounds[utt]) for utt in sounds), options
 
 
 def test_published_imitation_peaks_at_full_scale_whatever_the_seed(tiny_data: DataDir, program: Program) -> None:
+    unguarded = anonymized(program, "--coefficient", "0.5", "--largest-gain", 0, "--scale", "published")
+    assert {round(float(np.abs(load(unguarded, utt)).max()) * 32768) for utt in unguarded.utterances} <= {32765, 32766}
     like = ("--like", "vpc2024", "--level", "utt")
     sounds = [load(data, utt) for data in [anonymized(program, *like)] for utt in data.utterances]
     assert {round(float(np.abs(sound).max()) * 32768) for sound in sounds} <= {32765, 32766}
@@ -55,6 +58,7 @@ def test_published_imitation_peaks_at_full_scale_whatever_the_seed(tiny_data: Da
         (["--coefficient", "0.9,0.5"], "lowest and the highest"),
         (["--level", "set"], "invalid choice"),
         (["--like", "vpc2020"], "mcadams.like 'vpc2020'"),
+        (["--largest-gain", "-3"], "mcadams.largest_gain -3.0: expected decibels"),
         (["--suffix", "a/b"], "part of a folder's name"),
         (["--set", "levels.default=set"], "levels: 'set' for tiny, expected spk or utt"),
     ],
