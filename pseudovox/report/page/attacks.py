@@ -19,7 +19,7 @@ from pseudovox.metrics.eer import equal_error_of
 from pseudovox.metrics.ranking import Ranking, rank
 from pseudovox.metrics.roc import roc_points
 from pseudovox.report.page.experiment import GENDERS, Experiment, TrialScores
-from pseudovox.report.page.figure import GRID, INK, MUTED, Figure, Topic, as_svg, canvas, strokes, word
+from pseudovox.report.page.figure import GRID, INK, MUTED, Figure, Topic, as_svg, canvas, legend, plot, strokes, word
 from pseudovox.report.results import ORIGINAL, Record
 
 _PERCENT = (0.5, 1, 2, 5, 10, 20, 40, 60, 80, 90, 95)  # marks on the axes of a DET plot
@@ -117,8 +117,7 @@ def det(own: Sequence[Attack], colours: Mapping[str, dict[str, Any]]) -> Any:
     """False alarms against misses on axes of normal deviates."""
     from scipy.special import ndtri
 
-    drawn = canvas(4.6, 4.2)
-    axes = drawn.subplots()
+    drawn, axes = plot(len(own), 3.7)
     marks = [mark for mark in _PERCENT if mark <= 95]
     low, high = ndtri(_LOWEST / 100), ndtri(0.97)
     axes.plot([low, high], [low, high], color=GRID, linewidth=1.0, zorder=0)
@@ -136,7 +135,7 @@ def det(own: Sequence[Attack], colours: Mapping[str, dict[str, Any]]) -> Any:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(places, [f"{mark:g}" for mark in marks])
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="false alarms, %", ylabel="misses, %")
-    axes.legend(loc="lower left", title="system (EER, %)", alignment="left", title_fontsize=8.5, handlelength=2.4)
+    legend(drawn, axes, "system (EER, %)")
     return drawn
 
 
@@ -155,7 +154,7 @@ def densities(own: Sequence[Attack], colours: Mapping[str, dict[str, Any]]) -> A
     """Densities of the scores of target and other trials, a row for each system."""
     from pseudovox.anonymize.diversity import density
 
-    drawn = canvas(4.6, 0.55 + 0.85 * len(own), (0.15, 0.5, 0.15, 0.05))
+    drawn = canvas(4.6, 0.75 + 0.85 * len(own), (0.15, 0.5, 0.15, 0.28))
     rows = drawn.subplots(len(own), 1, squeeze=False, gridspec_kw={"hspace": 0.75})[:, 0]
     for attack, axes in zip(own, rows, strict=True):
         scores = np.concatenate([attack.target, attack.nontarget])
@@ -210,8 +209,7 @@ def cross_entropy(llrs: np.ndarray, targets: np.ndarray, nontargets: np.ndarray,
 
 def calibration(own: Sequence[Attack], colours: Mapping[str, dict[str, Any]]) -> Any:
     """Cross-entropy by prior, after the best calibration; dotted, what is known without any scores."""
-    drawn = canvas(4.6, 3.7)
-    axes = drawn.subplots()
+    drawn, axes = plot(len(own) + 1)
     prior = 1 / (1 + 10.0**-PRIORS)
     without = -(prior * np.log2(prior) + (1 - prior) * np.log2(1 - prior))
     axes.plot(PRIORS, without, color=INK, linestyle=(0, (1, 1.5)), linewidth=1.1, label="no scores at all")
@@ -221,27 +219,24 @@ def calibration(own: Sequence[Attack], colours: Mapping[str, dict[str, Any]]) ->
         heights = cross_entropy(llrs, blocks.targets, blocks.nontargets, PRIORS)
         middle = heights[len(PRIORS) // 2]
         axes.plot(PRIORS, heights, label=f"{attack.of.system} ({middle:.2f})", **colours[attack.of.system])
-    axes.set(xlim=(PRIORS[0], PRIORS[-1]), ylim=(0, 1.42), xlabel="prior odds of a target, powers of ten",
+    axes.set(xlim=(PRIORS[0], PRIORS[-1]), ylim=(0, 1.04), xlabel="prior odds of a target, powers of ten",
              ylabel="cross-entropy, bit")  # fmt: skip
-    axes.legend(loc="upper center", ncols=2, title="system (min Cllr)", title_fontsize=8.5, handlelength=2.2,
-                columnspacing=1.0)  # fmt: skip
+    legend(drawn, axes, "system (min Cllr)")
     return drawn
 
 
 def linkability(own: Sequence[Attack], colours: Mapping[str, dict[str, Any]]) -> Any:
     """Local linkability by score, from each system's lowest to its highest."""
-    drawn = canvas(4.6, 3.7)
-    axes = drawn.subplots()
+    drawn, axes = plot(len(own))
     for attack in own:
         found = linkage.linkability(attack.ranking, allow_few=True)
         label = f"{attack.of.system} ({found.system:.2f})"
         edges = np.linspace(0, 100, len(found.edges))
         axes.stairs(found.local, edges, label=label, baseline=None, linewidth=1.6,
                     color=colours[attack.of.system]["color"], linestyle=colours[attack.of.system]["linestyle"])  # fmt: skip
-    axes.set(xlim=(0, 100), ylim=(0, 1.38), xlabel="score, % of the way from the lowest to the highest",
+    axes.set(xlim=(0, 100), ylim=(0, 1.04), xlabel="score, % of the way from the lowest to the highest",
              ylabel="local linkability D", yticks=(0, 0.25, 0.5, 0.75, 1))  # fmt: skip
-    axes.legend(loc="upper center", ncols=2, title="system (of all scores)", title_fontsize=8.5, handlelength=2.2,
-                columnspacing=1.0)  # fmt: skip
+    legend(drawn, axes, "system (linkability of all scores)")
     return drawn
 
 
@@ -269,7 +264,7 @@ _KINDS: dict[str, tuple[str, str, Draw]] = {
     "linkability": (
         "Linkability",
         "How surely a single score links two recordings to one speaker: 0 = not at all, 1 = for sure. A system that "
-        "is private on average may still give some speakers away; it would show here as a rise to the right.",
+        "is private on average may still give some speakers away; that would show here as a peak.",
         linkability,
     ),
 }
@@ -322,7 +317,7 @@ def by_gender(experiment: Experiment) -> list[Figure]:
                 Figure(
                     identity, "all lists", alt, as_svg(drawn, identity, title, alt), f"{counts[0]:,} trials a list"
                     if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} trials a list", name, attacker,
-                    tuple(sorted({_asv(experiment, record) for record in rows})),
+                    tuple(sorted({_asv(experiment, record) for record in rows})), wide=True,
                 )
             )  # fmt: skip
     return made
@@ -336,8 +331,7 @@ def by_part(experiment: Experiment, colours: Mapping[str, dict[str, Any]]) -> li
     for name, attacker, by, group in keys:
         if name not in experiment.sets:
             continue
-        drawn = canvas(4.6, 3.4)
-        axes = drawn.subplots()
+        drawn, axes = plot(len(experiment.systems))
         told, most = [], 0
         for system in [*experiment.systems, ORIGINAL]:
             own = [
@@ -362,7 +356,7 @@ def by_part(experiment: Experiment, colours: Mapping[str, dict[str, Any]]) -> li
         what = "speaker" if by == "speaker" else by.removeprefix("spk2").removeprefix("utt2")
         axes.set(ylim=(-4, 104), xlim=(0.3, most + 0.7), xlabel=f"{what}s, sorted by EER", ylabel="EER, %")
         axes.xaxis.set_major_locator(_few_ticks())
-        axes.legend(loc="upper left", ncols=2, handlelength=2.0, columnspacing=1.0)
+        legend(drawn, axes)
         identity = f"speakers-{word(name)}-{attacker}-{word(by)}-{group}"
         title = f"EER by {what}: {attacker} attacker, {name}, {GENDERS[group]}"
         alt = f"Sorted EERs of every {what}. {'; '.join(told)}."
@@ -391,11 +385,15 @@ def _asv(experiment: Experiment, record: Record) -> Any:
     return experiment.folder / record.system / "asv" / "-".join(filter(None, (record.attacker, record.training)))
 
 
-def ties(attacks: Iterable[Attack], most: float = 0.01) -> list[str]:
-    """A warning for every list in which more than this share of the trials have another one's score."""
+def ties(attacks: Iterable[Attack], most: float = 0.1) -> list[str]:
+    """A warning for every attack on a system of whose trials more than this share have another one's score."""
+    worst: dict[tuple[str, str], float] = {}
+    for attack in attacks:
+        key = attack.of.system, attack.of.attacker
+        worst[key] = max(worst.get(key, 0.0), attack.tied)
     return [
-        f"{a.of.system}, {a.of.attacker}, {a.of.set} {GENDERS[a.of.group]}: {100 * a.tied:.0f} % of the trials share "
-        "their score with another one. An EER between ties depends on how they are split; finer scores would tell more."
-        for a in attacks
-        if a.tied > most
+        f"{system}, {attacker}: in a list, {100 * share:.0f} % of the trials share their score, as it is written, with "
+        "another one. An EER amid ties depends on how they are split; the attacker tells few voices apart."
+        for (system, attacker), share in worst.items()
+        if share > most
     ]

@@ -6,6 +6,7 @@ Text stays text, so it is read aloud, found and selected; the colours below beco
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _THEME = {
     "#ffffff": "none",
     **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES, 1)},
 }
+_COLUMNS = 3  # of legends
 _SVG = "http://www.w3.org/2000/svg"
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _STYLE = {
@@ -60,6 +62,7 @@ class Figure:
         caption: beside the title; how much it is computed on.
         set, attacker: what it is of; "" where it is of none or all. The page shows those of the one that is chosen.
         sources: outputs of steps that it was drawn from.
+        wide: it takes the whole width of the page.
     """
 
     name: str
@@ -70,16 +73,21 @@ class Figure:
     set: str = ""
     attacker: str = ""
     sources: tuple[Path, ...] = ()
+    wide: bool = False
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Figures of one kind under a heading, with what a newcomer must know to read them."""
+    """Figures of one kind under a heading, with what a newcomer must know to read them.
+
+    `columns` is how many of them stand side by side where there is room.
+    """
 
     name: str
     title: str
     explanation: str
     figures: Sequence[Figure]
+    columns: int = 2
 
 
 def strokes(names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -106,6 +114,20 @@ def canvas(width: float = 4.6, height: float = 3.5, margins: Sequence[float] = (
     left, below, right, above = margins
     drawn.subplots_adjust(left / width, below / height, 1 - right / width, 1 - above / height)
     return drawn
+
+
+def plot(entries: int, height: float = 3.3) -> tuple[Any, Any]:
+    """A figure and its axes, with room above them for the `legend` of so many entries."""
+    above = 0.3 + 0.2 * math.ceil(entries / _COLUMNS)
+    drawn = canvas(4.6, height + above, (0.62, 0.5, 0.12, above))
+    return drawn, drawn.subplots()
+
+
+def legend(drawn: Any, axes: Any, title: str = "") -> None:
+    """The legend above the axes, where it covers nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.1, 1.0), ncols=_COLUMNS, title=title,
+                 alignment="left", title_fontsize=8.5, handlelength=1.8, columnspacing=1.2, borderaxespad=0.1)  # fmt: skip
 
 
 def as_svg(drawn: Any, name: str, title: str, alt: str) -> str:

@@ -33,7 +33,7 @@ _SKIPPED = ("hp_metric", "epoch", "lr")
 
 def topics(experiment: Experiment) -> list[Topic]:
     """Use of codes, training curves."""
-    made = [Topic("codes", *_CODES, codes(experiment)), Topic("training", *_CURVES, curves(experiment))]
+    made = [Topic("codes", *_CODES, codes(experiment)), Topic("training", *_CURVES, curves(experiment), columns=3)]
     return [topic for topic in made if topic.figures]
 
 
@@ -107,7 +107,7 @@ def _curves(scalars: dict[str, list[tuple[int, float]]], name: str, folder: Path
     identity = f"training-{word(name)}"
     alt = f"Training of {name}: {'; '.join(told)}."
     svg = as_svg(drawn, identity, f"Training of {name}", alt)
-    return Figure(identity, name, alt, svg, f"{scalars[panels[0]][-1][0]:,} updates", sources=(folder,))
+    return Figure(identity, name, alt, svg, f"{scalars[panels[0]][-1][0] + 1:,} updates", sources=(folder,))
 
 
 def codes(experiment: Experiment) -> list[Figure]:

@@ -129,7 +129,7 @@ def plane(
     alt = f"EER of the {attacker} attacker against WER in percent, with 95 % intervals. {told}."
     caption = f"mean over the trial lists: {points[0][1].n:,} trials of each system"
     svg = as_svg(drawn, identity, title, alt)
-    return Figure(identity, f"{attacker} attacker, {name}", alt, svg, caption, name, attacker, tuple(sources))
+    return Figure(identity, f"{attacker} attacker, {name}", alt, svg, caption, name, attacker, tuple(sources), wide=True)
 
 
 def _bars(record: Record) -> list[list[float]] | None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import INK, SERIES, Figure, as_svg, canvas
-from pseudovox.report.page.summary import COLUMNS
 from pseudovox.report.warnings import privacy_warnings
 
 FEW_SPEAKERS, FEW_TARGETS = 20, 100  # below, a set is called small
@@ -97,11 +96,6 @@ def _why(experiment: Experiment, system: str, attacker: str) -> str:
     return "its stage was not run"
 
 
-def absent_columns(columns: Sequence[object]) -> list[str]:
-    """Titles of the table's columns that no system has a figure in."""
-    return [column.title for column in COLUMNS if column not in columns]
-
-
 def times(experiment: Experiment) -> list[Figure]:
     """Wall time of every kind of step, and its real-time factor where it worked on speech."""
     steps: dict[str, tuple[float, float]] = {}
@@ -129,7 +123,7 @@ def times(experiment: Experiment) -> list[Figure]:
     title = "Time of every kind of step"
     alt = f"In all {_duration(total)}. " + "; ".join(f"{n} {_duration(w)}" for n, w in zip(names, walls, strict=True))
     caption = f"{len(experiment.timings)} outputs, {_duration(total)} in all"
-    return [Figure("times", title, alt, as_svg(drawn, "times", title, alt), caption)]
+    return [Figure("times", title, alt, as_svg(drawn, "times", title, alt), caption, wide=True)]
 
 
 def _duration(seconds: float) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
+from pseudovox.report.diversity import OF_SYSTEMS
 from pseudovox.report.page.experiment import GENDERS, Experiment
-from pseudovox.report.page.figure import Figure, Topic, as_svg, canvas, themed, word
+from pseudovox.report.page.figure import Figure, Topic, as_svg, canvas, strokes, themed, word
 from pseudovox.report.results import set_name
 
 _SIMILARITY = (
     "Voice similarity",
-    "Every speaker of a set compared with every other; yellow = alike. Upper left: original with original, the bright "
+    "Every speaker of a set compared with every other; yellow = alike, blue = different, grey = cannot be told. Upper left: original with original, the bright "
     "diagonal says that speakers sound like themselves. Lower right: anonymized with anonymized, bright diagonal = the "
     "pseudo-speakers can still be told apart. Off those, original with anonymized: a diagonal there means that "
     "anonymized speech still resembles its speaker, which is a leak.",
@@ -29,7 +30,10 @@ _DIVERSITY = (
 
 def topics(experiment: Experiment) -> list[Topic]:
     """Similarity matrices, and the pictures of steps/plot_diversity.py."""
-    made = [Topic("similarity", *_SIMILARITY, matrices(experiment)), Topic("diversity", *_DIVERSITY, diversity(experiment))]
+    made = [
+        Topic("similarity", *_SIMILARITY, matrices(experiment), columns=4),
+        Topic("diversity", *_DIVERSITY, diversity(experiment)),
+    ]
     return [topic for topic in made if topic.figures]
 
 
@@ -93,20 +97,38 @@ def diversity(experiment: Experiment) -> list[Figure]:
     for stem, (title, alt) in words.items():
         path = folder / f"{stem}.svg"
         try:
-            svg = themed(path.read_text(encoding="utf-8"), f"diversity-{stem}", title, alt)
+            text = path.read_text(encoding="utf-8")
+            svg = themed(_recoloured(text, experiment, folder), f"diversity-{stem}", title, alt)
         except (OSError, ElementTree.ParseError):
             continue
-        made.append(Figure(f"diversity-{stem}", title, alt, svg, sources=(folder,)))
+        made.append(Figure(f"diversity-{stem}", title, alt, svg, sources=(folder,), wide=stem == "similarity"))
     return made
+
+
+def _recoloured(svg: str, experiment: Experiment, folder: Path) -> str:
+    """The picture with the colours that the systems have in the page's other figures."""
+    systems = [kind for kind in _kinds(folder / "diversity.tsv") if kind in experiment.systems]
+    own = strokes(experiment.systems)
+    changed = {old: own[system]["color"] for system, old in zip(systems, OF_SYSTEMS, strict=False)}
+    return re.sub("|".join(changed), lambda found: changed[found[0]], svg) if changed else svg
+
+
+def _kinds(table: Path) -> list[str]:
+    """The kinds of voices in diversity.tsv, in order."""
+    return list(dict.fromkeys(row[0] for row in _rows(table)[1:]))
 
 
 def _told(table: Path) -> str:
     """The means of diversity.tsv in words."""
+    head, *rows = _rows(table) or [[]]
+    if not {"kind", "speakers", "mean"} <= set(head):
+        return ""
+    kind, speakers, mean = (head.index(column) for column in ("kind", "speakers", "mean"))
+    return "; ".join(f"{row[kind]}, {row[speakers]}: mean {row[mean]}" for row in rows if len(row) == len(head))
+
+
+def _rows(table: Path) -> list[list[str]]:
     try:
-        rows: Sequence[list[str]] = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()]
+        return [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()]
     except OSError:
-        return ""
-    if not rows or not {"kind", "speakers", "mean"} <= set(rows[0]):
-        return ""
-    kind, speakers, mean = (rows[0].index(column) for column in ("kind", "speakers", "mean"))
-    return "; ".join(f"{row[kind]}, {row[speakers]}: mean {row[mean]}" for row in rows[1:] if len(row) == len(rows[0]))
+        return []

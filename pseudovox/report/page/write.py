@@ -21,7 +21,6 @@ MAX_AUDIO = 20.0  # megabytes of speech in a page
 GROUPS = {"all": "all speakers", "f": "female speakers", "m": "male speakers"}
 COUNTED = "semi-informed"  # the attacker that is shown first
 _TEMPLATES = Path(__file__).parent / "templates"
-_WIDE = ("gender",)  # topics whose figures take the whole width
 
 
 def write_page(folder: Path, experiment: Experiment, *, max_audio: float = MAX_AUDIO, files: Sequence[str] = ()) -> list[Sample]:
@@ -61,7 +60,6 @@ def write_page(folder: Path, experiment: Experiment, *, max_audio: float = MAX_A
         planes=plane.planes(experiment),
         samples=samples,
         topics=topics,
-        wide=_WIDE,
         made_by=made_by,
         versions=[(name, version) for name, version in versions.items() if name != "commit"],
         machine=machine.processor(),
