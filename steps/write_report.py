@@ -9,8 +9,9 @@ Reads   results.json of every scoring step below the experiment dir, and the .do
         --data-dir, which tell how long it took; the pictures of steps/plot_diversity.py, if they are there. For the
         page also scores, hypotheses, similarities, training logs, and speech from the data dirs. Section `report` of
         the configuration has the weights of averages.
-Writes  index.html, a page that needs no network, with audio/ and spectrograms/; results.json (flat records), RESULTS.md (tables with explanations and times), table.txt (what is printed),
-        results.tex (tables for LaTeX with booktabs); the result files of the VoicePrivacy Challenges, for each system
+Writes  index.html, a page that needs no network, with audio/ and spectrograms/; results.json (flat records), RESULTS.md
+        (tables with explanations and times), table.txt (what is printed), results.tex (tables for LaTeX with
+        booktabs); the result files of the VoicePrivacy Challenges, for each system
         vpc/<system>/{results.txt,results_anon.txt,summary.txt} (2020, 2022; evaluation models trained on original and
         on anonymized speech) and vpc/result_for_rank_<system> (2024); with --tensorboard, a scalar for each figure and
         the speech of the page.
@@ -35,7 +36,9 @@ from pseudovox.errors import DataError
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="the run's data dirs: speech, trials, times")
-    parser.add_argument("--max-audio", type=float, metavar="MB", help="megabytes of speech in the page (report.max_audio)")
+    parser.add_argument(
+        "--max-audio", type=float, metavar="MB", help="megabytes of speech in the page (report.max_audio)"
+    )
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write scalars and speech for TensorBoard here")
     parser.add_argument("exp_dir", type=Path, help="the experiment dir, with results of scoring steps")
     parser.add_argument("out_dir", type=Path)
@@ -63,7 +66,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
     # Each time anew: models may have been trained again since their trials were scored.
     records = with_validation(results.collect(files), args.exp_dir / "attacker")
     written = {os.path.relpath(made, args.exp_dir.parent) for made in (args.out_dir, args.tensorboard) if made}
-    timings = [own for own in results.read_timings([args.exp_dir, *filter(None, [args.data_dir])]) if own.output not in written]
+    timings = [
+        own for own in results.read_timings([args.exp_dir, *filter(None, [args.data_dir])]) if own.output not in written
+    ]
     weights = config.report.weights
     args.force = True
     with stage.output(args, args.out_dir, settings=config.report, inputs=files, torch_device=False) as out:
@@ -108,7 +113,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
             tensorboard.write_scalars(out.path, records)
             tensorboard.write_speech(out.path, samples, args.out_dir)
     print(table)
-    print(f"To look at and to listen to: {args.out_dir}/index.html; all figures: RESULTS.md and {results.FILE} beside it")
+    print(
+        f"To look at and to listen to: {args.out_dir}/index.html; all figures: RESULTS.md and {results.FILE} beside it"
+    )
 
 
 if __name__ == "__main__":

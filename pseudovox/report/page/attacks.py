@@ -202,9 +202,7 @@ def cross_entropy(llrs: np.ndarray, targets: np.ndarray, nontargets: np.ndarray,
     is_target, is_other = targets > 0, nontargets > 0
     misses = target_costs(llrs[is_target][:, None] + odds) * targets[is_target][:, None]
     alarms = nontarget_costs(llrs[is_other][:, None] + odds) * nontargets[is_other][:, None]
-    return np.asarray(
-        prior * misses.sum(axis=0) / targets.sum() + (1 - prior) * alarms.sum(axis=0) / nontargets.sum()
-    )
+    return np.asarray(prior * misses.sum(axis=0) / targets.sum() + (1 - prior) * alarms.sum(axis=0) / nontargets.sum())
 
 
 def calibration(own: Sequence[Attack], colours: Mapping[str, dict[str, Any]]) -> Any:
@@ -232,8 +230,7 @@ def linkability(own: Sequence[Attack], colours: Mapping[str, dict[str, Any]]) ->
         found = linkage.linkability(attack.ranking, allow_few=True)
         label = f"{attack.of.system} ({found.system:.2f})"
         edges = np.linspace(0, 100, len(found.edges))
-        axes.stairs(found.local, edges, label=label, baseline=None, linewidth=1.6,
-                    color=colours[attack.of.system]["color"], linestyle=colours[attack.of.system]["linestyle"])  # fmt: skip
+        axes.stairs(found.local, edges, label=label, baseline=None, linewidth=1.6, **colours[attack.of.system])
     axes.set(xlim=(0, 100), ylim=(0, 1.04), xlabel="score, % of the way from the lowest to the highest",
              ylabel="local linkability D", yticks=(0, 0.25, 0.5, 0.75, 1))  # fmt: skip
     legend(drawn, axes, "system (linkability of all scores)")
@@ -256,9 +253,9 @@ _KINDS: dict[str, tuple[str, str, Draw]] = {
     ),
     "calibration": (
         "What the scores are worth",
-        "How much uncertainty about 'same speaker?' is left to an attacker who makes the best of its scores, by what it "
-        "believed before (the prior odds). Near the dotted line the scores tell nothing; at odds of 1 (10 to the 0) the "
-        "height is min Cllr, where 1 bit = nothing is known.",
+        "How much uncertainty about 'same speaker?' is left to an attacker who makes the best of its scores, by what "
+        "it believed before (the prior odds). Near the dotted line the scores tell nothing; at odds of 1 (10 to the "
+        "0) the height is min Cllr, where 1 bit = nothing is known.",
         calibration,
     ),
     "linkability": (
@@ -293,7 +290,7 @@ def by_gender(experiment: Experiment) -> list[Figure]:
             rows.sort(key=lambda r: (_place(experiment, r.system), r.level, ("f", "m", "all").index(r.group)))
             if not rows:
                 continue
-            drawn = canvas(8.4, 0.75 + 0.27 * len(rows), (1.75, 0.48, 0.2, 0.08))
+            drawn = canvas(6.2, 0.7 + 0.25 * len(rows), (1.55, 0.48, 0.15, 0.05))
             axes = drawn.subplots()
             for place, record in enumerate(rows):
                 colour = colours.get(record.system, {"color": MUTED})["color"]

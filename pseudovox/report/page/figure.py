@@ -28,7 +28,8 @@ _THEME = {
 _COLUMNS = 3  # of legends
 _SVG = "http://www.w3.org/2000/svg"
 _LINK = "{http://www.w3.org/1999/xlink}href"
-_STYLE = {
+_STYLE: Any = {
+    "text.parse_math": False,
     "svg.fonttype": "none",
     "font.size": 9.5,
     "axes.titlesize": 10,
@@ -126,8 +127,10 @@ def plot(entries: int, height: float = 3.3) -> tuple[Any, Any]:
 def legend(drawn: Any, axes: Any, title: str = "") -> None:
     """The legend above the axes, where it covers nothing."""
     handles, labels = axes.get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.1, 1.0), ncols=_COLUMNS, title=title,
-                 alignment="left", title_fontsize=8.5, handlelength=1.8, columnspacing=1.2, borderaxespad=0.1)  # fmt: skip
+    drawn.legend(
+        handles, labels, loc="upper left", bbox_to_anchor=(0.1, 1.0), ncols=_COLUMNS, title=title, alignment="left",
+        title_fontsize=8.5, handlelength=1.8, columnspacing=1.2, borderaxespad=0.1,
+    )  # fmt: skip
 
 
 def as_svg(drawn: Any, name: str, title: str, alt: str) -> str:

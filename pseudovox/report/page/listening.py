@@ -98,7 +98,10 @@ def gather(experiment: Experiment, folder: Path, *, max_audio: float) -> list[Sa
         the samples; none where there is no speech to be found.
     """
     parts = _speech(experiment)
-    made = {part.name: {s: d for s in experiment.systems if (d := experiment.data_dir(f"{part.name}_{s}"))} for part in parts}
+    made = {}
+    for part in parts:
+        others = {system: experiment.data_dir(f"{part.name}_{system}") for system in experiment.systems}
+        made[part.name] = {system: other for system, other in others.items() if other is not None}
     parts = [part for part in parts if made[part.name]]
     understood = {part.name: _hypotheses(experiment, part.name) for part in parts}
     found = [c for part in parts for c in _candidates(experiment, part, made[part.name], understood[part.name])]

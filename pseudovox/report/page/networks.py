@@ -40,7 +40,8 @@ def topics(experiment: Experiment) -> list[Topic]:
 def curves(experiment: Experiment) -> list[Figure]:
     """Scalars that were logged for TensorBoard, a figure for each model."""
     made = []
-    for folder in sorted({path.parent.parent for path in experiment.folder.glob("**/tensorboard/events.out.tfevents.*")}):
+    logs = experiment.folder.glob("**/tensorboard/events.out.tfevents.*")
+    for folder in sorted({path.parent.parent for path in logs}):
         if folder == experiment.folder or not (folder / "model.json").is_file():
             continue
         scalars = read_scalars(folder / "tensorboard")
@@ -137,8 +138,8 @@ def codes(experiment: Experiment) -> list[Figure]:
     axes.set(xlabel="codes, sorted by use", ylabel="share of frames, %", xlim=(0.2, len(shares) + 0.8))
     in_use = int((shares > 0).sum())
     alt = (
-        f"{in_use} of {count} codes are in use; perplexity {perplexity:.1f}. The most frequent takes {100 * shares[0]:.1f} % "
-        "of the frames."
+        f"{in_use} of {count} codes are in use; perplexity {perplexity:.1f}. The most frequent takes "
+        f"{100 * shares[0]:.1f} % of the frames."
     )
     svg = as_svg(drawn, "codes", "Use of the codebook", alt)
     title = f"{in_use} of {count} codes, perplexity {perplexity:.1f}"

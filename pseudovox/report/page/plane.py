@@ -96,7 +96,7 @@ def plane(
     """
     colours = {label: its["color"] for label, its in strokes(labels).items()}
     baselines = baselines_of(config)
-    drawn = canvas(8.4, 4.9, (0.62, 0.55, 0.7, 0.15))
+    drawn = canvas(6.2, 4.2, (0.6, 0.52, 0.62, 0.1))
     axes = drawn.subplots()
     highest = max([eer.ci_high or eer.value or 0.0 for _, eer, _ in points] + [54.0])
     widest = max([w.ci_high or w.value or 0.0 for _, _, w in points] + [pair[1] for pair in baselines.values()])
@@ -115,8 +115,8 @@ def plane(
         axes.annotate(label, (wer_value, eer_value), (6, -9), textcoords="offset points", fontsize=8.5, color=MUTED)
     for number, (label, eer, wer) in enumerate(points):
         axes.errorbar(
-            [wer.value], [eer.value], xerr=_bars(wer), yerr=_bars(eer), color=colours[label], marker="os^Dvp"[number % 6],
-            markersize=8, elinewidth=1.3, capsize=3, zorder=3,
+            [wer.value], [eer.value], xerr=_bars(wer), yerr=_bars(eer), color=colours[label],
+            marker="os^Dvp"[number % 6], markersize=8, elinewidth=1.3, capsize=3, zorder=3,
         )  # fmt: skip
         left = (wer.value or 0) > 0.8 * axes.get_xlim()[1]
         axes.annotate(
@@ -129,7 +129,9 @@ def plane(
     alt = f"EER of the {attacker} attacker against WER in percent, with 95 % intervals. {told}."
     caption = f"mean over the trial lists: {points[0][1].n:,} trials of each system"
     svg = as_svg(drawn, identity, title, alt)
-    return Figure(identity, f"{attacker} attacker, {name}", alt, svg, caption, name, attacker, tuple(sources), wide=True)
+    return Figure(
+        identity, f"{attacker} attacker, {name}", alt, svg, caption, name, attacker, tuple(sources), wide=True
+    )
 
 
 def _bars(record: Record) -> list[list[float]] | None:

@@ -58,7 +58,8 @@ def not_run(experiment: Experiment) -> list[NotRun]:
             continue
         for attacker in ("semi-informed", "informed"):
             if (system, attacker) not in tried:
-                told.setdefault(f"{attacker} {system}", NotRun(f"{attacker} attacker on {system}", _why(experiment, system, attacker)))
+                one = NotRun(f"{attacker} attacker on {system}", _why(experiment, system, attacker))
+                told.setdefault(one.what, one)
     metrics = {record.metric for record in experiment.records if record.value is not None}
     reasons = {
         "uar": ("emotion (UAR)", "the recipe names no data dirs with emotions (sets.emotion)"),
@@ -80,7 +81,7 @@ def not_run(experiment: Experiment) -> list[NotRun]:
 
 def _split(text: str) -> NotRun:
     what, _, why = text.partition(":")
-    return NotRun(what.strip(), why.strip() or "see the log of the step")
+    return NotRun(what.strip(), why.strip().removeprefix("not run: ") or "see the log of the step")
 
 
 def _why(experiment: Experiment, system: str, attacker: str) -> str:
@@ -109,7 +110,7 @@ def times(experiment: Experiment) -> list[Figure]:
     places = np.arange(len(names))
     walls = np.array([steps[name][0] for name in names])
     factors = [steps[name][0] / steps[name][1] if steps[name][1] else None for name in names]
-    drawn = canvas(8.4, 0.8 + 0.25 * len(names), (1.85, 0.5, 1.35, 0.1))
+    drawn = canvas(6.2, 0.7 + 0.24 * len(names), (1.65, 0.5, 1.25, 0.05))
     axes = drawn.subplots()
     axes.barh(places, walls, color=SERIES[0], height=0.66)
     for place, wall, factor in zip(places, walls, factors, strict=True):
@@ -127,7 +128,9 @@ def times(experiment: Experiment) -> list[Figure]:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def spoken(experiment: Experiment) -> str:
@@ -145,5 +148,3 @@ def spoken(experiment: Experiment) -> str:
     who = f" ({women} female, {men} male)" if women + men == len(speakers) else ""
     length = f", {_duration(seconds)} of speech" if seconds else ""
     return f"{count:,} utterances of {len(speakers):,} speakers{who}{length}"
-
-

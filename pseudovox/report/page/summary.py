@@ -55,13 +55,16 @@ COLUMNS = [
         for attacker, code in ATTACKERS.items()
     ),
     Column(
-        "wer", "WER %", "Word error rate: of 100 words, how many a speech recogniser gets wrong. Lower is better.", "low"
+        "wer",
+        "WER %",
+        "Word error rate: of 100 words, how many a recogniser gets wrong. Lower is better.",
+        "low",
     ),
     Column(
         "pitch_correlation_vpc2022",
         "ρF0",
-        "Pitch correlation: 1 where the melody of the speech is kept exactly, 0 where nothing of it is left. Measured as "
-        "in the VoicePrivacy Challenge 2022.",
+        "Pitch correlation: 1 where the melody of the speech is kept exactly, 0 where nothing of it is left. Measured "
+        "as in the VoicePrivacy Challenge 2022.",
         "high",
         2,
     ),
@@ -95,9 +98,9 @@ COLUMNS = [
     ),
 ]
 EER_MEANING = (
-    "An equal error rate (EER) says how often an attacker who compares two voices is wrong: at 0 every speaker is found, "
-    "at 50 the attacker can only guess. Above 50 it is wrong more often than by guessing, and who knows that can turn "
-    "its answers round: 50 is the best there is."
+    "An equal error rate (EER) says how often an attacker who compares two voices is wrong: at 0 every speaker is "
+    "found, at 50 the attacker can only guess. Above 50 it is wrong more often than by guessing, and who knows it can "
+    "turn its answers round: 50 is the best there is."
 )
 
 
@@ -233,7 +236,10 @@ def figure_of(
 
 
 def mean_of(parts: Sequence[Record]) -> Record | None:
-    """The plain mean of figures of different speakers, with the interval of independent ones; None if one is undefined."""
+    """The plain mean of figures of different speakers, with the interval of independent ones.
+
+    None if there are none, or one is undefined.
+    """
     values = [record.value for record in parts if record.value is not None]
     if not values or len(values) < len(parts):
         return None
@@ -276,12 +282,11 @@ def step_factors(system: str, timings: Sequence[Timing]) -> dict[str, float]:
     originals = {timing.output.rpartition("/")[2] for timing in timings if timing.step.startswith("prepare")}
     made: dict[str, list[Timing]] = {}
     for timing in timings:
-        parts = timing.output.split("/")
-        if timing.audio_seconds and (
-            (parts[-1].endswith(f"_{system}") and (parts[-1].removesuffix(f"_{system}") in originals or not originals))
-            and timing.step.startswith(("synthesize", "anonymize"))
-            or (system in parts[:-1] and timing.step == "transform_f0")
-        ):
+        *folders, last = timing.output.split("/")
+        original = last.removesuffix(f"_{system}")
+        anonymized = original != last and (original in originals or not originals)
+        own = anonymized and timing.step.startswith(("synthesize", "anonymize"))
+        if timing.audio_seconds and (own or (system in folders and timing.step == "transform_f0")):
             made.setdefault(timing.step, []).append(timing)
     if "synthesize_speech" in made:
         for timing in timings:

@@ -15,10 +15,10 @@ from pseudovox.report.results import set_name
 
 _SIMILARITY = (
     "Voice similarity",
-    "Every speaker of a set compared with every other; yellow = alike, blue = different, grey = cannot be told. Upper left: original with original, the bright "
-    "diagonal says that speakers sound like themselves. Lower right: anonymized with anonymized, bright diagonal = the "
-    "pseudo-speakers can still be told apart. Off those, original with anonymized: a diagonal there means that "
-    "anonymized speech still resembles its speaker, which is a leak.",
+    "Every speaker of a set compared with every other: yellow = alike, blue = different, grey = cannot be told. Upper "
+    "left: original with original; the bright diagonal says that speakers sound like themselves. Lower right: "
+    "anonymized with anonymized; a bright diagonal = the pseudo-speakers can still be told apart. Off those, original "
+    "with anonymized: a diagonal there means that anonymized speech still resembles its speaker, which is a leak.",
 )
 _DIVERSITY = (
     "Diversity of the voices",
@@ -66,8 +66,9 @@ def _matrix(parts: dict[str, np.ndarray], system: str, name: str, folder: Path) 
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    diagonals = {key: float(np.nanmean(np.where(np.diag(m) < 0, np.nan, np.diag(m)))) for key, m in parts.items()}
-    others = {key: float(np.nanmean(np.where(m < 0, np.nan, m)[~np.eye(count, dtype=bool)])) for key, m in parts.items()}
+    known = {key: np.where(values < 0, np.nan, values) for key, values in parts.items()}
+    diagonals = {key: float(np.nanmean(np.diag(values))) for key, values in known.items()}
+    others = {key: float(np.nanmean(values[~np.eye(count, dtype=bool)])) for key, values in known.items()}
     identity = f"similarity-{word(folder.name)}-{word(system)}"
     group = GENDERS.get(folder.name.partition("_trials_")[2][:1], "")
     title = f"Voice similarity: {system}, {name}{', ' if group else ''}{group}"

@@ -23,7 +23,9 @@ COUNTED = "semi-informed"  # the attacker that is shown first
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_page(folder: Path, experiment: Experiment, *, max_audio: float = MAX_AUDIO, files: Sequence[str] = ()) -> list[Sample]:
+def write_page(
+    folder: Path, experiment: Experiment, *, max_audio: float = MAX_AUDIO, files: Sequence[str] = ()
+) -> list[Sample]:
     """Write index.html, audio/ and spectrograms/ into a folder.
 
     Args:
@@ -83,11 +85,12 @@ def write_comparison(folder: Path, runs: Mapping[str, Experiment]) -> None:
         bodies.append(summary.Body(*place, summary.mark_best(rows)))
     sets = list(dict.fromkeys(body.set for body in bodies))
     tried = [attacker for attacker in summary.ATTACKERS if any(attacker in run.attackers for run in runs.values())]
+    facts = [
+        {"name": name, **own.run, "when": own.when, "warnings": provenance.warnings(own)} for name, own in runs.items()
+    ]
     page = _environment().get_template("comparison.html").render(
         **_shared(),
-        runs=[
-            {"name": name, **run.run, "when": run.when, "warnings": provenance.warnings(run)} for name, run in runs.items()
-        ],
+        runs=facts,
         switches=_switches(sets, bodies, tried),
         columns=summary.columns_of(bodies),
         bodies=bodies,
@@ -141,8 +144,8 @@ def _shared() -> dict[str, Any]:
     script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return {
-        "style": Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
-        "script": Markup(script),  # noqa: S704
+        "style": Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        "script": Markup(script),
         "script_hash": f"sha256-{digest}",
         "groups": GROUPS,
         "eer_meaning": summary.EER_MEANING,
