@@ -229,9 +229,9 @@ if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, i
   done
 fi
 
-if stage 14 report "results.json, RESULTS.md and the table"; then
+if stage 14 report "the page, results.json, RESULTS.md and the table"; then
   if [ -n "${conf[pool]}" ] && [ -n "$(makers)" ]; then
     step plot_diversity --xvectors "$exp/xvectors" $(makers) $(dirs_of "${conf[pool]} $test_sets") "$exp/diversity"
   fi
-  step write_report --times "$data" --tensorboard "$exp/tensorboard" "$exp" "$exp/report"
+  step write_report --data-dir "$data" --tensorboard "$exp/tensorboard" "$exp" "$exp/report"
 fi

@@ -276,6 +276,8 @@ class Report:
     """How results are put together (stage report)."""
 
     weights: dict[str, float] = field(default_factory=dict)  # of trial dirs in averages over them; {} = plain means
+    baselines: dict[str, list[float]] = field(default_factory=dict)  # published [EER, WER] in percent, by name
+    max_audio: float = 20.0  # megabytes of speech in the page
 
 
 @dataclass
