@@ -77,8 +77,8 @@ def show(entries: "list[Entry]", to: Path | None) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
-    size, unpacked = sum(one.size for one in lacking), sum(one.unpacked for one in lacking)
-    print(f"\nto be downloaded, where known: {gigabytes(size) if size else 'none'}; unpacked up to {unpacked:.0f} GB")
+    known, unpacked = sum(one.size for one in lacking), sum(one.unpacked for one in lacking)
+    print(f"\nto be downloaded, where known: {gigabytes(known) if known else 'none'}; unpacked up to {unpacked:.0f} GB")
 
 
 if __name__ == "__main__":

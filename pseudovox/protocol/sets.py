@@ -56,7 +56,7 @@ def librispeech(
     """
     ends = ("mixed",) if mixed else GENDERS
     own = _official(folder, part, ends) or draw.librispeech(recordings, part, mixed=mixed)
-    joined = {"all": GENDERS} if unions else {}
+    joined: dict[str, Sequence[str]] = {"all": GENDERS} if unions else {}
     return _data_sets(part, own, recordings, joined)
 
 
