@@ -330,7 +330,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"pseudovox": __version__, "python": platform.python_version(), "commit": commit()}
-    for package in ("torch", "numpy", "scikit-learn", "pyworld"):
+    for package in ("torch", "numpy", "scikit-learn", "pyworld-prebuilt"):
         with contextlib.suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
