@@ -10,16 +10,14 @@ there; `.downloads/<name>.json` then says what was fetched, from where, and its 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
+from pseudovox import stage
 from pseudovox.datadir import write_atomic
 from pseudovox.downloads.catalogue import Entry
 from pseudovox.downloads.transfer import Patience, fetch
@@ -66,10 +64,11 @@ def download(entry: Entry, to: Path | None, patience: Patience | None = None) ->
     if entry.ask:
         raise MissingModelError(f"{place}: not there, and {entry.name} may not be downloaded", entry.ask)
     aside = place.parent / ASIDE / entry.name
-    with _alone(aside):
+    with stage.lock(aside):
         if not is_there(place):  # another run may have ended just now
+            aside.mkdir(exist_ok=True)
             _bring(entry, place, aside, patience or Patience())
-        shutil.rmtree(aside)
+        shutil.rmtree(aside, ignore_errors=True)
     log.info("%s: now in %s", entry.name, place)
     return True
 
@@ -80,31 +79,16 @@ def _bring(entry: Entry, place: Path, aside: Path, patience: Patience) -> None:
     log.info("%s: %s, %s; licence: %s", entry.name, entry.address, gigabytes(entry.size), entry.licence)
     record = {"address": entry.address, **fetch(entry.address, file, entry.size, entry.checksums, patience)}
     record["when"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    unpacked = aside / "unpacked"
     if entry.folder:
-        unpacked = aside / "unpacked"
-        shutil.rmtree(unpacked, ignore_errors=True)  # of a run that was interrupted
         log.info("%s: unpacking", entry.name)
+        shutil.rmtree(unpacked, ignore_errors=True)  # of a run that was interrupted
         unpack(file, unpacked / entry.into, round(entry.unpacked * GIGABYTE))
-        write_atomic(aside.with_name(f"{entry.name}.json"), json.dumps(record, indent=1) + "\n")
+    write_atomic(aside.with_name(f"{entry.name}.json"), json.dumps(record, indent=1) + "\n")
+    if entry.folder:
         _move(unpacked, place, entry)
     else:
-        write_atomic(aside.with_name(f"{entry.name}.json"), json.dumps(record, indent=1) + "\n")
         os.replace(file, place)
-
-
-@contextlib.contextmanager
-def _alone(aside: Path) -> Iterator[None]:
-    """The folder aside, held by this process alone: the lock dies with it."""
-    aside.mkdir(parents=True, exist_ok=True)
-    held = os.open(aside, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise DataError(f"{aside}: another run is downloading this", "wait for it to end") from None
-    else:
-        yield
-    finally:
-        os.close(held)
 
 
 def _check_disk(entry: Entry, place: Path, file: Path) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import json
-import os
 import subprocess
 import tarfile
 from collections.abc import Callable, Mapping
@@ -17,7 +15,7 @@ import pytest
 import yaml
 from web_site import HASTY, Answer, Site
 
-from pseudovox import downloads, pretrained
+from pseudovox import downloads, pretrained, stage
 from pseudovox.downloads import catalogue, download, is_there
 from pseudovox.downloads.catalogue import Entry
 from pseudovox.errors import DataError, MissingModelError, UsageError
@@ -134,12 +132,8 @@ def test_too_little_disk_is_said_before_anything_is_fetched(site: Site, tmp_path
 
 def test_two_runs_at_once(site: Site, tmp_path: Path) -> None:
     aside = tmp_path / "Corpus/.downloads/corpus-a"
-    aside.mkdir(parents=True)
-    held = os.open(aside, os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    with pytest.raises(DataError, match="another run is downloading this"):
+    with stage.lock(aside), pytest.raises(DataError, match="corpus-a: another run is writing it"):
         download(entry(site), tmp_path, HASTY)
-    os.close(held)
     assert download(entry(site), tmp_path, HASTY)
 
 
