@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def _whole(by_split: dict[str, list[Recording]]) -> list[DataSet]:
 
 
 def _file_name(utterance: str, folder: str) -> str:
-    found = re.search(r"Ses\d\d[FM]_\w+_[FM]\d+$", utterance)
+    found = re.search(r"Ses\d\d[FM]_(?!Ses)\w+_[FM]\d+$", utterance)
     if not found:
         raise DataError(f"{folder}: {utterance}: expected an id that ends in the file's name, e.g. Ses01F_impro01_F000")
     return found[0]
@@ -140,7 +140,7 @@ def _note(part: str, folder: str) -> None:
 
 
 def _data_sets(
-    part: str, own: Lists, recordings: Sequence[Recording], joined: dict[str, Sequence[str]]
+    part: str, own: Lists, recordings: Sequence[Recording], joined: Mapping[str, Sequence[str]]
 ) -> list[DataSet]:
     """The enrolment dir, a dir for each list of trials, and unions of these."""
     known = {one.utterance: one for one in recordings}
