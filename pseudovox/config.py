@@ -110,6 +110,7 @@ class Sets:
     trials: list[str] = field(default_factory=list)  # "<enrolment dir> <trial dir>" pairs to be scored
     judge: list[str] = field(default_factory=list)  # enrolment and trial dirs for the independent judges
     emotion: list[str] = field(default_factory=list)  # data dirs with utt2emo, for emotion recognition
+    publish: list[str] = field(default_factory=list)  # of those anonymized, laid out as recordings (section publish)
 
 
 @dataclass
@@ -140,7 +141,7 @@ class Levels:
 class SpeakerFeatures:
     """What a speaker embedding sees."""
 
-    kind: str = "mfcc"  # mfcc or fbank (log-mel)
+    kind: str = "mfcc"  # mfcc, fbank (log-mel) or speechbrain (its log-mel, in decibels)
     coefficients: int = 30  # of mfcc
     bins: int = 30  # mel bands
     low: float = 20.0  # Hz, edges of the filterbank
@@ -554,6 +555,16 @@ class Synthesis:
 
 
 @dataclass
+class Publish:
+    """How the anonymized speech of `sets.publish` is laid out as recordings (stage publish)."""
+
+    release: bool = False  # also for giving away (./run.sh --publish)
+    format: str = "flac"  # of a release; original = each recording's own
+    secret: str = ""  # file with the key of a release's names; '' = drawn and kept beside the release
+    text: bool = False  # a release has the words, too
+
+
+@dataclass
 class Config:
     """The whole configuration."""
 
@@ -586,6 +597,7 @@ class Config:
     bottleneck: Bottleneck = field(default_factory=Bottleneck)
     synthesizer: Synthesizer = field(default_factory=Synthesizer)
     synthesis: Synthesis = field(default_factory=Synthesis)
+    publish: Publish = field(default_factory=Publish)
 
 
 def section_dict(section: Any) -> Any:
@@ -632,6 +644,7 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
         _check_own_step(found.system, path)
     _check_names(found)
     _check_attacks(found)
+    _check_speaker_features(found)
     _check_recognizer(found)
     if found.scoring.backend not in ("cosine", "plda"):
         raise UsageError(f"scoring.backend: {found.scoring.backend!r}: expected cosine or plda")
@@ -768,6 +781,18 @@ def _check_attacks(config: Config) -> None:
             raise UsageError(f"attacks.semi_informed: {way!r}: expected {' or '.join(ATTACKER_TRAININGS)}")
     if len(set(ways)) < len(ways):
         raise UsageError(f"attacks.semi_informed: {', '.join(ways)}: each way once")
+
+
+def _check_speaker_features(config: Config) -> None:
+    for name in ("xvector", "attacker"):
+        features = getattr(config, name).features
+        if features.kind not in ("mfcc", "fbank", "speechbrain"):
+            raise UsageError(f"{name}.features.kind {features.kind!r}: expected mfcc, fbank or speechbrain")
+        if features.kind == "speechbrain" and features.speech_only:
+            raise UsageError(
+                f"{name}.features: kind speechbrain has no voice activity detection",
+                f"{name}.features.speech_only=false",
+            )
 
 
 def _check_recognizer(config: Config) -> None:

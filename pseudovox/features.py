@@ -51,6 +51,30 @@ def fbank(
     return _log_mel(_frames(samples)[0], bins, low, high)
 
 
+def decibel_fbank(
+    samples: torch.Tensor | np.ndarray, *, bins: int = 80, low: float = 0.0, high: float = 8000.0
+) -> torch.Tensor:
+    """Mel filterbank energies in decibels, at most 80 below the signal's largest: the features of SpeechBrain.
+
+    Frames of 25 ms every 10 ms, Hamming window (periodic), zeros around the signal, no pre-emphasis; frame t is centred
+    on sample 160 t. Filters are triangles in Hz with centres evenly spaced on the mel scale, each on both sides as wide
+    as the distance to the centre below.
+
+    Args:
+        samples: (..., samples) in [-1, 1], at least one sample.
+        bins, low, high: the filterbank, as in `fbank`.
+
+    Returns:
+        float32 (..., samples // 160 + 1, bins).
+    """
+    signal = torch.as_tensor(samples).to(torch.float32)
+    padded = torch.nn.functional.pad(signal, (FRAME_LENGTH // 2, FRAME_LENGTH // 2))
+    spectrum = torch.fft.rfft(padded.unfold(-1, FRAME_LENGTH, FRAME_SHIFT) * _hamming(signal.device))
+    power = torch.view_as_real(spectrum).square().sum(-1)
+    decibels = 10.0 * (power @ _symmetric_filters(bins, low, high, signal.device)).clamp(min=1e-10).log10()
+    return torch.maximum(decibels, decibels.amax(dim=(-2, -1), keepdim=True) - 80.0)
+
+
 def mfcc(
     samples: torch.Tensor | np.ndarray,
     *,
@@ -169,8 +193,10 @@ def speaker_features(samples: torch.Tensor | np.ndarray, options: SpeakerFeature
         found = fbank(samples, bins=options.bins, low=options.low, high=options.high)
         if options.floor_decibels > 0:
             found = floor_level(found, options.floor_decibels)
+    elif options.kind == "speechbrain":
+        found = decibel_fbank(samples, bins=options.bins, low=options.low, high=options.high)
     else:
-        raise ValueError(f"features {options.kind!r}: expected mfcc or fbank")
+        raise ValueError(f"features {options.kind!r}: expected mfcc, fbank or speechbrain")
     if options.window:
         found = sliding_mean(found, options.window)
     return found[speech_frames(log_energy(samples))] if options.speech_only else found
@@ -244,6 +270,19 @@ def _mel_filters(bins: int, low: float, high: float) -> np.ndarray:
     filters = np.maximum(0.0, np.minimum(rise, fall))
     filters[-1] = 0.0  # Kaldi leaves out the Nyquist bin
     return filters
+
+
+@_constant
+def _hamming() -> np.ndarray:
+    return 0.54 - 0.46 * np.cos(2 * np.pi * np.arange(FRAME_LENGTH) / FRAME_LENGTH)
+
+
+@_constant
+def _symmetric_filters(bins: int, low: float, high: float) -> np.ndarray:
+    """The filters of `decibel_fbank`, (201, bins)."""
+    edges = 700.0 * np.expm1(np.linspace(np.log1p(low / 700.0), np.log1p(high / 700.0), bins + 2))
+    frequency = np.linspace(0.0, SAMPLE_RATE / 2, FRAME_LENGTH // 2 + 1)[:, None]
+    return np.maximum(0.0, 1.0 - np.abs(frequency - edges[1:-1]) / (edges[1:-1] - edges[:-2]))
 
 
 @_constant

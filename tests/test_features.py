@@ -85,7 +85,7 @@ def test_speaker_features_leave_out_silence(signal: np.ndarray, kind: str, dimen
 
 
 def test_speaker_features_of_unknown_kind(signal: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="expected mfcc or fbank"):
+    with pytest.raises(ValueError, match="expected mfcc, fbank or speechbrain"):
         features.speaker_features(signal, SpeakerFeatures(kind="plp"))
 
 

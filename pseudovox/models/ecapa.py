@@ -1,7 +1,10 @@
 """ECAPA-TDNN: a TDNN of squeeze-excited Res2 blocks with attentive statistics pooling.
 
 Desplanques et al. 2020, "ECAPA-TDNN: emphasized channel attention, propagation and aggregation in TDNN based speaker
-verification". The VPC's evaluation model is channels 512 x 4 and 1536, attention 128, embedding 192.
+verification". The VPC's evaluation model is channels 512 x 4 and 1536, attention 128, embedding 192. What the paper
+leaves open is as in SpeechBrain, which the challenges use, so that weights go there and back (models/speechbrain.py):
+frames are mirrored at the ends of an utterance, the aggregating layer is normalised too, and variances are floored at
+1e-12.
 """
 
 from __future__ import annotations
@@ -10,24 +13,46 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from pseudovox.models.xvector import frame_mask, make_head, masked_statistics
 
 BLOCK_DILATIONS = (2, 3, 4)
+LEAST_VARIANCE = 1e-12
+
+
+def mirrored(frames: torch.Tensor, padding: int, mask: torch.Tensor | None) -> torch.Tensor:
+    """Frames with `padding` more at either end, mirrored at the utterance's own ends.
+
+    Args:
+        frames: (batch, n, frames); each utterance is longer than `padding`.
+        mask: (batch, 1, frames), 1 for frames that count; None = all.
+
+    Returns:
+        (batch, n, frames + 2 padding)
+    """
+    if not padding:
+        return frames
+    if mask is None:
+        return functional.pad(frames, (padding, padding), mode="reflect")
+    last = mask.sum(2).long() - 1
+    index = torch.arange(-padding, frames.shape[2] + padding, device=frames.device).abs().expand(len(frames), -1)
+    index = torch.where(index > last, 2 * last - index, index).clamp(min=0)
+    return frames.gather(2, index[:, None].expand(-1, frames.shape[1], -1))
 
 
 class MaskedConv(nn.Module):
-    """Convolution that keeps the number of frames, ReLU, batch normalisation; padded frames count as zeros."""
+    """Convolution that keeps the number of frames, ReLU, batch normalisation; see `mirrored` for the ends."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1) -> None:
         super().__init__()
-        padding = dilation * (kernel - 1) // 2
-        self.conv = nn.Conv1d(inputs, outputs, kernel, dilation=dilation, padding=padding)
+        self.padding = dilation * (kernel - 1) // 2
+        self.conv = nn.Conv1d(inputs, outputs, kernel, dilation=dilation)
         self.norm = nn.BatchNorm1d(outputs)
 
     def forward(self, frames: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """(batch, inputs, frames) -> (batch, outputs, frames)."""
-        return self.norm(torch.relu(self.conv(frames if mask is None else frames * mask)))
+        return self.norm(torch.relu(self.conv(mirrored(frames, self.padding, mask))))
 
 
 class Res2Conv(nn.Module):
@@ -90,12 +115,12 @@ class AttentiveStatistics(nn.Module):
 
     def forward(self, frames: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """(batch, channels, frames) -> (batch, 2 channels)."""
-        context = masked_statistics(frames, mask)[:, :, None].expand(-1, -1, frames.shape[2])
+        context = masked_statistics(frames, mask, least=LEAST_VARIANCE)[:, :, None].expand(-1, -1, frames.shape[2])
         hidden = torch.tanh(self.norm(torch.relu(self.hidden(torch.cat([frames, context.to(frames.dtype)], 1)))))
         score = self.score(hidden).float()
         if mask is not None:
             score = score.masked_fill(mask == 0, float("-inf"))
-        return masked_statistics(frames, mask, score.softmax(2))
+        return masked_statistics(frames, mask, score.softmax(2), LEAST_VARIANCE)
 
 
 class EcapaNetwork(nn.Module):
@@ -120,7 +145,7 @@ class EcapaNetwork(nn.Module):
         width = channels[0]
         self.first = MaskedConv(features, width, 5)
         self.blocks = nn.ModuleList(Block(width, groups, attention, dilation) for dilation in BLOCK_DILATIONS)
-        self.aggregate = nn.Conv1d(len(BLOCK_DILATIONS) * width, channels[4], 1)
+        self.aggregate = MaskedConv(len(BLOCK_DILATIONS) * width, channels[4], 1)
         self.pool = AttentiveStatistics(channels[4], attention)
         self.norm = nn.BatchNorm1d(2 * channels[4])
         self.embedding = nn.Linear(2 * channels[4], embedding)
@@ -134,8 +159,7 @@ class EcapaNetwork(nn.Module):
         for block in self.blocks:
             hidden = block(hidden, mask)
             outputs.append(hidden)
-        hidden = torch.relu(self.aggregate(torch.cat(outputs, 1)))
-        return self.embedding(self.norm(self.pool(hidden, mask)))
+        return self.embedding(self.norm(self.pool(self.aggregate(torch.cat(outputs, 1), mask), mask)))
 
     def forward(self, frames: torch.Tensor, labels: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """(embeddings (batch, embedding), logits (batch, speakers)); the margin applies where labels are given."""

@@ -75,7 +75,7 @@ def make_head(loss: str, embedding: int, speakers: int, margin: float, scale: fl
 
 
 def masked_statistics(
-    frames: torch.Tensor, mask: torch.Tensor | None, weights: torch.Tensor | None = None
+    frames: torch.Tensor, mask: torch.Tensor | None, weights: torch.Tensor | None = None, least: float = 1e-5
 ) -> torch.Tensor:
     """Mean and standard deviation over time, in float32.
 
@@ -83,6 +83,7 @@ def masked_statistics(
         frames: (batch, n, frames).
         mask: (batch, 1, frames), 1 for frames that count; None = all.
         weights: (batch, n, frames), summing to 1 over the frames that count; None = equal.
+        least: floor of the variance.
 
     Returns:
         (batch, 2 n)
@@ -95,7 +96,7 @@ def masked_statistics(
     else:
         mean = (weights * frames).sum(2)
         variance = (weights * (frames - mean[:, :, None]).square()).sum(2)
-    return torch.cat([mean, variance.clamp(min=1e-5).sqrt()], 1)
+    return torch.cat([mean, variance.clamp(min=least).sqrt()], 1)
 
 
 def frame_mask(lengths: torch.Tensor | None, frames: int) -> torch.Tensor | None:

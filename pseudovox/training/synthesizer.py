@@ -16,10 +16,9 @@ import torch
 
 from pseudovox import f0, seeds, world
 from pseudovox.content import Extractor
-from pseudovox.errors import DataError
 from pseudovox.training.data import FeatureCache, cut
 from pseudovox.training.fit import Learner, finish, fit
-from pseudovox.training.voice_chunks import ChunkBatches, Key
+from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
 
 if TYPE_CHECKING:
     from pseudovox import config
@@ -179,12 +178,8 @@ def train(
     from pseudovox.models import store
 
     batches = SynthesizerBatches(data, frames, xvectors, options, stride, seed)
-    if not batches.utterances:
-        raise DataError("no utterance to train on")
-    content, altered = (batches.cache[batches.utterances[0]][index] for index in (3, 4))
-    assert content.shape == altered.shape
     hyperparameters = {
-        "bottleneck": content.shape[1], "stride": stride, "xvector": batches.voices.dimension,
+        "bottleneck": batches.bottleneck, "stride": stride, "xvector": batches.voices.dimension,
         "envelope": options.coefficients, "aperiodicity": world.APERIODICITIES, "channels": options.channels,
         "kernel": options.kernel, "dilations": list(options.dilations), "speaker": options.speaker,
         "dropout": options.dropout,
@@ -198,37 +193,9 @@ def train(
     fit(learner, batches, folder, device=device)
     network.cpu().eval()
     network.spread.copy_(measure_spread(network, batches))
-    facts = {
-        "bottleneck": content.shape[1],
-        "stride": stride,
-        "xvector": hyperparameters["xvector"],
-        "validation": validate(network, batches),
-        **speaker_facts(batches, data),
-    }
+    facts = model_facts(batches, data, validate(network, batches))
     finish(folder, network, kind="synthesizer", hyperparameters=hyperparameters, facts=facts)
     return facts
-
-
-def speaker_facts(batches: ChunkBatches, data: Sequence[DataDir]) -> dict[str, Any]:
-    """What a user of one-hot voices must know: `speakers`, in the order of the dimensions, each with its gender ("" if
-    it is not known) and the mean and deviation of its log F0. Of x-vectors there is nothing to know.
-    """
-    if not batches.voices.names:
-        return {}
-    contours: dict[str, list[np.ndarray]] = {name: [] for name in batches.voices.names}
-    genders: dict[str, str] = {}
-    for number, part in enumerate(data):
-        genders.update(part.tables.get("spk2gender", {}))
-        for utterance in part.utterances:
-            contours[part.utt2spk[utterance]].append(batches.archives[number]["f0"][utterance])
-    found = []
-    everybody = f0.statistics(contour for own in contours.values() for contour in own)
-    for name, own in contours.items():
-        pitch = f0.statistics(own)
-        if not pitch.frames:  # no voice was found in this one's speech
-            pitch = everybody if everybody.frames else f0.Statistics(5.0, 0.2)
-        found.append({"id": name, "gender": genders.get(name, ""), "log_f0": [pitch.mean, pitch.deviation]})
-    return {"speakers": found}
 
 
 @torch.inference_mode()

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 
 from pseudovox import f0, seeds
-from pseudovox.errors import DataError, UsageError
+from pseudovox.errors import UsageError
 from pseudovox.models import store
 from pseudovox.models.discriminators import Discriminators
 from pseudovox.models.vocoder import HOP, Conditions
 from pseudovox.training import spectral
 from pseudovox.training.data import FeatureCache, cut
 from pseudovox.training.fit import Learner, finish, fit
-from pseudovox.training.synthesizer import FRAMES_PER_SECOND, speaker_facts
-from pseudovox.training.voice_chunks import ChunkBatches, Key
+from pseudovox.training.synthesizer import FRAMES_PER_SECOND
+from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
 
 if TYPE_CHECKING:
     from pseudovox import config
@@ -234,13 +234,9 @@ def train(
             f"{' or '.join(RECONSTRUCTIONS)}"
         )
     batches = VocoderBatches(data, frames, xvectors, options, stride, seed)
-    if not batches.utterances:
-        raise DataError("no utterance to train on")
-    number, utterance = batches.utterances[0]
-    bottleneck = batches.archives[number]["content"].rows(utterance, 0, 1).shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "vocoder-weights"))
-        network, kind, hyperparameters = build(options, bottleneck, stride, batches.voices.dimension)
+        network, kind, hyperparameters = build(options, batches.bottleneck, stride, batches.voices.dimension)
         learner: VocoderLearner = (
             VocoderLearner(network, options, seed) if kind == "harmonic_noise"
             else AdversarialLearner(network, options, seed)
@@ -252,13 +248,7 @@ def train(
     learner.cpu().eval()
     if kind == "hifigan":
         network.fold()  # type: ignore[operator]
-    facts = {
-        "bottleneck": bottleneck,
-        "stride": stride,
-        "xvector": batches.voices.dimension,
-        "validation": validate(learner, batches),
-        **speaker_facts(batches, data),
-    }
+    facts = model_facts(batches, data, validate(learner, batches))
     finish(folder, network, kind=kind, hyperparameters=hyperparameters, facts=facts)
     return facts
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from pseudovox import seeds
+from pseudovox import f0, seeds
 from pseudovox.archive import read_scp
-from pseudovox.errors import UsageError
+from pseudovox.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from pseudovox import config
@@ -96,7 +96,7 @@ class ChunkBatches:
         seed: of every draw.
 
     Raises:
-        DataError: an utterance lacks one of them.
+        DataError: an utterance lacks one of them, or there is none to train on.
     """
 
     def __init__(
@@ -111,6 +111,14 @@ class ChunkBatches:
         kept = min(options.validation, len(everything) // 10)
         self.held_out = sorted(everything[index] for index in order[:kept])
         self.utterances = sorted(everything[index] for index in order[kept:])
+        if not self.utterances:
+            raise DataError("no utterance to train on")
+
+    @property
+    def bottleneck(self) -> int:
+        """Dimension of the content vectors."""
+        number, utterance = self.utterances[0]
+        return self.archives[number]["content"].rows(utterance, 0, 1).shape[1]
 
     def sample(self, count: int = 300) -> list[Key]:
         """Some `count` training utterances, evenly spread."""
@@ -149,3 +157,36 @@ class ChunkBatches:
 def stacked(rows: Sequence[tuple[np.ndarray, ...]]) -> Batch:
     """Chunks, each a tuple of arrays, as a tuple of tensors (B, ...)."""
     return tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
+
+
+def model_facts(batches: ChunkBatches, data: Sequence[DataDir], validation: dict[str, float]) -> dict[str, Any]:
+    """What a user of a synthesizer that was trained on these batches must know (see models.store)."""
+    return {
+        "bottleneck": batches.bottleneck,
+        "stride": batches.stride,
+        "xvector": batches.voices.dimension,
+        "validation": validation,
+        **speaker_facts(batches, data),
+    }
+
+
+def speaker_facts(batches: ChunkBatches, data: Sequence[DataDir]) -> dict[str, Any]:
+    """What a user of one-hot voices must know: `speakers`, in the order of the dimensions, each with its gender ("" if
+    it is not known) and the mean and deviation of its log F0. Of x-vectors there is nothing to know.
+    """
+    if not batches.voices.names:
+        return {}
+    contours: dict[str, list[np.ndarray]] = {name: [] for name in batches.voices.names}
+    genders: dict[str, str] = {}
+    for number, part in enumerate(data):
+        genders.update(part.tables.get("spk2gender", {}))
+        for utterance in part.utterances:
+            contours[part.utt2spk[utterance]].append(batches.archives[number]["f0"][utterance])
+    found = []
+    everybody = f0.statistics(contour for own in contours.values() for contour in own)
+    for name, own in contours.items():
+        pitch = f0.statistics(own)
+        if not pitch.frames:  # no voice was found in this one's speech
+            pitch = everybody if everybody.frames else f0.Statistics(5.0, 0.2)
+        found.append({"id": name, "gender": genders.get(name, ""), "log_f0": [pitch.mean, pitch.deviation]})
+    return {"speakers": found}

@@ -35,7 +35,7 @@ def test_published_attackers(name: str, channels: list[int], last_rate: float) -
     found = attacker(name)
     assert (found.kind, found.channels, found.embedding, found.attention) == ("ecapa", channels, 192, 128)
     assert (found.loss, found.margin, found.scale, found.chunk_min, found.chunk_max) == ("aam", 0.2, 30.0, 3.0, 3.0)
-    assert (found.features.kind, found.features.bins, found.features.speech_only) == ("fbank", 80, False)
+    assert (found.features.kind, found.features.bins, found.features.speech_only) == ("speechbrain", 80, False)
     assert (found.held_out_every, found.copies, found.balance) == (10, 0, "chunks")
     training = with_epochs(found.training, batches=1540)  # LibriSpeech train-clean-360 in 3 s chunks by 256
     assert (training.updates, training.batch_size, training.weight_decay) == (15_400, 256, 2e-6)
