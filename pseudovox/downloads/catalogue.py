@@ -98,7 +98,7 @@ def _entry(name: str, given: Any, where: str) -> Entry:
         "an address begins with https://": bool(made.address) and not secure,
         "a path leads out of its folder": any(_leads_out(path) for path in (made.folder, made.into, made.file)),
         "a checksum is not of its length in hexadecimal digits": any(
-            not re.fullmatch(rf"[0-9a-f]{{{_HEX_DIGITS[key]}}}", value) for key, value in made.checksums.items()
+            not re.fullmatch(rf"[0-9a-f]{{{_HEX_DIGITS[key]}}}", str(value)) for key, value in made.checksums.items()
         ),
         "an archive needs `folder`, `size` and `unpacked`": bool(made.address and made.folder)
         and not (made.size and made.unpacked),
