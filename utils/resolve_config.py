@@ -47,9 +47,10 @@ def main(argv: list[str] | None = None) -> int:
         "recognizer_kind": config.recognizer.kind,
         "speed": "yes" if config.speed.durations else "",
         "retrained": "yes" if config.recognizer.retrained else "",
+        "release": "yes" if config.publish.release else "",
         **{
             name: getattr(config.sets, name)
-            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge", "emotion")
+            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge", "emotion", "publish")
         },
     }
     values["backend"] = config.scoring.backend
