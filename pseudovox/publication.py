@@ -144,7 +144,7 @@ def read_key(path: Path) -> bytes:
 
 
 def key_of(folder: Path, given: Path | None) -> bytes:
-    """The key of a release: that of a file, or one that is drawn, and kept in `folder`, which its owner alone can read."""
+    """The key of a release: that of a file, or one that is drawn and kept in `folder`, for its owner alone to read."""
     folder.mkdir(mode=0o700, exist_ok=True)
     if given:
         return read_key(given)
