@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 recipe=mini        # a folder of recipes/
 system=            # systems to run, comma-separated (conf/system/<name>.yaml); empty: those of the recipe
 stage=0            # first stage, by number or name
-stop_stage=14      # last stage
+stop_stage=15      # last stage
 nj=0               # parallel jobs of a step; 0: one per core
 device=auto        # auto, cpu, cuda, cuda:<n>
 seed=              # of every random draw; empty: the recipe's
@@ -40,6 +40,7 @@ from making its speech to the table of results, on the CPU or GPU there is. A st
   --set KEY=VALUE      override one key of the configuration (repeatable); conf/default.yaml explains all
   --data-dir DIR       data dirs (data/<recipe>)
   --exp-dir DIR        models and results (exp/<recipe>)
+  --publish            lay anonymized recordings out for giving away, too (recipe own; docs/publishing.md)
   --force              make the outputs of the chosen stages anew
 
 Examples:
@@ -60,6 +61,7 @@ while [ $# -gt 0 ]; do
     --check) check=yes; shift; continue ;;
     --dry-run) dry_run=yes; shift; continue ;;
     --force) force=yes; shift; continue ;;
+    --publish) settings+=(--set publish.release=true); shift; continue ;;
   esac
   case $option in --*=*) die "write '${1%%=*} ${1#*=}' (with a space), not '$1'" ;; esac
   [ $# -ge 2 ] || die "option $1 is unknown or lacks its value; see ./run.sh --help"
@@ -234,4 +236,12 @@ if stage 14 report "the page, results.json, RESULTS.md and the table"; then
     step plot_diversity --xvectors "$exp/xvectors" $(makers) $(dirs_of "${conf[pool]} $test_sets") "$exp/diversity"
   fi
   step write_report --data-dir "$data" --tensorboard "$exp/tensorboard" "$exp" "$exp/report"
+fi
+
+if stage 15 publish "anonymized recordings as a folder, and for release" && trains publish; then
+  for system in $systems; do config=$exp/$system/config.yaml
+    step publish_speech --system "$system" $(dirs_of "${conf[publish]}") "$exp/$system/folder"
+    [ -z "${conf[release]}" ] ||
+      step publish_speech --release --system "$system" $(dirs_of "${conf[publish]}") "$exp/$system/published"
+  done
 fi

@@ -234,22 +234,28 @@ def resample(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
     return out.numpy()
 
 
-def write_wav(path: Path | str, samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
-    """Write float samples in [-1, 1] as 16-bit PCM WAV (clipped), aside and renamed; no metadata chunks.
+def pcm(samples: np.ndarray) -> np.ndarray:
+    """Float samples (n,) in [-1, 1] as 16-bit integers, clipped.
 
-    The scale is libsndfile's (1.0 = 32768), so samples that came from 16-bit files are written back exactly.
+    The scale is libsndfile's (1.0 = 32768), so samples that came from 16-bit files come back exactly.
     """
+    import numpy as np
+
+    scaled = np.round(np.asarray(samples, dtype=np.float64) * 32768.0)
+    return np.asarray(np.clip(scaled, -32768, 32767).astype("<i2"))
+
+
+def write_wav(path: Path | str, samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
+    """Write float samples in [-1, 1] as 16-bit PCM WAV (see `pcm`), aside and renamed; no metadata chunks."""
     import numpy as np
     import soundfile
 
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    samples = np.asarray(samples, dtype=np.float64)
     if not np.isfinite(samples).all():
         raise DataError(f"{path}: NaN or infinite samples are not written")
-    pcm = np.clip(np.round(samples * 32768.0), -32768, 32767).astype("<i2")
     file = io.BytesIO()  # in memory first: libsndfile does not tell of a full disk
-    soundfile.write(file, pcm, sample_rate, format="WAV", subtype="PCM_16")
+    soundfile.write(file, pcm(samples), sample_rate, format="WAV", subtype="PCM_16")
     try:
         aside.write_bytes(file.getbuffer())
     except OSError:

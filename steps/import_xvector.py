@@ -18,6 +18,7 @@ Example
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 
@@ -36,14 +37,21 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     speechbrain.check_folder(args.folder)
     files = (speechbrain.EMBEDDING, speechbrain.CLASSIFIER, *speechbrain.LABELS)
+    read = functools.cache(lambda: speechbrain.read_folder(args.folder))
     with stage.output(
-        args, args.out_dir, settings={}, inputs=[args.folder / name for name in files], seeded=False, torch_device=False
+        args,
+        args.out_dir,
+        settings={},
+        inputs=[args.folder / name for name in files],
+        seeded=False,
+        torch_device=False,
+        prepare=read,
     ) as out:
         if out is None:
             return
         from pseudovox.models import store
 
-        network, hyperparameters, facts = speechbrain.read_folder(args.folder)
+        network, hyperparameters, facts = read()
         store.save(out.path, network, kind="ecapa", hyperparameters=hyperparameters, facts=facts)
         out.counts.update(speakers=len(facts["speakers"]), parameters=sum(p.numel() for p in network.parameters()))
 

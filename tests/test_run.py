@@ -27,9 +27,9 @@ def test_help_names_every_option() -> None:
 
 def test_list_is_the_table_of_stages() -> None:
     shown = run("--list").stdout.splitlines()
-    assert [int(line.split()[0]) for line in shown] == list(range(15))
+    assert [int(line.split()[0]) for line in shown] == list(range(16))
     names = "data xvector bottleneck synthesizer embed fit sample f0 content synthesize attacker asv asr utility report"
-    assert [line.split()[1] for line in shown] == names.split()
+    assert [line.split()[1] for line in shown] == [*names.split(), "publish"]
 
 
 @pytest.mark.parametrize("recipe", sorted(path.parent.name for path in ROOT.glob("recipes/*/recipe.yaml")))

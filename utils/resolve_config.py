@@ -60,11 +60,12 @@ def main(argv: list[str] | None = None) -> int:
         "recognizer_kind": config.recognizer.kind,
         "speed": "yes" if config.speed.durations else "",
         "retrained": "yes" if config.recognizer.retrained else "",
+        "release": "yes" if config.publish.release else "",
         **{f"root.{name}": folder for name, folder in roots.items()},
         **{name: getattr(config.sets, name) or config.sets.train for name in ("xvector", "bottleneck", "synthesizer")},
         **{
             name: getattr(config.sets, name)
-            for name in ("pool", "attacker", "recognizer", "anonymize", "judge", "emotion")
+            for name in ("pool", "attacker", "recognizer", "anonymize", "judge", "emotion", "publish")
         },
     }
     values["backend"] = config.scoring.backend

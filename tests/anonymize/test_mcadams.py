@@ -174,7 +174,7 @@ def test_nothing_ends_in_nan_or_bursts(variant: int, sound: np.ndarray) -> None:
 def test_limit_holds_frames_down_and_nothing_else() -> None:
     """A frame that would grow by more comes out at the limit; the others are as without it."""
     frames = torch.from_numpy(speech_like(9600).reshape(30, 320) * mcadams.window())
-    power = torch.full((30,), 0.5, dtype=torch.float64)
+    power = torch.linspace(0.5, 1.0, 30, dtype=torch.float64)
     free = mcadams.warped(frames, power)
     limited = mcadams.warped(frames, power, largest_gain=GUARDED)
     before, after = ((out.square().mean(1) / frames.square().mean(1)).sqrt() for out in (free, limited))

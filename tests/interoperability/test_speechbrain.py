@@ -56,7 +56,7 @@ def test_a_folder_that_is_none(tmp_path: Path, program: Program, tiny_data: Data
     other = program("steps/import_xvector.py", tmp_path, "out")
     assert other.returncode == 3 and "not the weights of SpeechBrain's ECAPA_TDNN" in other.stderr
     (tmp_path / layout.EMBEDDING).write_bytes(b"hello")
-    assert "cannot be read as weights" in program("steps/import_xvector.py", tmp_path, "other").stderr
+    assert "cannot be read as weights" in program("steps/import_xvector.py", tmp_path, "out").stderr
     our_model(tmp_path / "kaldi", features={**FEATURES, "kind": "fbank"})
     refused = program("steps/export_xvector.py", "kaldi", "out")
     assert refused.returncode == 3 and "features (fbank" in refused.stderr and "Traceback" not in refused.stderr

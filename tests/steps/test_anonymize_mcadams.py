@@ -34,14 +34,8 @@ def test_data_dir_comes_out_whole_and_level_and_seed_decide(tiny_data: DataDir, 
     files = {utt: Path(f"out/tiny_mcadams/wav/{utt}.wav").read_bytes() for utt in sounds}
     anonymized(program, "--nj", 2, "--level", "spk", "--coefficient", "0.5,0.9", "--variant", 2024)
     assert all(Path(f"out/tiny_mcadams/wav/{utt}.wav").read_bytes() == files[utt] for utt in files), "the defaults"
-    other_settings = (
-        ("--level", "utt"),
-        ("--seed", 2),
-        ("--coefficient", 0.7),
-        ("--variant", 2020),
-        ("--largest-gain", 0),
-    )
-    for options in other_settings:
+    others = {"--level": "utt", "--seed": 2, "--coefficient": 0.7, "--variant": 2020, "--largest-gain": 0}
+    for options in others.items():
         other = anonymized(program, *options)
         assert all(not np.array_equal(load(other, utt), sounds[utt]) for utt in sounds), options
 
