@@ -27,6 +27,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
     from pseudovox.datadir import write_atomic
     from pseudovox.report import averages, challenge, latex, results, tables, tensorboard
+    from pseudovox.report.overview import overview_tables
     from pseudovox.report.page.experiment import Experiment
     from pseudovox.report.page.write import write_page
     from pseudovox.report.warnings import with_validation
@@ -70,8 +72,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         own for own in results.read_timings([args.exp_dir, *filter(None, [args.data_dir])]) if own.output not in written
     ]
     weights = config.report.weights
-    args.force = True
-    with stage.output(args, args.out_dir, settings=config.report, inputs=files, torch_device=False) as out:
+    shared: dict[str, Any] = {"inputs": files, "torch_device": False, "replace": True}
+    with stage.output(args, args.out_dir, settings=config.report, **shared) as out:
         assert out is not None
         run_facts = {"recipe": args.exp_dir.name, "seed": args.seed, "commit": stage.versions()["commit"]}
         when = time.strftime("%Y-%m-%d %H:%M %Z")
@@ -85,10 +87,13 @@ def run(args: argparse.Namespace, config: Config) -> None:
             rows = (args.exp_dir / "diversity/diversity.tsv").read_text(encoding="utf-8").splitlines()
             cells = [row.split("\t") for row in rows]
             further.append(tables.diversity_section(cells, [picture.name for picture in pictures]))
+        shown = Experiment(args.exp_dir, args.data_dir, records, timings, run_facts, when, config)
         standings = {split: averages.standings(records, split, weights) for split in averages.splits(records)}
         texts = {
             results.FILE: json.dumps(summary, indent=1) + "\n",
-            "RESULTS.md": tables.results_page(records, timings, run_facts, when, weights, further),
+            "RESULTS.md": tables.results_page(
+                records, timings, run_facts, when, weights, further, first=overview_tables(shown)
+            ),
             "table.txt": table,
             "results.tex": latex.results_tex(records, standings, run_facts),
         }
@@ -103,12 +108,11 @@ def run(args: argparse.Namespace, config: Config) -> None:
         for name, text in texts.items():
             (out.path / name).parent.mkdir(parents=True, exist_ok=True)
             write_atomic(out.path / name, text)
-        shown = Experiment(args.exp_dir, args.data_dir, records, timings, run_facts, when, config)
         most = config.report.max_audio if args.max_audio is None else args.max_audio
         samples = write_page(out.path, shown, max_audio=most, files=["RESULTS.md", results.FILE, "results.tex"])
         out.counts["records"] = len(records)
     if args.tensorboard:
-        with stage.output(args, args.tensorboard, settings={}, inputs=files, torch_device=False) as out:
+        with stage.output(args, args.tensorboard, settings={}, **shared) as out:
             assert out is not None
             tensorboard.write_scalars(out.path, records)
             tensorboard.write_speech(out.path, samples, args.out_dir)
