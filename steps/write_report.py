@@ -72,7 +72,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         own for own in results.read_timings([args.exp_dir, *filter(None, [args.data_dir])]) if own.output not in written
     ]
     weights = config.report.weights
-    shared: dict[str, Any] = {"inputs": files, "torch_device": False, "replace": True}
+    args.force = True  # times are no input, and change
+    shared: dict[str, Any] = {"inputs": files, "torch_device": False}
     with stage.output(args, args.out_dir, settings=config.report, **shared) as out:
         assert out is not None
         run_facts = {"recipe": args.exp_dir.name, "seed": args.seed, "commit": stage.versions()["commit"]}
