@@ -101,8 +101,9 @@ def resolved(options: McAdams) -> McAdams:
             f"mcadams.like {options.like}: imitates variant 2024 with a coefficient drawn from a range",
             "mcadams.variant=2024 mcadams.coefficient=[0.5,0.9]",
         )
-    published = {"largest_gain": 0.0, "scale": "published"} if options.like else {}
-    return replace(options, coefficient=coefficient, **published)
+    if options.like:
+        options = replace(options, largest_gain=0.0, scale="published")
+    return replace(options, coefficient=coefficient)
 
 
 def coefficients(data: DataDir, options: McAdams, level: str, seed: int) -> dict[str, float]:
