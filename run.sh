@@ -106,19 +106,20 @@ if stage 0 data "corpora -> data dirs, enrolment and trial subsets"; then
   prepare_data
 fi
 
-if stage 1 xvector "train the x-vector extractor" && needed && trains train; then
-  step train_xvector --section xvector $train_dirs "$models/xvector"
+if stage 1 xvector "train the x-vector extractor" && needed && trains xvector; then
+  step train_xvector --section xvector $xvector_dirs "$models/xvector"
 fi
 
-if stage 2 bottleneck "train the content extractor" && needed && trains train; then
-  step train_bottleneck $train_dirs "$models/bottleneck"
+if stage 2 bottleneck "train the content extractor" && needed && trains bottleneck; then
+  step train_bottleneck $bottleneck_dirs "$models/bottleneck"
 fi
 
-if stage 3 synthesizer "train the synthesizer" && needed && trains train; then
-  step extract_xvectors --model "$models/xvector" $train_dirs "$exp/xvectors"
-  step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $train_dirs "$models/synthesizer"
+if stage 3 synthesizer "train the synthesizer" && needed && trains synthesizer; then
+  step extract_xvectors --model "$models/xvector" $synthesizer_dirs "$exp/xvectors"
+  step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $synthesizer_dirs \
+    "$models/synthesizer"
   for system in $systems; do speaks_itself || continue
-    step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $train_dirs \
+    step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $synthesizer_dirs \
       "$(synthesizer)"
   done
 fi
@@ -198,15 +199,16 @@ if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && tra
 fi
 
 if stage 12 asr "WER on original and anonymized speech" && recognizes; then
+  initial=
   if [ "${conf[recognizer_kind]}" = ctc ]; then step train_recognizer $recognizer_dirs "$recognizer"
-  else step import_recognizer "$recognizer"; fi
+  else step import_recognizer "$recognizer"; initial="--initial $recognizer"; fi
   for system in original $systems; do its=${system#original}
     [ -z "$its" ] || config=$exp/$system/config.yaml # its level is part of its figures
     step decode_speech --model "$recognizer" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr"
     step score_wer --model "$recognizer" --hypotheses "$exp/$system/asr" --system "$system" \
       $(dirs_of "$spoken_sets" "$its") "$exp/$system/wer"
     retrains || continue
-    step train_recognizer $(dirs_of "${conf[recognizer]}" "$its") "$exp/recognizer/$system"
+    step train_recognizer $initial $(dirs_of "${conf[recognizer]}" "$its") "$exp/recognizer/$system"
     step decode_speech --model "$exp/recognizer/$system" $(dirs_of "$spoken_sets" "$its") "$exp/$system/asr_retrained"
     step score_wer --model "$exp/recognizer/$system" --hypotheses "$exp/$system/asr_retrained" --system "$system" \
       --training anonymized $(dirs_of "$spoken_sets" "$its") "$exp/$system/wer_retrained"
@@ -229,11 +231,11 @@ if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, i
   done
 fi
 
-if stage 14 report "results.json, RESULTS.md and the table"; then
+if stage 14 report "the page, results.json, RESULTS.md and the table"; then
   if [ -n "${conf[pool]}" ] && [ -n "$(makers)" ]; then
     step plot_diversity --xvectors "$exp/xvectors" $(makers) $(dirs_of "${conf[pool]} $test_sets") "$exp/diversity"
   fi
-  step write_report --times "$data" --tensorboard "$exp/tensorboard" "$exp" "$exp/report"
+  step write_report --data-dir "$data" --tensorboard "$exp/tensorboard" "$exp" "$exp/report"
 fi
 
 if stage 15 publish "anonymized recordings as a folder, and for release" && trains publish; then

@@ -21,6 +21,7 @@ from pseudovox import stage
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
     parser.add_argument("--subset", action="append", metavar="NAME", help="repeatable; default: all that are there")
+    parser.add_argument("--prefix", default="", help="put before the data dirs' names, where LibriSpeech's lie, too")
     parser.add_argument("corpus", type=Path, help="LibriTTS's root, or the folder above it")
     parser.add_argument("out_dir", type=Path, help="the folder of the data dirs")
     return stage.main(parser, argv, run)
@@ -32,7 +33,7 @@ def run(args: Namespace, config: Any) -> None:
 
     root = libritts.find_root(args.corpus)
     for subset in args.subset or libritts.subsets(root):
-        corpora.prepare(args, subset, libritts.read_subset(root, subset)[: args.limit or None])
+        corpora.prepare(args, args.prefix + subset, libritts.read_subset(root, subset)[: args.limit or None])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Configuration: dataclass schemas of every section, and how the layers are merged.
 
     conf/default.yaml < named blocks (conf/<block>/<name>.yaml) < the recipe's base < recipes/<name>/recipe.yaml
-        < recipes/<name>/size/<size>.yaml (the base's, the recipe's) < <system>.yaml < --set key=value
+        < <size>.yaml (conf/size, the base's size/, the recipe's size/) < <system>.yaml < --set key=value
 
-where a system is recipes/<name>/system/<system>.yaml, or else conf/system/<system>.yaml.
+where a system is recipes/<name>/system/<system>.yaml, or that of the recipe's base, or else conf/system/<system>.yaml.
 
 The schema is this file; an unknown key is an error that offers the nearest valid one. A step's settings are one
 section, and the digest that decides whether it must run again covers that section alone. A value is what is written:
@@ -90,13 +90,19 @@ class Data:
     prepare: list[str] = field(default_factory=list)  # commands of local/; DATA stands for the data folder
     folder: str = ""  # a folder of recordings (recipes/own)
     corpora: str = "corpora"  # where corpora lie or are downloaded to
+    roots: dict[str, str] = field(default_factory=dict)  # folders of single corpora, by their names in places.py
+    optional: dict[str, str] = field(default_factory=dict)  # data dirs left out where their corpus is not there
+    lists: str = ""  # a folder of the organisers' lists of enrolment and trials (local/prepare_vpc.py)
 
 
 @dataclass
 class Sets:
     """Names of data dirs below data/<recipe>, by what they are for."""
 
-    train: list[str] = field(default_factory=list)  # every model is trained on these
+    train: list[str] = field(default_factory=list)  # every model is trained on these,
+    xvector: list[str] = field(default_factory=list)  # unless it has sets of its own
+    bottleneck: list[str] = field(default_factory=list)
+    synthesizer: list[str] = field(default_factory=list)
     pool: list[str] = field(default_factory=list)  # the pseudo-speaker generator is fitted on these
     attacker: list[str] = field(default_factory=list)  # the evaluation ASV is trained on these
     recognizer: list[str] = field(default_factory=list)  # the evaluation ASR is trained on these
@@ -271,6 +277,8 @@ class Report:
     """How results are put together (stage report)."""
 
     weights: dict[str, float] = field(default_factory=dict)  # of trial dirs in averages over them; {} = plain means
+    baselines: dict[str, list[float]] = field(default_factory=dict)  # published [EER, WER] in percent, by name
+    max_audio: float = 20.0  # megabytes of speech in the page
 
 
 @dataclass
@@ -449,7 +457,9 @@ class RecognizerAugment:
 class Recognizer:
     """The recogniser that measures intelligibility."""
 
-    kind: str = "ctc"  # ctc (trained by the recipe) or wav2vec2 (one of torchaudio's bundles)
+    kind: str = (
+        "ctc"  # ctc (trained by the recipe) or wav2vec2 (one of torchaudio's bundles, fine-tuned where retrained)
+    )
     retrained: bool = False  # also train one on what each system anonymized, and score its speech with it (VPC 2022)
     bundle: str = "WAV2VEC2_ASR_LARGE_LV60K_960H"  # of wav2vec2
     weights: str = ""  # file of the bundle's weights; '' = in torchaudio's cache
@@ -560,7 +570,7 @@ class Config:
 
     seed: int = 1
     base: str = ""  # a recipe that this one builds on: its recipe.yaml and sizes lie below this one's
-    size: str = ""  # a size the recipe comes in: recipes/<recipe>/size/<size>.yaml is merged over it
+    size: str = ""  # conf/size/<size>.yaml and recipes/<recipe>/size/<size>.yaml are merged over the recipe
     models: str = ""  # where the models lie, if not in exp/<recipe>/models (a recipe that trains none)
     systems: list[str] = field(default_factory=list)
     steps: dict[str, str] = field(default_factory=dict)  # scripts that replace steps: {stage: recipes/mine/steps/x.py}
@@ -623,7 +633,7 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
     layers = [ROOT / "conf/default.yaml", *blocks, *recipe_files, *_size_files(recipe, recipe_files, asked.size)]
     found = merge(layers, overrides)
     if system is not None:
-        path = _system_file(recipe, system)
+        path = _system_file(system, recipe_files)
         steps_of_recipe = found.steps
         # A system may name blocks of its own; they lie where the recipe's do.
         blocks = [block_file(block, name) for block, name in merge([*layers, path], overrides).use.items()]
@@ -670,25 +680,25 @@ def _size_files(recipe: str, recipe_files: list[Path], size: str) -> list[Path]:
     if not size:
         return []
     check_name(size, "size")
-    found = [path for file in recipe_files if (path := file.parent / "size" / f"{size}.yaml").is_file()]
+    folders = [ROOT / "conf/size", *(file.parent / "size" for file in recipe_files)]
+    found = [path for folder in folders if (path := folder / f"{size}.yaml").is_file()]
     if not found:
-        known = sorted({path.stem for file in recipe_files for path in file.parent.glob("size/*.yaml")})
+        known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
         raise UsageError(f"recipe {recipe} has no size {size!r}; there are: {', '.join(known) or 'none'}")
     return found
 
 
-def _system_file(recipe: str, system: str) -> Path:
+def _system_file(system: str, recipe_files: list[Path]) -> Path:
+    """The recipe's own file of a system, or that of its base, or the one of conf/system."""
     check_name(system, "system")
     if system in _RESERVED:
         raise UsageError(f"a system cannot be called {system!r}: exp/<recipe>/{system} holds something else")
-    own = ROOT / "recipes" / recipe / "system" / f"{system}.yaml"
-    if own.is_file():
-        return own
-    path = ROOT / "conf/system" / f"{system}.yaml"
-    if not path.is_file():
-        known = sorted(file.stem for folder in (own.parent, path.parent) for file in folder.glob("*.yaml"))
-        raise UsageError(f"no system called {system!r} (no conf/system/{system}.yaml); there are: {', '.join(known)}")
-    return path
+    folders = [*(file.parent / "system" for file in reversed(recipe_files)), ROOT / "conf/system"]
+    for folder in folders:
+        if (path := folder / f"{system}.yaml").is_file():
+            return path
+    known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+    raise UsageError(f"no system called {system!r} (no conf/system/{system}.yaml); there are: {', '.join(known)}")
 
 
 def systems_of(config: Config, asked: str = "") -> list[str]:
@@ -753,8 +763,8 @@ def _check_names(config: Config) -> None:
     sets = config.sets
     for system in config.systems:
         check_name(system, "systems")
-    for kind in ("train", "pool", "attacker", "recognizer", "anonymize", "publish"):
-        for name in getattr(sets, kind):
+    for kind, names in vars(sets).items():
+        for name in names if kind != "trials" else ():
             check_name(name, f"sets.{kind}")
     for pair in sets.trials:
         names = pair.split(" ")
@@ -789,8 +799,6 @@ def _check_recognizer(config: Config) -> None:
     kind = config.recognizer.kind
     if kind not in ("ctc", "wav2vec2"):
         raise UsageError(f"recognizer.kind {kind!r}: expected ctc or wav2vec2")
-    if kind == "wav2vec2" and config.recognizer.retrained:
-        raise UsageError("recognizer.retrained: a recogniser of kind wav2vec2 is taken as it is", "recognizer.kind=ctc")
 
 
 def _check_scripts(config: Config) -> None:

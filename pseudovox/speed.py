@@ -190,8 +190,6 @@ def _peak_of_process() -> float:
 
 def machine_facts(device: str, threads: int) -> dict[str, Any]:
     """What the figures belong to: processor, memory, GPU, versions."""
-    from importlib.metadata import version
-
     import torch
 
     facts: dict[str, Any] = {
@@ -199,7 +197,7 @@ def machine_facts(device: str, threads: int) -> dict[str, Any]:
         "threads": threads,
         "memory": machine.memory(),
         "torch": torch.__version__,
-        "pyworld": version("pyworld"),
+        "pyworld": machine.installed("pyworld-prebuilt"),
         "device": device,
     }
     if device.startswith("cuda"):

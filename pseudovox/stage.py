@@ -286,7 +286,7 @@ def output(
     args.force = args.force or replace
     if prepare:
         prepare()
-    with _disk_errors(final), _lock(final):
+    with _disk_errors(final), lock(final):
         _finish_rename(final, partial, digest)
         if _is_done(args, final, digest, made_from, repair):
             log.info("%s: done already, skipped", final)
@@ -330,7 +330,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"pseudovox": __version__, "python": platform.python_version(), "commit": commit()}
-    for package in ("torch", "numpy", "scikit-learn", "pyworld"):
+    for package in ("torch", "numpy", "scikit-learn", "pyworld-prebuilt"):
         with contextlib.suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
@@ -489,7 +489,8 @@ def _finish_rename(final: Path, partial: Path, digest: str) -> None:
 
 
 @contextlib.contextmanager
-def _lock(final: Path) -> Iterator[None]:
+def lock(final: Path) -> Iterator[None]:
+    """Hold a dir that is to be written, there or not, against other runs; DataError if one has it."""
     final.parent.mkdir(parents=True, exist_ok=True)
     path = final.with_name(f".{final.name}.lock")
     while True:

@@ -3,11 +3,12 @@
 
 One of torchaudio's bundles, named by `recognizer.bundle` of the configuration: wav2vec 2.0 large, fine-tuned on the
 960 hours of LibriSpeech (WAV2VEC2_ASR_LARGE_LV60K_960H), is the closest to what the VoicePrivacy Challenge 2024 uses.
-It writes down characters, with no language model, and is never trained on anonymized speech.
+It writes down characters, with no language model. steps/train_recognizer.py fine-tunes it on anonymized speech, where
+`recognizer.retrained` asks for that.
 
 Nothing is downloaded here. The weights (1.3 GB) are taken from torchaudio's cache, where
-`python -c "import torchaudio; torchaudio.pipelines.WAV2VEC2_ASR_LARGE_LV60K_960H.get_model()"` puts them on a machine
-with internet, or from the file `recognizer.weights`.
+`local/download.py WAV2VEC2_ASR_LARGE_LV60K_960H` puts them on a machine with internet, or from the file
+`recognizer.weights`.
 
 Writes  a model dir: model.json, weights.safetensors.
 

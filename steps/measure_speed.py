@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
         torch.set_num_threads(config.speed.threads)
         samples = load(data, data.utterances[0])
-        system = speed.XvectorSystem(*models, config, args.device)
+        system = speed.XvectorSystem(args.xvector, args.bottleneck, args.synthesizer, config, args.device)
         rows = speed.measure_all(system.run, samples, config.speed, args.device)
         machine = speed.machine_facts(args.device, config.speed.threads)
         found = {"machine": machine, "options": asdict(config.speed), "rows": [asdict(row) for row in rows]}

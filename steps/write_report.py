@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
-"""Put all results together: results.json, RESULTS.md and the table on the console (stage report).
+"""Put all results together: a page to open in a browser, results.json, RESULTS.md and the table (stage report).
 
 Made anew each time, since it is quick and further systems may have been added; what was there is replaced, so no figure
 stands twice. Two runs of the same seed and commit give the same results.json but for `times`, and `when` and `seconds`
 of its records.
 
 Reads   results.json of every scoring step below the experiment dir, and the .done.json of every step there and in
-        --times, which tell how long it took; the pictures of steps/plot_diversity.py, if they are there. Section
-        `report` of the configuration has the weights of averages.
-Writes  results.json (flat records), RESULTS.md (tables with explanations and times), table.txt (what is printed),
-        results.tex (tables for LaTeX with booktabs); the result files of the VoicePrivacy Challenges, for each system
+        --data-dir, which tell how long it took; the pictures of steps/plot_diversity.py, if they are there. For the
+        page also scores, hypotheses, similarities, training logs, and speech from the data dirs. Section `report` of
+        the configuration has the weights of averages.
+Writes  index.html, a page that needs no network, with audio/ and spectrograms/; results.json (flat records), RESULTS.md
+        (tables with explanations and times), table.txt (what is printed), results.tex (tables for LaTeX with
+        booktabs); the result files of the VoicePrivacy Challenges, for each system
         vpc/<system>/{results.txt,results_anon.txt,summary.txt} (2020, 2022; evaluation models trained on original and
-        on anonymized speech) and vpc/result_for_rank_<system> (2024); with --tensorboard, a scalar for each figure.
+        on anonymized speech) and vpc/result_for_rank_<system> (2024); with --tensorboard, a scalar for each figure and
+        the speech of the page.
 
 Example
-    steps/write_report.py --times data/mini --tensorboard exp/mini/tensorboard exp/mini exp/mini/report
+    steps/write_report.py --data-dir data/mini --tensorboard exp/mini/tensorboard exp/mini exp/mini/report
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
@@ -32,10 +36,11 @@ from pseudovox.errors import DataError
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="the run's data dirs: speech, trials, times")
     parser.add_argument(
-        "--times", type=Path, action="append", default=[], metavar="DIR", help="also list the times of steps here"
+        "--max-audio", type=float, metavar="MB", help="megabytes of speech in the page (report.max_audio)"
     )
-    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write scalars for TensorBoard here")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write scalars and speech for TensorBoard here")
     parser.add_argument("exp_dir", type=Path, help="the experiment dir, with results of scoring steps")
     parser.add_argument("out_dir", type=Path)
     return stage.main(parser, argv, run)
@@ -47,6 +52,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
     from pseudovox.datadir import write_atomic
     from pseudovox.report import averages, challenge, latex, results, tables, tensorboard
+    from pseudovox.report.overview import overview_tables
+    from pseudovox.report.page.experiment import Experiment
+    from pseudovox.report.page.write import write_page
     from pseudovox.report.warnings import with_validation
 
     if not args.exp_dir.is_dir():
@@ -60,10 +68,12 @@ def run(args: argparse.Namespace, config: Config) -> None:
     # Each time anew: models may have been trained again since their trials were scored.
     records = with_validation(results.collect(files), args.exp_dir / "attacker")
     written = {os.path.relpath(made, args.exp_dir.parent) for made in (args.out_dir, args.tensorboard) if made}
-    timings = [own for own in results.read_timings([args.exp_dir, *args.times]) if own.output not in written]
+    timings = [
+        own for own in results.read_timings([args.exp_dir, *filter(None, [args.data_dir])]) if own.output not in written
+    ]
     weights = config.report.weights
-    args.force = True
-    with stage.output(args, args.out_dir, settings=config.report, inputs=files, torch_device=False) as out:
+    shared: dict[str, Any] = {"inputs": files, "torch_device": False, "replace": True}
+    with stage.output(args, args.out_dir, settings=config.report, **shared) as out:
         assert out is not None
         run_facts = {"recipe": args.exp_dir.name, "seed": args.seed, "commit": stage.versions()["commit"]}
         when = time.strftime("%Y-%m-%d %H:%M %Z")
@@ -77,10 +87,13 @@ def run(args: argparse.Namespace, config: Config) -> None:
             rows = (args.exp_dir / "diversity/diversity.tsv").read_text(encoding="utf-8").splitlines()
             cells = [row.split("\t") for row in rows]
             further.append(tables.diversity_section(cells, [picture.name for picture in pictures]))
+        shown = Experiment(args.exp_dir, args.data_dir, records, timings, run_facts, when, config)
         standings = {split: averages.standings(records, split, weights) for split in averages.splits(records)}
         texts = {
             results.FILE: json.dumps(summary, indent=1) + "\n",
-            "RESULTS.md": tables.results_page(records, timings, run_facts, when, weights, further),
+            "RESULTS.md": tables.results_page(
+                records, timings, run_facts, when, weights, further, first=overview_tables(shown)
+            ),
             "table.txt": table,
             "results.tex": latex.results_tex(records, standings, run_facts),
         }
@@ -95,13 +108,18 @@ def run(args: argparse.Namespace, config: Config) -> None:
         for name, text in texts.items():
             (out.path / name).parent.mkdir(parents=True, exist_ok=True)
             write_atomic(out.path / name, text)
+        most = config.report.max_audio if args.max_audio is None else args.max_audio
+        samples = write_page(out.path, shown, max_audio=most, files=["RESULTS.md", results.FILE, "results.tex"])
         out.counts["records"] = len(records)
     if args.tensorboard:
-        with stage.output(args, args.tensorboard, settings={}, inputs=files, torch_device=False) as out:
+        with stage.output(args, args.tensorboard, settings={}, **shared) as out:
             assert out is not None
             tensorboard.write_scalars(out.path, records)
+            tensorboard.write_speech(out.path, samples, args.out_dir)
     print(table)
-    print(f"All figures: {args.out_dir}/RESULTS.md and {results.FILE}")
+    print(
+        f"To look at and to listen to: {args.out_dir}/index.html; all figures: RESULTS.md and {results.FILE} beside it"
+    )
 
 
 if __name__ == "__main__":

@@ -38,6 +38,14 @@ def tiny_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataDir:
     return DataDir.load("data/tiny")
 
 
+@pytest.fixture(scope="session")
+def standin_corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """LibriSpeech, LibriTTS, VCTK, IEMOCAP and VoxCeleb 1 of a few synthetic speakers, for all tests of a run."""
+    import standins
+
+    return standins.make(tmp_path_factory.mktemp("standins"))
+
+
 @pytest.fixture
 def program() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a Python program of the tree: `program("steps/x.py", "--help")`, from the current working directory."""

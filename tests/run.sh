@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/run.sh [pytest arguments]: lint, types and tests, as CI runs them. Makes the environment if need be.
-# The default leaves out tests marked slow, gpu, net and slurm; e.g. `tests/run.sh -m slow` runs those.
+# The default leaves out tests marked slow, gpu, net, slurm and browser; e.g. `tests/run.sh -m slow` runs those.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . ./path.sh
@@ -10,7 +10,7 @@ if [ $# -eq 0 ]; then
   bin=$(dirname "$PYTHON")
   "$bin/ruff" check .
   "$bin/ruff" format --check .
-  "$bin/mypy" pseudovox
-  "$bin/shellcheck" run.sh path.sh cmd.sh utils/*.sh tests/run.sh tests/slurm/*.sh .ci/run
+  "$bin/mypy" pseudovox steps/*.py utils/*.py local/*.py
+  "$bin/shellcheck" run.sh path.sh cmd.sh utils/*.sh docker/install.sh tests/run.sh tests/slurm/*.sh tests/docker/*.sh tests/report/page/*.sh .ci/run
 fi
 exec "$PYTHON" -m pytest "$@"

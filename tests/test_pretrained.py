@@ -22,7 +22,9 @@ def test_files_are_those_of_torchaudio(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_what_is_missing_is_said_and_never_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(MissingModelError, match=r"nothing is downloaded.*\n.*get_model\(\).*--set recognizer.weights="):
+    with pytest.raises(
+        MissingModelError, match=r"nothing is downloaded.*\n.*download.py WAV2VEC2_BASE .*--set recognizer.weights="
+    ):
         pretrained.read_weights("WAV2VEC2_BASE", "", "recognizer.weights")
     with pytest.raises(MissingModelError, match=r"nowhere.pth: the weights"):
         pretrained.weights_file("WAV2VEC2_BASE", str(tmp_path / "nowhere.pth"))

@@ -76,10 +76,6 @@ def test_stage_by_name_and_number_are_the_same() -> None:
         (["--set", "attacks.semi_informed=[scratch, scratch]"], "each way once"),
         (["--seed", "x"], "seed must be a whole number"),
         (["--set", "recognizer.kind=whisper"], "recognizer.kind 'whisper': expected ctc or wav2vec2"),
-        (
-            ["--set", "use.asr=wav2vec2_960h", "--set", "recognizer.retrained=true"],
-            "recognizer.retrained: a recogniser of kind wav2vec2 is taken as it is",
-        ),
     ],
 )
 def test_wrong_use_is_told_in_one_message(arguments: list[str], message: str) -> None:
@@ -150,6 +146,8 @@ def test_recognisers() -> None:
     retrained = steps_shown(*asr, "--set", "recognizer.retrained=true")
     assert retrained == ["train_recognizer.py", *once, *once, "train_recognizer.py", *once]
     assert steps_shown(*asr, "--set", "use.asr=wav2vec2_960h") == ["import_recognizer.py", *once, *once]
+    tuned = run("--dry-run", *asr, "--set", "use.asr=wav2vec2_960h", "--set", "recognizer.retrained=true").stdout
+    assert "--initial exp/mini/recognizer/original data/mini/train_pca_gmm exp/mini/recognizer/pca_gmm" in tuned
     shown = run("--dry-run", "--stage", "synthesize", "--stop-stage", "synthesize", "--system", "resynthesis")
     assert "data/mini/train " not in shown.stdout
     more = run(

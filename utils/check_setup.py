@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """What this machine has, and what a recipe lacks (./run.sh --check).
 
-Lists machine (cores, memory, disk, GPU), environment (Python, torch and the packages against constraints.txt) and
-recipe (configuration, corpora, models): each line `ok`, `note` (works, worth knowing), `MISSING` or `WRONG`, with its
-mend.
+Lists machine (cores, memory, disk, GPU), environment (Python and packages against constraints.txt) and recipe
+(configuration, corpora, models): each line `ok`, `note` (works, worth knowing), `MISSING` or `WRONG`, with its mend.
 Runs with any Python 3.7 or later, before anything is installed (PYTHONPATH=. then), and changes nothing.
 
 Exit code 0: the recipe can run; 2: its configuration is wrong; 4: something that it needs is missing.
@@ -21,25 +20,10 @@ import sys
 from pathlib import Path
 
 from pseudovox import machine
-from pseudovox.machine import GIGABYTE, INSTALL, MISSING, NOTE, OK, WRONG
+from pseudovox.machine import GIGABYTE, INSTALL, MISSING, NOTE, OK
+from pseudovox.readiness import Report, of_recipe
 
 LEAST_DISK, LOW_DISK = 0.5, 5.0  # GB: below the first nothing runs, below the second a recipe may fill it
-
-
-class Report:
-    """Prints the lines as they are found; `missing` counts those that a recipe cannot do without."""
-
-    def __init__(self) -> None:
-        self.missing = 0
-
-    def head(self, title: str) -> None:
-        print(title, flush=True)
-
-    def line(self, status: str, name: str, found: str, mend: str = "") -> None:
-        self.missing += status == MISSING
-        print(f"  {status:<8} {name:<12} {found}", flush=True)
-        if mend:
-            print(f"  {'':<8} {'':<12}   mend: {mend}", flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,11 +37,11 @@ def main(argv: list[str] | None = None) -> int:
     data = args.data_dir or Path("data") / args.recipe
     exp = args.exp_dir or Path("exp") / args.recipe
     report = Report()
-    report.head("machine")
+    print("machine", flush=True)
     of_machine(report, data, exp)
-    report.head("environment")
+    print("environment", flush=True)
     of_environment(report)
-    report.head(f"recipe {args.recipe}")
+    print(f"recipe {args.recipe}", flush=True)
     wrong = of_recipe(report, args, data, exp)
     print()
     if wrong:
@@ -113,86 +97,6 @@ def of_environment(report: Report) -> None:
     if not absent and not other:
         report.line(OK, "packages", f"{len(needed)} needed, all as constraints.txt pins them")
     report.line(*machine.torch_line())
-
-
-# ---------------------------------------------------------------------- recipe
-def of_recipe(report: Report, args: argparse.Namespace, data: Path, exp: Path) -> bool:
-    """Lines on configuration, corpora and models; True if the configuration is wrong."""
-    try:
-        if sys.version_info < (3, 10):  # noqa: UP036  # whatever python3 there is, before the installation
-            raise ImportError
-        from pseudovox import config as configuration
-        from pseudovox.errors import PseudovoxError
-    except ImportError:
-        report.line(NOTE, "recipe", "cannot be read before the environment is there")
-        return False
-    try:
-        config = configuration.compose(args.recipe, None, args.set)
-        names = configuration.systems_of(config, args.system)
-        systems = {name: configuration.compose(args.recipe, name, args.set) for name in names}
-    except PseudovoxError as error:
-        message, _, mend = str(error).partition("\n  mend: ")
-        report.line(WRONG, "recipe", message, mend)
-        return True
-    report.line(OK, "recipe", f"systems {', '.join(systems) or 'none'}")
-    corpora(report, config, data)
-    models(report, config, systems, exp)
-    pretrained_weights(report, config, exp)
-    return False
-
-
-def corpora(report: Report, config: object, data: Path) -> None:
-    sets = config.sets
-    wanted = [*sets.train, *sets.pool, *sets.attacker, *sets.recognizer, *sets.anonymize]
-    wanted = list(dict.fromkeys(wanted + [name for pair in sets.trials for name in pair.split()]))
-    made = [name for name in wanted if (data / name / ".done.json").is_file() or (data / name / "wav.scp").is_file()]
-    if len(made) == len(wanted):
-        report.line(OK, "data dirs", f"{len(made)}, all in {data}")
-        return
-    report.line(OK, "data dirs", f"{len(made)} of {len(wanted)} in {data}; stage data makes the others")
-    for command in config.data.prepare:
-        for word in command.split()[1:]:
-            if word.startswith("FOLDER"):
-                source(report, "recordings", config.data.folder, word[len("FOLDER") :], "data.folder")
-            elif word.startswith("CORPORA"):
-                source(report, "corpus", config.data.corpora, word[len("CORPORA") :], "data.corpora")
-
-
-def source(report: Report, name: str, folder: str, rest: str, key: str) -> None:
-    if not folder:
-        report.line(MISSING, name, "no folder was given", f"--set {key}=/where/they/are")
-    elif not Path(folder + rest).is_dir():
-        report.line(MISSING, name, f"{folder}{rest} is no folder", f"--set {key}=/where/it/lies")
-    else:
-        report.line(OK, name, folder + rest)
-
-
-def models(report: Report, config: object, systems: dict[str, object], exp: Path) -> None:
-    folder = Path(config.models) if config.models else exp / "models"
-    if systems and all(its.system.step for its in systems.values()):
-        return report.line(OK, "models", f"none needed: {', '.join(systems)}")
-    if config.sets.train:
-        return report.line(OK, "models", f"trained by the recipe, in {folder}")
-    needed = {f"{name}/model.json": name for name in ("xvector", "bottleneck", "synthesizer")}
-    own = {its.system.synthesizer for its in systems.values()} - {""}
-    needed.update({f"synthesizer_{name}/model.json": f"synthesizer_{name}" for name in sorted(own)})
-    if not config.sets.pool:
-        fitted = [name for name, its in systems.items() if "fit" in its.system.stages]
-        needed.update({f"pseudo/{name}/pseudo.json": f"pseudo/{name}" for name in fitted})
-    absent = [name for file, name in needed.items() if not (folder / file).is_file()]
-    if absent:
-        mend = "./run.sh makes those of recipes/mini, in exp/mini/models; or --set models=/other/exp/models"
-        report.line(MISSING, "models", f"not in {folder}: {', '.join(absent)}", mend)
-    else:
-        report.line(OK, "models", f"{len(needed)} in {folder}")
-
-
-def pretrained_weights(report: Report, config: object, exp: Path) -> None:
-    from pseudovox import pretrained
-
-    for name, found, missing in pretrained.needed(config, exp):
-        told = (missing.message, missing.mend) if missing else (found,)
-        report.line(MISSING if missing else OK, name, *told)
 
 
 if __name__ == "__main__":

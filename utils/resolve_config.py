@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from pseudovox import config as configuration
+from pseudovox import places
 from pseudovox.datadir import write_atomic
 from pseudovox.errors import PseudovoxError
 
@@ -22,6 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--system", default="", help="systems, comma-separated (default: the recipe's)")
     parser.add_argument("--exp-dir", type=Path, required=True)
+    parser.add_argument("--data-dir", type=Path, help="data dirs; optional ones that are not there are left out")
+    parser.add_argument("--prepare", action="store_true", help="stage 0 will run: the corpora must be there")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--dry-run", action="store_true", help="print, write nothing")
     args = parser.parse_args(argv)
@@ -29,6 +32,16 @@ def main(argv: list[str] | None = None) -> int:
         config = configuration.compose(args.recipe, overrides=args.set)
         systems = configuration.systems_of(config, args.system)
         resolved = {system: configuration.compose(args.recipe, system, args.set) for system in systems}
+        roots = places.roots(config)
+        if args.data_dir and not args.dry_run:
+            absent = places.absent(config, args.data_dir)
+            for corpus, names in absent.items():
+                print(f"run.sh: {places.note(config, corpus, names)}", file=sys.stderr)
+            left_out = [name for names in absent.values() for name in names]
+            config = places.without(config, left_out)
+            resolved = {system: places.without(its, left_out) for system, its in resolved.items()}
+            if args.prepare:
+                places.check(config)
     except PseudovoxError as error:
         print(f"run.sh: {error}", file=sys.stderr)
         return error.exit_code
@@ -48,9 +61,11 @@ def main(argv: list[str] | None = None) -> int:
         "speed": "yes" if config.speed.durations else "",
         "retrained": "yes" if config.recognizer.retrained else "",
         "release": "yes" if config.publish.release else "",
+        **{f"root.{name}": folder for name, folder in roots.items()},
+        **{name: getattr(config.sets, name) or config.sets.train for name in ("xvector", "bottleneck", "synthesizer")},
         **{
             name: getattr(config.sets, name)
-            for name in ("train", "pool", "attacker", "recognizer", "anonymize", "judge", "emotion", "publish")
+            for name in ("pool", "attacker", "recognizer", "anonymize", "judge", "emotion", "publish")
         },
     }
     values["backend"] = config.scoring.backend

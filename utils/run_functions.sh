@@ -57,8 +57,10 @@ run_command() {
 # read_settings: resolve the configuration and take over what run.sh needs of it.
 read_settings() {
   local resolved line
+  local preparing=
+  [ "$first" -gt 0 ] || preparing=--prepare
   resolved=$("$PYTHON" utils/resolve_config.py --recipe "$recipe" --system "$system" --exp-dir "$exp" \
-    ${dry_run:+--dry-run} "${settings[@]}") || exit $?
+    --data-dir "$data" $preparing ${dry_run:+--dry-run} "${settings[@]}") || exit $?
   declare -gA conf=()
   prepare=() trials=()
   while IFS= read -r line; do
@@ -70,7 +72,9 @@ read_settings() {
   done <<< "$resolved"
   systems=${conf[systems]}
   models=${conf[models]:-$exp/models}
-  train_dirs=$(dirs_of "${conf[train]}")
+  xvector_dirs=$(dirs_of "${conf[xvector]}")
+  bottleneck_dirs=$(dirs_of "${conf[bottleneck]}")
+  synthesizer_dirs=$(dirs_of "${conf[synthesizer]}")
   pool_dirs=$(dirs_of "${conf[pool]}")
   attacker_dirs=$(dirs_of "${conf[attacker]}")
   recognizer_dirs=$(dirs_of "${conf[recognizer]}")
@@ -197,16 +201,23 @@ score() {
 # trains <what>: does this recipe train models, or take those of another one?
 trains() {
   [ -n "${conf[$1]}" ] && return 0
-  if [ "$1" = train ]; then printf 'not in this recipe: its models are those in %s\n' "$models"
-  else printf 'not in this recipe: it has no set for it (sets.%s)\n' "$1"; fi
+  case $1 in
+    xvector | bottleneck | synthesizer) printf 'not in this recipe: its models are those in %s\n' "$models" ;;
+    *) printf 'not in this recipe: it has no set for it (sets.%s)\n' "$1" ;;
+  esac
   return 1
 }
 
-# prepare_data: the recipe's own commands of local/; the words DATA, FOLDER and CORPORA stand for the folders.
+# prepare_data: the recipe's own commands of local/; the words DATA, FOLDER and CORPORA stand for the folders, and a
+# corpus's name in capitals for its own (VCTK).
 prepare_data() {
-  local line words
+  local line words place root
   for line in "${prepare[@]}"; do
     read -ra words <<< "$line"
+    for place in "${!words[@]}"; do
+      root=root.${words[place],,}
+      [[ ${words[place]} =~ [a-z] ]] || words[place]=${conf[$root]:-${words[place]}}
+    done
     # (Quoted: bash would put the word itself in the place of a `&` in the folder's name.)
     words=("${words[@]/#DATA/"$data"}")
     words=("${words[@]/#FOLDER/"${conf[folder]}"}")

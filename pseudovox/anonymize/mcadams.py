@@ -102,7 +102,7 @@ def resolved(options: McAdams) -> McAdams:
             "mcadams.variant=2024 mcadams.coefficient=[0.5,0.9]",
         )
     if options.like:
-        options = replace(options, largest_gain=0.0, scale="published")
+        return replace(options, coefficient=coefficient, largest_gain=0.0, scale="published")
     return replace(options, coefficient=coefficient)
 
 

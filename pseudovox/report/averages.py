@@ -81,10 +81,14 @@ def weighted_mean(records: Sequence[Record], weights: Mapping[str, float]) -> fl
 
 def mean_wer(records: Sequence[Record], system: str, split: str) -> float | None:
     """The mean word error rate over the corpora of a split, as the challenges rank by it; None if there is none."""
-    totals = spoken_totals(records, system, split).values()
-    if not totals or any(total.words == 0 for total in totals):
-        return None
-    return sum(total.rate for total in totals) / len(totals)
+    # Of values weighted by words, not of counts of errors: means over several runs have no counts.
+    rates = []
+    for own in _spoken(records, system, split).values():
+        words = sum(record.n for record in own)
+        if words == 0 or any(record.value is None for record in own):
+            return None
+        rates.append(sum(record.n * (record.value or 0.0) for record in own) / words)
+    return sum(rates) / len(rates) if rates else None
 
 
 @dataclass(frozen=True)
@@ -106,19 +110,28 @@ class SpokenTotal:
         return 100.0 * self.errors / self.words if self.words else float("nan")
 
 
-def spoken_totals(records: Sequence[Record], system: str, split: str) -> dict[str, SpokenTotal]:
-    """Word errors by base name ("vctk_dev", which takes in "vctk_dev_common"), of a system or of original speech."""
-    found: dict[str, SpokenTotal] = {}
+def _spoken(records: Sequence[Record], system: str, split: str) -> dict[str, list[Record]]:
+    """WER by base name ("vctk_dev", which takes in "vctk_dev_common"), of a system or of original speech."""
+    found: dict[str, list[Record]] = {}
     for record in in_split(records, split):
-        if record.metric != "wer" or record.system != system or record.group != "all" or record.training:
-            continue
-        counts = [int(record.details.get(name, 0)) for name in ("insertions", "deletions", "substitutions")]
-        base = Place.of(record.set).base
-        old = found.get(base, SpokenTotal(0, 0, 0, 0))
-        found[base] = SpokenTotal(
-            old.words + record.n, old.insertions + counts[0], old.deletions + counts[1], old.substitutions + counts[2]
-        )
+        if record.metric == "wer" and record.system == system and record.group == "all" and not record.training:
+            found.setdefault(Place.of(record.set).base, []).append(record)
     return found
+
+
+def spoken_totals(records: Sequence[Record], system: str, split: str) -> dict[str, SpokenTotal]:
+    """Word errors by base name, as `mean_wer` takes them together."""
+
+    def total(own: Sequence[Record], name: str) -> int:
+        return sum(int(record.details.get(name, 0)) for record in own)
+
+    return {
+        base: SpokenTotal(
+            sum(record.n for record in own),
+            *(total(own, name) for name in ("insertions", "deletions", "substitutions")),
+        )
+        for base, own in _spoken(records, system, split).items()
+    }
 
 
 def counted_attack(records: Sequence[Record], system: str, split: str, weights: Mapping[str, float]) -> list[Record]:

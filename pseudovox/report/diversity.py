@@ -14,7 +14,7 @@ from pseudovox.anonymize.diversity import AVERAGED, REAL, Voices, density, kinds
 SIMILARITY, MAP = "similarity", "map"  # names of the files, .svg and .png
 TITLES = {"f": "female", "m": "male"}
 _COLOURS = {REAL: "#444444", AVERAGED: "#e69f00"}
-_OF_SYSTEMS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")  # told apart by the colour-blind (Okabe and Ito)
+OF_SYSTEMS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")  # told apart by the colour-blind (Okabe and Ito)
 ON_MAP = 100  # voices of a kind and gender, at most
 _MARKERS = {"f": "o", "m": "^"}
 
@@ -83,7 +83,7 @@ def _map(voices: Sequence[Voices], seed: int) -> Any:
 
 def _colours(voices: Sequence[Voices]) -> dict[str, str]:
     systems = [kind for kind in kinds(voices) if kind not in _COLOURS]
-    given = {kind: _OF_SYSTEMS[number % len(_OF_SYSTEMS)] for number, kind in enumerate(systems)}
+    given = {kind: OF_SYSTEMS[number % len(OF_SYSTEMS)] for number, kind in enumerate(systems)}
     return {kind: _COLOURS.get(kind) or given[kind] for kind in kinds(voices)}
 
 

@@ -362,15 +362,17 @@ def results_page(
     when: str,
     weights: Mapping[str, float] | None = None,
     further: Sequence[str] = (),
+    *,
+    first: Sequence[Table] = (),
 ) -> str:
-    """RESULTS.md: what was run, the tables, `further` sections (Markdown), the times."""
+    """RESULTS.md: what was run, `first` and the other tables, `further` sections (Markdown), the times."""
     facts = ", ".join(f"{name} {value}" for name, value in run.items() if not isinstance(value, dict))
     head = f"# Results\n\n{facts}; {when}. Written by steps/write_report.py from results.json.\n"
     intervals = (
         "In brackets: 95 % intervals (of EER and WER: bootstrap over speakers). Small sets have wide ones; "
         "differences within them mean little.\n"
     )
-    own = [*absent_judges(records), *map(as_markdown, report_tables(records, weights, details=True))]
+    own = [*absent_judges(records), *map(as_markdown, [*first, *report_tables(records, weights, details=True)])]
     return "\n".join([head, intervals, *own, *further, as_markdown(timing_table(timings))])
 
 

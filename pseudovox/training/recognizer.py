@@ -20,10 +20,11 @@ from torch.nn import functional
 from pseudovox import audio, seeds
 from pseudovox.errors import DataError
 from pseudovox.models import store
-from pseudovox.models.recognizer import BLANK, BOUNDARY, input_features, spell
+from pseudovox.models.recognizer import BLANK, BOUNDARY, input_features
 from pseudovox.scoring import language_model
 from pseudovox.training.data import FeatureCache
 from pseudovox.training.fit import Learner, finish, fit
+from pseudovox.training.transcribed import TranscribedUtterances, unit_error_rate
 
 if TYPE_CHECKING:
     from pseudovox.config import Recognizer, RecognizerAugment
@@ -150,8 +151,8 @@ def _blur_time(spectra: np.ndarray, width: float) -> np.ndarray:
 
 
 # ---------------------------------------------------------------------- batches
-class RecognizerBatches:
-    """Numbered batches of whole utterances of like length; every utterance once an epoch, but for a last part batch.
+class RecognizerBatches(TranscribedUtterances):
+    """Numbered batches of whole utterances of like length.
 
     A batch is a dict: `log_mel` (batch, frames, bins), `lengths`, `targets` (all units in one row), `target_lengths`,
     `phones` (batch, frames), NO_PHONE where unknown.
@@ -164,53 +165,25 @@ class RecognizerBatches:
     """
 
     def __init__(self, data: Sequence[DataDir], options: Recognizer, seed: int, augment: Augment | None) -> None:
-        self.data, self.options, self.seed = data, options, seed
+        super().__init__(data, unit_inventory(text for part in data for text in part.text.values()), options, seed)
         self.copies = options.copies if augment is not None else 0
-        self.units = unit_inventory(text for part in data for text in part.text.values())
-        unit_index = {unit: number for number, unit in enumerate(self.units)}
         labels = {phone.label for part in data for phones in part.phones.values() for phone in phones}
         self.phones = sorted(labels) if options.phone_weight > 0 else []
         self.phone_index = {phone: number for number, phone in enumerate(self.phones)}
-        self.targets: dict[tuple[int, str], list[int]] = {}
-        self.train: list[tuple[int, str]] = []
-        self.held_out: list[tuple[int, str]] = []
-        for number, part in enumerate(data):
-            for utterance in part.utterances:
-                words = part.text[utterance].split()
-                self.targets[number, utterance] = [unit for word in words for unit in spell(word, unit_index)]
-                draw = seeds.generator(seed, "recognizer-held-out", utterance).random()
-                (self.held_out if draw < options.held_out else self.train).append((number, utterance))
         compute = functools.partial(compute_features, data=tuple(data), options=options, seed=seed, augment=augment)
         self.cache: FeatureCache[tuple[int, str, int], np.ndarray] = FeatureCache(
             compute, int(options.cache_gigabytes * 1e9)
         )
-        self._order = functools.lru_cache(maxsize=2)(self._epoch)
 
     def warm(self) -> None:
         """Compute the features ahead, on all cores."""
         self.cache.warm((*key, copy) for key in self.train for copy in range(1 + self.copies))
 
-    def _epoch(self, epoch: int) -> list[list[tuple[int, str]]]:
-        """The batches of an epoch: utterances drawn, sorted by duration in pools, the batches drawn again."""
-        size = self.options.training.batch_size
-        draw = seeds.generator(self.seed, "recognizer-epoch", str(epoch))
-        keys = [self.train[index] for index in draw.permutation(len(self.train))]
-        count = max(1, len(keys) // size)
-        pool = 10 * size
-        ordered = []
-        for start in range(0, len(keys), pool):
-            part = keys[start : start + pool]
-            ordered += sorted(part, key=lambda key: (self.data[key[0]].duration(key[1]), key))
-        batches = [ordered[index * size : (index + 1) * size] for index in range(count)]
-        return [batches[index] for index in draw.permutation(count)]
-
     def batch(self, index: int) -> dict[str, torch.Tensor]:
         """The index-th batch."""
-        count = max(1, len(self.train) // self.options.training.batch_size)
-        keys = self._order(index // count)[index % count]
         draw = seeds.generator(self.seed, "recognizer-batch", str(index))
         items = []
-        for key in keys:
+        for key in self.keys(index):
             other = self.copies and draw.random() < self.options.augmented
             frames = self.cache[(*key, int(draw.integers(1, self.copies + 1)) if other else 0)]
             items.append((key, *alter(np.asarray(frames), self.options.augment, draw)))
@@ -218,12 +191,10 @@ class RecognizerBatches:
 
     def validation(self) -> list[dict[str, torch.Tensor]]:
         """Batches of the held-out utterances as they are."""
-        keys = sorted(self.held_out, key=lambda key: (self.data[key[0]].duration(key[1]), key))
-        size = self.options.training.batch_size
         batches = []
-        for start in range(0, len(keys), size):
+        for keys in self.validation_keys():
             items = []
-            for key in keys[start : start + size]:
+            for key in keys:
                 frames = np.asarray(self.cache[(*key, 0)])
                 items.append((key, frames.astype(np.float32), np.arange(len(frames))))
             batches.append(self._collate(items))
@@ -238,12 +209,10 @@ class RecognizerBatches:
             aligned = self.data[key[0]].phones.get(key[1], []) if self.phones else []
             if aligned:
                 phones[row, : len(frames)] = phone_labels(aligned, self.phone_index, int(source[-1]) + 1)[source]
-        targets = [self.targets[key] for key, _, _ in items]
         return {
             "log_mel": torch.from_numpy(log_mel),
             "lengths": torch.tensor([len(frames) for _, frames, _ in items]),
-            "targets": torch.tensor([unit for target in targets for unit in target]),
-            "target_lengths": torch.tensor([len(target) for target in targets]),
+            **self.target_tensors([key for key, _, _ in items]),
             "phones": torch.from_numpy(phones),
         }
 
@@ -271,19 +240,6 @@ class RecognizerLearner(Learner):
             if bool((labels != NO_PHONE).any()):
                 value = value + self.phone_weight * functional.cross_entropy(logits, labels, ignore_index=NO_PHONE)
         return value
-
-
-def unit_error_rate(log_posteriors: torch.Tensor, lengths: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> float:
-    """Edits of the greedy unit sequences per reference unit, in percent."""
-    from rapidfuzz.distance import Levenshtein
-
-    from pseudovox.scoring.lexicon_decoder import decode_greedy
-
-    references = torch.split(batch["targets"], batch["target_lengths"].tolist())
-    errors = 0
-    for row, length, reference in zip(log_posteriors.cpu().numpy(), lengths.tolist(), references, strict=True):
-        errors += Levenshtein.distance(decode_greedy(row[:length]), reference.tolist())
-    return 100.0 * errors / max(1, len(batch["targets"]))
 
 
 def train(data: Sequence[DataDir], options: Recognizer, folder: Path, *, seed: int, device: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the tests of corpus readers share: the step run as users do (see stand_in for the trees)."""
+"""What the tests of corpus readers share: the step run as users do (see standins for files and trees)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stand_in import put_audio, put_text
+from standins import put_audio, put_text
 
 from pseudovox.corpora.iemocap import read
 from pseudovox.datadir import DataDir

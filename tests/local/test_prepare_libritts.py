@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stand_in import put_audio, put_text
+from standins import put_audio, put_text
 
 from pseudovox.corpora.libritts import find_root, read_subset, subsets
 from pseudovox.datadir import DataDir

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stand_in import put_audio, put_text
+from standins import put_audio, put_text
 
 from pseudovox.corpora.mls import parts, read_part
 from pseudovox.datadir import DataDir

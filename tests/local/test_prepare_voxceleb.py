@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stand_in import put_audio, put_text
+from standins import put_audio, put_text
 
 from pseudovox.corpora.voxceleb import find_parts, read_genders, read_part, read_trials
 from pseudovox.datadir import DataDir

@@ -98,7 +98,7 @@ def test_weights_of_others_stay_as_they_are_and_the_model_dir_holds_them(bundle:
 
 def test_missing_weights_are_told_with_the_command(bundle: Path) -> None:
     with pytest.raises(
-        MissingModelError, match=r"WAV2VEC2_LARGE_LV60K.*\n.*get_model.*bottleneck.wav2vec2.weights=FILE"
+        MissingModelError, match=r"WAV2VEC2_LARGE_LV60K.*\n.*local/download.py.*bottleneck.wav2vec2.weights=FILE"
     ):
         bottleneck.check_front_end(OPTIONS)
     with pytest.raises(UsageError, match="front_end 'hubert': expected conv or wav2vec2"):

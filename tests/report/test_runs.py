@@ -3,6 +3,7 @@
 import pytest
 
 from pseudovox.errors import UsageError
+from pseudovox.report.averages import mean_wer
 from pseudovox.report.results import Record
 from pseudovox.report.runs import mean_over_runs
 
@@ -31,3 +32,12 @@ def test_what_one_run_lacks_is_left_out() -> None:
 def test_nothing_to_average(runs: list[list[Record]], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         mean_over_runs(runs)
+
+
+def test_the_mean_word_error_rate_of_several_runs() -> None:
+    """Means have no counts of errors, by which the challenges' averages are pooled."""
+    runs = [
+        [Record("wer", value, "%", "pca_gmm", "", "test", "all", n=90, details={"insertions": 9})]
+        for value in (6.0, 9.0)
+    ]
+    assert mean_wer(mean_over_runs(runs), "pca_gmm", "test") == 7.5

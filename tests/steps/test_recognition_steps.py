@@ -118,6 +118,7 @@ def test_a_recogniser_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     import torchaudio
 
     from pseudovox import pretrained
+    from pseudovox.models import store
 
     sizes = {
         "extractor_mode": "layer_norm", "extractor_conv_layer_config": [(8, 10, 5), (8, 8, 8), (8, 8, 8)],
@@ -165,6 +166,25 @@ def test_a_recogniser_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert record.training == "anonymized"
     assert step("decode_speech", "--model", "exp/recognizer", "data/test_trials_f", "exp/words") == 2
     assert "has no words (lm.arpa)\n  mend: decoder.kind=greedy" in said()
+
+    train = make("train_x", 12, 3)
+    settings = ["kind=wav2vec2", "held_out=0.2", "training.updates=6", "training.round_updates=3", "training.warmup=1",
+                "training.batch_size=4", "training.learning_rate=0.0001", "training.threads=1"]  # fmt: skip
+    tuning = ["train_recognizer", *(part for setting in settings for part in ("--set", f"recognizer.{setting}"))]
+    assert step(*tuning, "--device", "cpu", "data/train_x", "exp/tuned") == 2 and "give --initial" in said()
+    tuning += ["--initial", "exp/recognizer", "--device", "cpu"]
+    assert step(*tuning, "data/train_x", "exp/tuned") == 0 and step(*tuning, "data/train_x", "exp/again") == 0
+    before, after = (store.load(Path("exp") / name, "wav2vec2")[0].state_dict() for name in ("recognizer", "tuned"))
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved and not any("feature_extractor" in name for name in moved), "the convolutions are left as they are"
+    assert Path("exp/tuned/weights.safetensors").read_bytes() == Path("exp/again/weights.safetensors").read_bytes()
+    decode = ["decode_speech", "--model", "exp/tuned", *options, "data/test_trials_f", "exp/asr_tuned"]
+    assert step(*decode) == 0 and read_table(Path("exp/asr_tuned/test_trials_f/hyp")).keys() == test.text.keys()
+    assert not Path("exp/tuned/lm.arpa").exists()
+
+    train.tables["text"] = dict.fromkeys(train.tables["text"], "日本語")
+    DataDir("data/other", train.tables).write()
+    assert step(*tuning, "data/other", "exp/other") == 3 and "12 utterances were left out" in said()
 
 
 def test_errors_name_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Program) -> None:

@@ -1,0 +1,56 @@
+"""Enrolment and trials from a data dir of one's own: some utterances of each speaker enrol, the others are tried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pseudovox import seeds
+from pseudovox.errors import DataError
+
+if TYPE_CHECKING:
+    from pseudovox.datadir import DataDir
+
+
+def evaluation_sets(data: DataDir, share: float, seed: int) -> dict[str, DataDir]:
+    """<name>_enrolls (with `enrolls`), <name>_trials_f and <name>_trials_m (with `trials`), where there are such.
+
+    Trials are the full cross of a gender's speakers and its utterances that do not enrol, as in the VoicePrivacy
+    Challenges' LibriSpeech sets. Which utterances enrol is drawn by (seed, utterance): one more utterance moves no
+    other one by more than its speaker's count.
+
+    Args:
+        data: with spk2gender; every speaker has two utterances or more.
+        share: of each speaker's utterances that enrol, in (0, 1); at least one does, and one does not.
+        seed: of the draws.
+
+    Raises:
+        DataError: no spk2gender; a speaker of one utterance, or a gender of one speaker.
+    """
+    enrolling: list[str] = []
+    for speaker, utterances in data.spk2utt.items():
+        if len(utterances) < 2:
+            raise DataError(
+                f"{data.path}/spk2utt: speaker {speaker} has one utterance, which cannot both enrol and be tried",
+                "utils/subset_data_dir.py --spk-list leaves such speakers out",
+            )
+        drawn = sorted(utterances, key=lambda name: seeds.generator(seed, "enrolment", name).random())
+        enrolling += drawn[: min(max(1, round(share * len(drawn))), len(drawn) - 1)]
+    enrolment = data.subset(enrolling)
+    enrolment.lists["enrolls"] = list(enrolment.utterances)
+    sets = {f"{data.name}_enrolls": enrolment}
+    tried = set(data.utterances) - set(enrolling)
+    for gender in sorted(set(data.spk2gender.values())):
+        of_gender = {speaker for speaker, its in data.spk2gender.items() if its == gender}
+        part = data.subset([name for name in data.utterances if name in tried and data.utt2spk[name] in of_gender])
+        if len(part.speakers) < 2:
+            raise DataError(
+                f"{data.path}/spk2gender: one speaker of gender {gender}: no non-target trials without another",
+                "add speakers of that gender, or leave this one out",
+            )
+        part.lists["trials"] = [
+            f"{speaker} {utterance} {'target' if part.utt2spk[utterance] == speaker else 'nontarget'}"
+            for speaker in part.speakers
+            for utterance in part.utterances
+        ]
+        sets[f"{data.name}_trials_{gender}"] = part
+    return sets
