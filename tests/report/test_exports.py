@@ -64,3 +64,21 @@ def test_scalars_carry_the_time_of_their_step(tmp_path: Path) -> None:
     tensorboard.write_scalars(tmp_path, [Record("wer", 5.0, when="2026-01-01T12:00:00+0100")])
     found = loader.EventAccumulator(str(tmp_path / "original")).Reload()
     assert found.Scalars("wer/all")[0].wall_time == 1767265200.0
+
+
+def test_speech_of_the_page(tmp_path: Path) -> None:
+    loader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    import soundfile
+
+    from pseudovox.report.page.listening import Sample, Version
+
+    (tmp_path / "audio").mkdir()
+    soundfile.write(tmp_path / "audio/01-0.flac", [0.0, 0.5] * 4000, 16000)
+    version = Version("original", "audio/01-0.flac", "", 0.5, None, "", [], "")
+    sample = Sample("u<1>", "s", "female", "test", "short", "", [version])
+    for _ in range(2):
+        tensorboard.write_scalars(tmp_path / "tb", RECORDS)
+        tensorboard.write_speech(tmp_path / "tb", [sample], tmp_path)
+    found = loader.EventAccumulator(str(tmp_path / "tb/original")).Reload()
+    assert len(found.Tags()["scalars"]) == 2, "the scalars are still there"
+    assert "speech/u<1>" in found.Tags()["tensors"] + found.Tags()["audio"]
