@@ -96,7 +96,7 @@ def plane(
     """
     colours = {label: its["color"] for label, its in strokes(labels).items()}
     baselines = baselines_of(config) if attacker == COUNTED else {}
-    drawn = canvas(6.2, 4.2, (0.6, 0.52, 0.62, 0.1))
+    drawn = canvas(6.2, 4.2, (0.6, 0.52, 0.68, 0.1))
     axes = drawn.subplots()
     highest = max([eer.ci_high or eer.value or 0.0 for _, eer, _ in points] + [54.0])
     widest = max([w.ci_high or w.value or 0.0 for _, _, w in points] + [pair[1] for pair in baselines.values()])
@@ -109,14 +109,14 @@ def plane(
             axes.text(1.005, bound, f"EER_{number}", transform=axes.get_yaxis_transform(), va="center", fontsize=8.5,
                       color=MUTED)  # fmt: skip
     axes.axhline(50, color=GRID, linewidth=1.2, zorder=0)
-    axes.text(0.004, 50.4, "guessing", transform=axes.get_yaxis_transform(), va="bottom", fontsize=8.5, color=MUTED)
+    axes.text(1.005, 50, "guessing", transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=MUTED)
     for label, (eer_value, wer_value) in baselines.items():
         axes.plot(wer_value, eer_value, marker="D", markersize=6, color="#999999", linestyle="none", zorder=2)
         axes.annotate(label, (wer_value, eer_value), (6, -9), textcoords="offset points", fontsize=8.5, color=MUTED)
-    for number, (label, eer, wer) in enumerate(points):
+    for label, eer, wer in points:
         axes.errorbar(
             [wer.value], [eer.value], xerr=_bars(wer), yerr=_bars(eer), color=colours[label],
-            marker="os^Dvp"[number % 6], markersize=8, elinewidth=1.3, capsize=3, zorder=3,
+            marker="os^Dvp"[labels.index(label) % 6], markersize=8, elinewidth=1.3, capsize=3, zorder=3,
         )  # fmt: skip
     places = axes.transData.transform([(wer.value, eer.value) for _, eer, wer in points]) * 72 / drawn.dpi
     right = axes.transAxes.transform((1, 0))[0] * 72 / drawn.dpi
