@@ -198,11 +198,14 @@ def result_for_rank(
         place = Place.of(record.set)
         return place.dataset or dataset, place.split
 
-    emotions = [
-        ([*where(record), "original" if record.system == ORIGINAL else "anon"], record)
+    recognised = [
+        record
         for record in records
         if record.metric == "uar" and record.group == "all" and record.system in (ORIGINAL, system)
     ]
+    # Not the figure of all data dirs together, where dev and test have their own.
+    recognised = [one for one in recognised if Place.of(one.set).split in ("dev", "test")] or recognised
+    emotions = [([*where(one), "original" if one.system == ORIGINAL else "anon"], one) for one in recognised]
     emotions.sort(key=lambda row: row[0])
     recalls = [
         [*words, f"{record.details.get('mean_of_folds') or record.value or math.nan:.4f}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pseudovox.config import Config
 from pseudovox.errors import UsageError
-from pseudovox.report.averages import CONDITIONS
+from pseudovox.report.averages import CONDITIONS, COUNTED
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import GRID, INK, MUTED, Figure, as_svg, canvas, strokes, word
 from pseudovox.report.page.summary import ALL, COLUMNS, figure_of
@@ -95,33 +95,36 @@ def plane(
         sources: outputs of steps that the figures come from.
     """
     colours = {label: its["color"] for label, its in strokes(labels).items()}
-    baselines = baselines_of(config)
-    drawn = canvas(6.2, 4.2, (0.6, 0.52, 0.62, 0.1))
+    baselines = baselines_of(config) if attacker == COUNTED else {}
+    drawn = canvas(6.2, 4.2, (0.6, 0.52, 0.68, 0.1))
     axes = drawn.subplots()
     highest = max([eer.ci_high or eer.value or 0.0 for _, eer, _ in points] + [54.0])
     widest = max([w.ci_high or w.value or 0.0 for _, _, w in points] + [pair[1] for pair in baselines.values()])
     axes.set(xlim=(0, widest * 1.12 + 1), ylim=(-1.5, min(102.0, highest + 3)))
     axes.set(xlabel="WER in %: fewer wrong words to the left", ylabel=f"EER in % of the {attacker} attacker")
     axes.grid(visible=False)
-    if attacker == "semi-informed":
+    if attacker == COUNTED:
         for number, bound in enumerate(CONDITIONS[CHALLENGE], 1):
             axes.axhline(bound, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
             axes.text(1.005, bound, f"EER_{number}", transform=axes.get_yaxis_transform(), va="center", fontsize=8.5,
                       color=MUTED)  # fmt: skip
     axes.axhline(50, color=GRID, linewidth=1.2, zorder=0)
-    axes.text(0.004, 50.4, "guessing", transform=axes.get_yaxis_transform(), va="bottom", fontsize=8.5, color=MUTED)
+    axes.text(1.005, 50, "guessing", transform=axes.get_yaxis_transform(), va="center", fontsize=8.5, color=MUTED)
     for label, (eer_value, wer_value) in baselines.items():
         axes.plot(wer_value, eer_value, marker="D", markersize=6, color="#999999", linestyle="none", zorder=2)
         axes.annotate(label, (wer_value, eer_value), (6, -9), textcoords="offset points", fontsize=8.5, color=MUTED)
-    for number, (label, eer, wer) in enumerate(points):
+    for label, eer, wer in points:
         axes.errorbar(
             [wer.value], [eer.value], xerr=_bars(wer), yerr=_bars(eer), color=colours[label],
-            marker="os^Dvp"[number % 6], markersize=8, elinewidth=1.3, capsize=3, zorder=3,
+            marker="os^Dvp"[labels.index(label) % 6], markersize=8, elinewidth=1.3, capsize=3, zorder=3,
         )  # fmt: skip
-        left = (wer.value or 0) > 0.8 * axes.get_xlim()[1]
+    places = axes.transData.transform([(wer.value, eer.value) for _, eer, wer in points]) * 72 / drawn.dpi
+    right = axes.transAxes.transform((1, 0))[0] * 72 / drawn.dpi
+    names = [label for label, _, _ in points]
+    for label, (x, y), (dx, dy) in zip(names, places, beside(names, places, right), strict=True):
         axes.annotate(
-            label, (wer.value, eer.value), (-9 if left else 9, 7), textcoords="offset points", fontweight="bold",
-            ha="right" if left else "left", color=INK, fontsize=9.5, zorder=4,
+            label, (x, y), (x + dx, y + dy), xycoords="figure points", textcoords="figure points", fontweight="bold",
+            color=INK, fontsize=9.5, zorder=4,
         )  # fmt: skip
     told = "; ".join(f"{label}: EER {_figure(eer)}, WER {_figure(wer)}" for label, eer, wer in points)
     title = f"Privacy and utility, {name}, {attacker} attacker"
@@ -132,6 +135,34 @@ def plane(
     return Figure(
         identity, f"{attacker} attacker, {name}", alt, svg, caption, name, attacker, tuple(sources), wide=True
     )
+
+
+def beside(labels: Sequence[str], places: Sequence[Sequence[float]], right: float) -> list[tuple[float, float]]:
+    """Where to put the label of each point, as an offset, so that it covers no label before it nor leaves the axes.
+
+    Args:
+        labels, places: of the points; places (x, y) and all lengths are in points of print.
+        right: where the axes end.
+    """
+    chosen: list[tuple[float, float]] = []
+    taken: list[tuple[float, float, float, float]] = []
+    for label, (x, y) in zip(labels, places, strict=True):
+        width, height = 6.2 * len(label), 11.0
+        spots = [(dx, dy) for dy in (6.0, -15.0, 19.0, -28.0) for dx in (8.0, -8.0 - width)]
+        boxes = [(x + dx, y + dy, x + dx + width, y + dy + height) for dx, dy in spots]
+        free = [
+            place
+            for place, box in enumerate(boxes)
+            if box[2] <= right + 8 and not any(_overlap(box, other) for other in taken)
+        ]
+        best = free[0] if free else 0
+        chosen.append(spots[best])
+        taken.append(boxes[best])
+    return chosen
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _bars(record: Record) -> list[list[float]] | None:

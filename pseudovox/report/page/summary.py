@@ -177,8 +177,8 @@ def _counts(row: Row, column: Column) -> bool:
 
 def _rank(column: Column, cell: Cell) -> float:
     """Lower is better; figures that look the same are the same."""
-    shown = float(f"{cell.value:.{column.decimals}f}")
-    return {"high": -shown, "low": shown, "half": abs(shown - 50.0), "zero": abs(shown)}[column.better]
+    value = float(shown(cell.value, column.decimals))
+    return {"high": -value, "low": value, "half": abs(value - 50.0), "zero": abs(value)}[column.better]
 
 
 def _rows(experiment: Experiment, name: str, group: str, run: str) -> list[Row]:
@@ -208,9 +208,15 @@ def _cell(experiment: Experiment, column: Column, system: str, level: str, name:
         return None
     interval = ""
     if record.ci_low is not None and record.ci_high is not None:
-        interval = f"{record.ci_low:.{column.decimals}f} to {record.ci_high:.{column.decimals}f}"
+        interval = f"{shown(record.ci_low, column.decimals)} to {shown(record.ci_high, column.decimals)}"
     counted = f"{record.n:,} {record.n_of}" if record.n else ""
-    return Cell(record.value, f"{record.value:.{column.decimals}f}", interval, counted)
+    return Cell(record.value, shown(record.value, column.decimals), interval, counted)
+
+
+def shown(value: float, decimals: int) -> str:
+    """A figure as it is shown; what rounds to 0 has no sign."""
+    text = f"{value:.{decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
 
 
 def figure_of(

@@ -42,10 +42,14 @@ def matrices(experiment: Experiment) -> list[Figure]:
     found = []
     for system in experiment.systems:
         for file in sorted((experiment.folder / system / "voices").glob("*/similarity.npz")):
-            with np.load(file, allow_pickle=False) as arrays:
-                parts = {name: np.asarray(arrays[name], np.float64) for name in ("oo", "oa", "aa")}
-            name = set_name(file.parent.name)
-            found.append((name, _matrix(parts, system, name, file.parent)))
+            try:
+                with np.load(file, allow_pickle=False) as arrays:
+                    parts = {name: np.asarray(arrays[name], np.float64) for name in ("oo", "oa", "aa")}
+            except (OSError, ValueError, KeyError):
+                continue
+            if len(parts["oo"]) > 1 and all((values >= 0).any() for values in parts.values()):
+                name = set_name(file.parent.name)
+                found.append((name, _matrix(parts, system, name, file.parent)))
     order = {name: place for place, name in enumerate(experiment.sets)}
     return [figure for name, figure in sorted(found, key=lambda one: order.get(one[0], 99))]
 

@@ -20,6 +20,7 @@ from made_run import experiment, make_run
 
 pytestmark = pytest.mark.browser
 REQUIRED = os.environ.get("PSEUDOVOX_BROWSER_TESTS") == "required"
+PATIENCE = 600  # seconds, on a machine that has other work
 WIDTHS, THEMES = (390, 1280), ("light", "dark")
 
 
@@ -51,8 +52,9 @@ def driver() -> Iterator[Any]:
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     started = webdriver.Chrome(options=options, service=Service(chromedriver))
-    started.set_page_load_timeout(120)
-    started.set_script_timeout(120)
+    started.set_page_load_timeout(PATIENCE)
+    started.set_script_timeout(PATIENCE)
+    started.command_executor.client_config.timeout = PATIENCE + 60
     yield started
     started.quit()
 
@@ -223,7 +225,9 @@ def test_axe_finds_nothing_serious(opened: Any, theme: str) -> None:
     for width in WIDTHS:
         look(opened, width, theme)
         opened.execute_script("for (const d of document.querySelectorAll('details')) d.open = true")
-        found = opened.execute_async_script("axe.run().then(arguments[0], (e) => arguments[0]({failed: String(e)}))")
+        # What is inside a figure is one picture with a text of its own.
+        run = "axe.run({exclude: [['.drawing svg > *']]})"
+        found = opened.execute_async_script(f"{run}.then(arguments[0], (e) => arguments[0]({{failed: String(e)}}))")
         assert "failed" not in found, found
         serious = [
             (one["id"], one["help"], [node["target"] for node in one["nodes"]][:4])

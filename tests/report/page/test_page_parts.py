@@ -138,6 +138,12 @@ def test_baselines_are_pairs() -> None:
         plane.baselines_of(config)
 
 
+def test_labels_cover_no_labels() -> None:
+    spots = plane.beside(["one", "two", "three", "far"], [(50, 50), (51, 51), (52, 50), (190, 50)], 200)
+    assert spots[0] == (8.0, 6.0) and len(set(spots[:3])) == 3
+    assert spots[3][0] < 0, "a label does not leave the axes"
+
+
 def test_keys_that_differ() -> None:
     other = Config()
     other.pseudo.strategy = "pool"
