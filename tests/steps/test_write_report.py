@@ -45,6 +45,8 @@ def test_written_again_nothing_stands_twice(tmp_path: Path, monkeypatch: pytest.
         "exp/report/vpc/a/results_anon.txt", "exp/report/vpc/a/summary.txt", "exp/report/vpc/result_for_rank_a",
         "exp/tensorboard/a/events.out.tfevents.results", "exp/tensorboard/original/events.out.tfevents.results",
     } <= found.keys()  # fmt: skip
+    shown = Path("exp/report/index.html").read_text()
+    assert "semi-informed attacker" in shown and 'href="RESULTS.md"' in shown
     page = Path("exp/report/RESULTS.md").read_text()
     assert "| a | 31.0 | scratch | EER_1, EER_2, EER_3, EER_4 | EER_1, EER_2, EER_3 | not run |" in page
     assert "| real speakers | 12 |" in page and "![similarity](similarity.svg)" in page
