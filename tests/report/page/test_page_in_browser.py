@@ -159,7 +159,10 @@ def test_sorting(opened: Any) -> None:
     from selenium.webdriver.common.by import By
 
     for order, back in (("ascending", False), ("descending", True)):
-        opened.find_element(By.XPATH, "//th/button[starts-with(., 'WER')]").click()
+        button = opened.find_element(By.XPATH, "//th/button[starts-with(., 'WER')]")
+        # The driver would scroll it under the bar at the top.
+        opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
         head = opened.find_element(By.XPATH, "//th[button[starts-with(., 'WER')]]")
         assert head.get_attribute("aria-sort") == order
         column = opened.execute_script("return arguments[0].cellIndex", head)
