@@ -33,7 +33,9 @@ CORPORA = {
     "librispeech": Corpus("LibriSpeech", "openslr.org/12 (local/download.py librispeech)"),
     "libritts": Corpus("LibriTTS", "openslr.org/60 (local/download.py libritts)"),
     "vctk": Corpus("VCTK-Corpus-0.92", "datashare.ed.ac.uk/handle/10283/3443 (local/download.py vctk)"),
-    "iemocap": Corpus("IEMOCAP_full_release", "to be asked for at sail.usc.edu/iemocap (local/download.py iemocap says how)"),
+    "iemocap": Corpus(
+        "IEMOCAP_full_release", "to be asked for at sail.usc.edu/iemocap (local/download.py iemocap says how)"
+    ),
     "voxceleb1": Corpus("VoxCeleb1", "to be asked for (local/download.py voxceleb1 says whom)"),
     "voxceleb2": Corpus("VoxCeleb2", "to be asked for (local/download.py voxceleb2 says whom)"),
 }
