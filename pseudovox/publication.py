@@ -201,7 +201,12 @@ def named(items: Sequence[Item], key: bytes) -> list[Item]:
 
 
 def set_dates(folder: Path) -> None:
-    """Give everything in a folder, and the folder, the same date: neither when nor in what order it was made shows."""
+    """Give everything in a folder, and the folder, the same date: neither when nor in what order it was made shows.
+
+    What a killed run was writing (write_atomic) is removed first, since that would date the folder anew.
+    """
+    for aside in folder.rglob(".*.tmp"):
+        aside.unlink()
     for path in (*folder.rglob("*"), folder):
         os.utime(path, (DATE, DATE))
 
