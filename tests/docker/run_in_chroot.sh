@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# tests/docker/run_in_chroot.sh <new folder>: the Dockerfile's steps where no container engine runs. Makes a fresh Ubuntu
-# 24.04 in the folder (debootstrap), copies the checkout in, and runs there what the Dockerfile runs, in its order, with its
-# environment and as its users, down to `./run.sh --check`; then the smallest recipe. Says the time and disk of each.
+# tests/docker/run_in_chroot.sh <new folder> [command]: the Dockerfile's steps where no container engine runs. Makes a fresh
+# Ubuntu 24.04 in the folder (debootstrap), copies the checkout in, and runs there what the Dockerfile runs, in its order, with
+# its environment and as its users, down to `./run.sh --check`; then the command, or else the smallest recipe
+# (./run.sh --set size=smoke). Says the time and disk of each.
 # NVIDIA's few packages, which the image's base adds to Ubuntu, are not in it, nor is a GPU used.
 #
 # Needs root, debootstrap, gpg, a network and 15 GB. The machine's proxies, package indices and certificates are
@@ -14,13 +15,14 @@ keys=pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
 key=F6ECB3762474EDA9D21B7022871920D1991BC93C # Ubuntu Archive Automatic Signing Key (2018), which signs the suite
 fail() { printf 'run_in_chroot.sh: %s\n' "$@" >&2; exit 4; }
 
-root=$(realpath -m "${1:?usage: tests/docker/run_in_chroot.sh <new folder>}")
+root=$(realpath -m "${1:?usage: tests/docker/run_in_chroot.sh <new folder> [command]}")
+command=${2:-./run.sh --set size=smoke}
 if [ -z "${PSEUDOVOX_CHROOT:-}" ]; then
   [ ! -e "$root" ] || fail "$root is there already"
   [ "$(id -u)" = 0 ] || fail "needs root"
   command -v debootstrap gpg > /dev/null || fail "needs debootstrap and gpg: apt-get install debootstrap gpg"
   # In a mount namespace of its own: what is mounted below is gone when this ends, however it ends.
-  PSEUDOVOX_CHROOT=yes exec unshare --mount --propagation private "${BASH_SOURCE[0]}" "$root"
+  PSEUDOVOX_CHROOT=yes exec unshare --mount --propagation private "${BASH_SOURCE[0]}" "$root" "$command"
 fi
 
 # timed <what> <command...>: run it, and say how long it took and how large the root then is.
@@ -85,5 +87,5 @@ mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 timed "as root: the Dockerfile's steps down to USER" inside root "$(dockerfile 1 "$as_user")"
 timed "as user: the Dockerfile's steps after USER" inside "$user" "$environment; $(dockerfile "$as_user" '$')"
-timed "the smallest recipe" inside "$user" "$environment; ./run.sh --set size=smoke"
+timed "$command" inside "$user" "$environment; $command"
 printf '== of this %s, Python and packages: %s\n' /opt/venv "$(du -shx "$root/opt/venv" | cut -f1)"
