@@ -121,7 +121,9 @@ def _summarise(
     """Write the figures of a system (or of the original, where `made` is empty)."""
     features, model = args.out_dir / "features", args.out_dir / "model"
     heard = [features / kind / made.get(part.path, part).name for kind in config.emotion.features for part in data]
-    settings = [config.emotion, {"system": system, "levels": [config.levels.of(part.name) for part in data]}]
+    # What the level of a system is does not concern the original speech, whose figures all systems share.
+    levels = [config.levels.of(part.name) for part in data] if made else []
+    settings = [config.emotion, {"system": system, "levels": levels}]
     with stage.output(
         args, args.out_dir / "summary" / system, settings=settings, inputs=[*data, model, *heard], torch_device=False
     ) as out:

@@ -56,8 +56,21 @@ def test_kept_and_flattened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pro
     make("moods")
     make("moods_kept")
     make("moods_flat", flat=True)
-    for system in ("kept", "flat"):
-        done = score(program, "--set", "emotion.folds=3", "--system", system, "data/moods", "exp")
+    of = {
+        system: (
+            "--set",
+            "emotion.folds=3",
+            "--set",
+            f"levels.default={level}",
+            "--system",
+            system,
+            "data/moods",
+            "exp",
+        )
+        for system, level in (("kept", "spk"), ("flat", "utt"))
+    }
+    for arguments in of.values():  # the original's figures, which both share, are made once
+        done = score(program, *arguments)
         assert done.returncode == 0, done.stderr[-3000:]
     original, kept, flat = (figures(f"exp/summary/{name}/results.json") for name in ("original", "kept", "flat"))
     assert original.keys() == {("moods", group) for group in ("all", "f", "m")}
@@ -66,12 +79,13 @@ def test_kept_and_flattened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pro
     assert record.details["confusion"]["sad"] == {"calm": 0, "glad": 0, "sad": 12}
     assert record.details["folds"] == 3 and record.details["mean_of_folds"] == 100.0 and record.level == ""
     assert kept["moods", "all"].value == 100.0 and kept["moods", "all"].level == "spk"
+    assert flat["moods", "all"].level == "utt"
     assert flat["moods", "all"].value == pytest.approx(100 / 3), "what sounds the same is taken for the same"
     assert set(read_table(Path("exp/summary/original/predicted")).values()) == set(SLOPES)
     folds = read_table(Path("exp/model/spk2fold"))
     for fold in "123":
         assert sorted(speaker[0] for speaker, own in folds.items() if own == fold) == ["f", "m"]
-    again = score(program, "--set", "emotion.folds=3", "--system", "flat", "data/moods", "exp")
+    again = score(program, *of["flat"])
     assert again.returncode == 0 and "done in" not in again.stderr
     assert not list(Path("exp").rglob("*.pkl"))
 
