@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import pytest
 from kill_and_resume import ROOT, compare, kill_and_resume
 
 TRAINING = (
@@ -31,6 +32,7 @@ def chain(folder: Path) -> list[str]:
     return ["bash", "-c", "\n".join(lines)]
 
 
+@pytest.mark.slow  # half a minute; .ci/run has it
 def test_killed_and_continued_gives_the_same_bytes(tmp_path: Path) -> None:
     outcome = kill_and_resume(chain, tmp_path, kills=3, seed=1, density=2)
     assert outcome.kills == 3 and outcome.differences == [], outcome
