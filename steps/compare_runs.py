@@ -43,11 +43,11 @@ def run(args: argparse.Namespace, config: Config) -> None:
         names = [str(folder) for folder in args.exp_dirs]
     if len(set(names)) < len(names):
         raise UsageError("a run is given twice", "give every run once")
-    args.force = True
-    with stage.output(args, args.out_dir, settings={"runs": names}, inputs=files, torch_device=False) as out:
-        assert out is not None
-        write_comparison(out.path, dict(zip(names, runs, strict=True)))
-        out.counts["runs"] = len(runs)
+    settings = {"runs": names, "commit": stage.versions()["commit"]}
+    with stage.output(args, args.out_dir, settings=settings, inputs=files, torch_device=False, replace=True) as out:
+        if out is not None:
+            write_comparison(out.path, dict(zip(names, runs, strict=True)))
+            out.counts["runs"] = len(runs)
     print(f"To look at: {args.out_dir}/index.html")
 
 

@@ -81,9 +81,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"stages.{system}={' '.join(its.system.stages)}")
         print(f"synthesizer.{system}={'_' * bool(its.system.synthesizer)}{its.system.synthesizer}")
         print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
+        # Targets are no x-vectors that could be taken off.
         vectors = "sample" in its.system.stages and its.pseudo.strategy != "target"
         knows = its.system.attacked and its.attacks.informed and vectors
-        knows = knows and its.pseudo.strategy != "target"  # whose pseudo-speakers have no x-vectors to take off
         print(f"informed.{system}={'yes' if knows else ''}")
         print(f"step.synthesize.anonymize.{system}={configuration.script_of(its.system)}")
         _print_steps(its, system)

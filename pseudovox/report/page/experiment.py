@@ -108,9 +108,10 @@ class Experiment:
 
     @cached_property
     def sets(self) -> list[str]:
-        """Names of the sets with trials, or else of all: `test` first."""
-        tried = {record.set for record in self.records if record.metric == "eer"}
-        found = tried or {record.set for record in self.records if record.metric == "wer"}
+        """Names of the sets with trials, or else of those that were recognised, or else of all: `test` first."""
+        found: set[str] = set()
+        for metric in ("eer", "wer", ""):
+            found = found or {own.set for own in self.records if own.set and (not metric or own.metric == metric)}
         return sorted(found, key=lambda name: ("test" not in name, name))
 
     @cached_property
@@ -190,10 +191,12 @@ class Experiment:
 
     def work_of(self, output: Path) -> int | None:
         """The number, from 1, of the command that made an output."""
-        for number, work in enumerate(self.works, 1):
-            if any(self._place(own) == output for own in work.outputs):
-                return number
-        return None
+        return self._work_by_place.get(output)
+
+    @cached_property
+    def _work_by_place(self) -> dict[Path, int]:
+        numbered = [(self._place(own), number) for number, work in enumerate(self.works, 1) for own in work.outputs]
+        return dict(reversed(numbered))  # of two that name one place the first counts
 
     def _place(self, output: str) -> Path:
         """The folder of an output that timings name relative to the folder above the experiment's, or the data's."""

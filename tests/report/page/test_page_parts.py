@@ -12,8 +12,10 @@ from pseudovox.datadir import DataDir
 from pseudovox.errors import UsageError
 from pseudovox.metrics.calibration import min_cllr
 from pseudovox.metrics.ranking import rank
+from pseudovox.report.overview import overview_tables
 from pseudovox.report.page import listening, plane, summary
 from pseudovox.report.page.attacks import PRIORS, cross_entropy
+from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import as_svg, canvas, themed, word
 from pseudovox.report.page.write import differing
 from pseudovox.report.results import Record, Timing
@@ -149,3 +151,12 @@ def test_keys_that_differ() -> None:
     other.pseudo.strategy = "pool"
     other.system.name = "pool"
     assert differing(Config(), other) == [("pseudo.strategy", Config().pseudo.strategy, "pool")]
+
+
+def test_sets_without_trials_have_their_place(tmp_path: Path) -> None:
+    """A recipe that trains neither attackers nor a recogniser has pitch and judges alone."""
+    spoken = Record("pitch_correlation_vpc2022", 0.9, "", "mcadams", "", "test-other", "all", "spk", n=20)
+    run = Experiment(tmp_path, None, [spoken], [], {"seed": 1}, "")
+    assert run.sets == ["test-other"]
+    [table] = overview_tables(run)
+    assert table.title.startswith("All systems (test-other") and ["mcadams", "0.90"] in table.rows
