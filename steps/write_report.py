@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Put all results together: a page to open in a browser, results.json, RESULTS.md and the table (stage report).
 
-Made anew each time, since it is quick and further systems may have been added; what was there is replaced, so no figure
-stands twice. Two runs of the same seed and commit give the same results.json but for `times`, and `when` and `seconds`
-of its records.
+Made anew when a figure, a time, the configuration or the commit has changed; what was there is replaced, so no figure
+stands twice. --force makes it in any case, as after an edit of the page that is not committed. Two runs of the same
+seed and commit give the same results.json but for `times`, and `when` and `seconds` of its records.
 
 Reads   results.json of every scoring step below the experiment dir, and the .done.json of every step there and in
         --data-dir, which tell how long it took; the pictures of steps/plot_diversity.py, if they are there. For the
@@ -26,11 +26,13 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
+from pseudovox.digests import MARKER, digest_of
 from pseudovox.errors import DataError
 
 
@@ -65,21 +67,26 @@ def run(args: argparse.Namespace, config: Config) -> None:
         for path in sorted(args.exp_dir.rglob(results.FILE))
         if report not in path.resolve().parents and not path.parent.name.endswith((".partial", ".replaced"))
     ]
-    # Each time anew: models may have been trained again since their trials were scored.
+    # Models may have been trained again since their trials were scored.
     records = with_validation(results.collect(files), args.exp_dir / "attacker")
     written = {os.path.relpath(made, args.exp_dir.parent) for made in (args.out_dir, args.tensorboard) if made}
     timings = [
         own for own in results.read_timings([args.exp_dir, *filter(None, [args.data_dir])]) if own.output not in written
     ]
     weights = config.report.weights
-    args.force = True  # times are no input, and change
-    shared: dict[str, Any] = {"inputs": files, "torch_device": False}
-    with stage.output(args, args.out_dir, settings=config.report, **shared) as out:
-        assert out is not None
-        run_facts = {"recipe": args.exp_dir.name, "seed": args.seed, "commit": stage.versions()["commit"]}
+    run_facts = {"recipe": args.exp_dir.name, "seed": args.seed, "commit": stage.versions()["commit"]}
+    most = config.report.max_audio if args.max_audio is None else args.max_audio
+    # Whatever the page shows was made by a step, and a step that ran again took another time.
+    facts = {"run": run_facts, "times": digest_of([asdict(own) for own in timings]), "max_audio": most}
+    facts["speech"] = args.data_dir is not None
+    shared: dict[str, Any] = {"settings": [config, facts], "inputs": files, "torch_device": False, "replace": True}
+    if args.tensorboard and not (args.tensorboard / MARKER).is_file():
+        args.force = True  # it takes its speech from the page
+    with stage.output(args, args.out_dir, repair=_is_whole, **shared) as out:
+        if out is None:
+            return show(args.out_dir)
         when = time.strftime("%Y-%m-%d %H:%M %Z")
         summary = results.summary(records, run=run_facts, timings=timings, when=when)
-        table = tables.console_page(records, timings, weights)
         further = []
         pictures = sorted(args.exp_dir.glob("diversity/*.svg"), reverse=True)
         for picture in [*pictures, *args.exp_dir.glob("diversity/*.png")]:
@@ -95,7 +102,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
             "RESULTS.md": tables.results_page(
                 records, timings, run_facts, when, weights, further, first=overview_tables(shown)
             ),
-            "table.txt": table,
+            "table.txt": tables.console_page(records, timings, weights),
             "results.tex": latex.results_tex(records, standings, run_facts),
         }
         for system in sorted({record.system for record in records} - {results.ORIGINAL}):
@@ -109,18 +116,24 @@ def run(args: argparse.Namespace, config: Config) -> None:
         for name, text in texts.items():
             (out.path / name).parent.mkdir(parents=True, exist_ok=True)
             write_atomic(out.path / name, text)
-        most = config.report.max_audio if args.max_audio is None else args.max_audio
         samples = write_page(out.path, shown, max_audio=most, files=["RESULTS.md", results.FILE, "results.tex"])
         out.counts["records"] = len(records)
     if args.tensorboard:
-        with stage.output(args, args.tensorboard, settings={}, **shared) as out:
+        with stage.output(args, args.tensorboard, **shared) as out:
             assert out is not None
             tensorboard.write_scalars(out.path, records)
             tensorboard.write_speech(out.path, samples, args.out_dir)
-    print(table)
-    print(
-        f"To look at and to listen to: {args.out_dir}/index.html; all figures: RESULTS.md and {results.FILE} beside it"
-    )
+    show(args.out_dir)
+
+
+def show(folder: Path) -> None:
+    """Print the table of a report, and where the rest is."""
+    print((folder / "table.txt").read_text(encoding="utf-8"))
+    print(f"To look at and to listen to: {folder}/index.html; all figures: RESULTS.md and results.json beside it")
+
+
+def _is_whole(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in ("index.html", "results.json", "RESULTS.md", "table.txt"))
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ def test_written_again_nothing_stands_twice(tmp_path: Path, monkeypatch: pytest.
     Path("exp/diversity/similarity.svg").write_text("<svg/>")
     command = ("steps/write_report.py", "--tensorboard", "exp/tensorboard", "exp", "exp/report")
     contents = []
-    for _ in range(2):
-        done = program(*command)
-        assert done.returncode == 0, done.stderr
+    for again in ([], ["--force"]):
+        done = program(*command, *again)
+        assert done.returncode == 0 and "exp/report: done in" in done.stderr, done.stderr
         found = {
             str(path): path.read_text(errors="replace").splitlines()
             for folder in ("exp/report", "exp/tensorboard")
@@ -52,3 +52,25 @@ def test_written_again_nothing_stands_twice(tmp_path: Path, monkeypatch: pytest.
     assert "| real speakers | 12 |" in page and "![similarity](similarity.svg)" in page
     weighted = program(*command, "--set", "report.weights={test_trials_f: 1.0, test_trials_m: 1.0}")
     assert weighted.returncode == 0 and "Privacy conditions" not in weighted.stdout, "a weighted list is missing"
+
+
+def test_made_anew_when_something_changed_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Callable
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(Path("exp/a/asv/semi"), Record("eer", 31.0, "%", "a", "semi-informed", "test", "f", "spk", training="scratch"))
+    command = ("steps/write_report.py", "--tensorboard", "exp/tensorboard", "exp", "exp/report")
+    first = program(*command)
+    second = program(*command)
+    assert "exp/report: done already, skipped" in second.stderr and "done in" not in second.stderr
+    assert second.stdout == first.stdout and "31.0" in second.stdout, "the table is shown all the same"
+    Path("exp/report/index.html").unlink()
+    assert "exp/report: done in" in program(*command).stderr and Path("exp/report/index.html").is_file()
+    for path in sorted(Path("exp/tensorboard").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert "exp/tensorboard: done in" in program(*command).stderr
+    marker = Path("exp/a/asv/semi/.done.json")
+    marker.write_text(marker.read_text().replace("2.0", "3.0"))
+    assert "exp/report: done in" in program(*command).stderr, "a step ran again"
+    make(Path("exp/b/asv/semi"), Record("eer", 12.0, "%", "b", "semi-informed", "test", "f", "spk", training="scratch"))
+    assert "12.0" in program(*command).stdout
