@@ -14,6 +14,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
 GIGABYTE = 1e9
+LEAST_PYTHON = (3, 11)  # that pinned packages are made for; as in pyproject.toml, utils/install.sh and the README
 OK, NOTE, MISSING, WRONG = "ok", "note", "MISSING", "WRONG"
 INSTALL = "utils/install.sh (./run.sh does it on its first run; PyTorch is a download of some GB)"
 

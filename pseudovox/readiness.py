@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pseudovox.machine import MISSING, NOTE, OK, WRONG
+from pseudovox.machine import LEAST_PYTHON, MISSING, NOTE, OK, WRONG
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -33,7 +33,7 @@ class Report:
 def of_recipe(report: Report, args: Namespace, data: Path, exp: Path) -> bool:
     """Lines on configuration, corpora and models; True if the configuration is wrong."""
     try:
-        if sys.version_info < (3, 10):  # noqa: UP036  # whatever python3 there is, before the installation
+        if sys.version_info < LEAST_PYTHON:  # whatever python3 there is, before the installation
             raise ImportError
         from pseudovox import config as configuration
         from pseudovox import places

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from pseudovox import machine
-from pseudovox.machine import GIGABYTE, INSTALL, MISSING, NOTE, OK
+from pseudovox.machine import GIGABYTE, INSTALL, LEAST_PYTHON, MISSING, NOTE, OK
 from pseudovox.readiness import Report, of_recipe
 
 LEAST_DISK, LOW_DISK = 0.5, 5.0  # GB: below the first nothing runs, below the second a recipe may fill it
@@ -74,9 +74,9 @@ def of_machine(report: Report, data: Path, exp: Path) -> None:
 
 # ---------------------------------------------------------------------- environment
 def of_environment(report: Report) -> None:
-    version = ".".join(map(str, sys.version_info[:3]))
-    status = OK if sys.version_info >= (3, 10) else MISSING
-    newer = "install Python 3.10 or later, or BASE_PYTHON=/path/to/python3 ./run.sh"
+    version, least = (".".join(map(str, numbers)) for numbers in (sys.version_info[:3], LEAST_PYTHON))
+    status = OK if sys.version_info >= LEAST_PYTHON else MISSING
+    newer = f"install Python {least} or later, or BASE_PYTHON=/path/to/python3 ./run.sh"
     report.line(status, "python", f"{version} ({sys.executable})", "" if status == OK else newer)
     pinned = machine.constraints()
     needed = machine.dependencies()

@@ -14,8 +14,8 @@ wanted=$(cat pyproject.toml constraints.txt | sha256sum)
 fail() { printf 'utils/install.sh: %s\n' "$@" >&2; exit 4; }
 
 python=${BASE_PYTHON:-python3}
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
-  fail "needs Python 3.10 or later as '$python'" "  mend: install one, or BASE_PYTHON=/path/to/python3 ./run.sh"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+  fail "needs Python 3.11 or later as '$python'" "  mend: install one, or BASE_PYTHON=/path/to/python3 ./run.sh"
 mkdir -p "$(dirname "$venv")"
 free_mib=$(df -Pm "$(dirname "$venv")" | awk 'NR == 2 {print $4}')
 [ "$free_mib" -gt 8000 ] || fail "needs about 8 GB of disk for PyTorch, has $free_mib MiB"

@@ -19,7 +19,7 @@ check_setup() {
   [ -x "$interpreter" ] || [ -n "${PSEUDOVOX_PYTHON:-}" ] || interpreter=${BASE_PYTHON:-python3}
   command -v "$interpreter" >/dev/null ||
     die "there is no Python at '$interpreter'${PSEUDOVOX_PYTHON:+ (PSEUDOVOX_PYTHON)}" \
-      "  mend: install Python 3.10 or later (Debian, Ubuntu: apt-get install python3 python3-venv)"
+      "  mend: install Python 3.11 or later (Debian, Ubuntu: apt-get install python3 python3-venv)"
   export PYTHONUTF8=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
   exec "$interpreter" utils/check_setup.py --recipe "$recipe" --system "$system" --data-dir "$data" \
     --exp-dir "$exp" "${settings[@]}"

@@ -1,5 +1,6 @@
 """./run.sh --check: what it says of a machine and of a recipe, and its exit code."""
 
+import importlib.metadata
 import importlib.util
 import os
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from pseudovox import machine
 
@@ -89,6 +91,25 @@ def test_environment(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(machine, "installed", lambda name: None)
     assert setup.main([]) == 4
     assert "MISSING  packages     none: the environment is not made yet\n" in capsys.readouterr().out
+
+
+def test_what_is_pinned_can_be_had_for_the_least_python() -> None:
+    least = ".".join(map(str, machine.LEAST_PYTHON))
+    for name, said in (
+        ("pyproject.toml", f'requires-python = ">={least}"'),
+        ("README.md", f"Python {least} or later"),
+        ("utils/install.sh", f"needs Python {least} or later"),
+        ("utils/install.sh", f"sys.version_info < {machine.LEAST_PYTHON}"),
+        ("utils/run_functions.sh", f"Python {least} or later"),
+    ):
+        assert said in (ROOT / name).read_text(encoding="utf-8"), f"{name} says otherwise"
+    asked = {
+        one: importlib.metadata.metadata(one).get("Requires-Python")
+        for one in machine.constraints()
+        if machine.installed(one)
+    }
+    too_new = [one for one, wanted in asked.items() if wanted and f"{least}.0" not in SpecifierSet(wanted)]
+    assert len(asked) > 50 and not too_new
 
 
 def test_broken_torch_is_no_traceback(monkeypatch: pytest.MonkeyPatch, setup: ModuleType) -> None:
