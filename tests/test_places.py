@@ -9,6 +9,7 @@ import pytest
 
 from pseudovox import config as configuration
 from pseudovox import places
+from pseudovox.downloads import catalogue
 from pseudovox.errors import MissingModelError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +25,14 @@ def test_roots() -> None:
     assert places.roots(config)["librispeech"] == "/c/LibriSpeech" and places.roots(config)["vctk"] == "/my/VCTK"
     with pytest.raises(UsageError, match=r"no corpus called 'vctkk'; there are: librispeech"):
         places.roots(configuration.compose("vpc2024", None, ["data.roots.vctkk=/my/VCTK"]))
+
+
+def test_downloads_lie_where_corpora_are_looked_for() -> None:
+    entries = catalogue.read()
+    for name, corpus in places.CORPORA.items():
+        found = catalogue.choose(entries, [name])
+        assert {one.folder.split("/")[0] for one in found} == {corpus.folder}
+        assert any(one.ask for one in found) == ("asked for" in corpus.source)
 
 
 def test_what_is_missing_is_told_before_anything_runs(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pseudovox.metrics.ranking import Ranking, rank
 from pseudovox.metrics.roc import roc_points
 from pseudovox.report.page.experiment import GENDERS, Experiment, TrialScores
 from pseudovox.report.page.figure import GRID, INK, MUTED, Figure, Topic, as_svg, canvas, legend, plot, strokes, word
-from pseudovox.report.results import ORIGINAL, Record
+from pseudovox.report.results import ORIGINAL
 
 _PERCENT = (0.5, 1, 2, 5, 10, 20, 40, 60, 80, 90, 95)  # marks on the axes of a DET plot
 _LOWEST = 0.4  # percent
@@ -314,7 +314,7 @@ def by_gender(experiment: Experiment) -> list[Figure]:
                 Figure(
                     identity, "all lists", alt, as_svg(drawn, identity, title, alt), f"{counts[0]:,} trials a list"
                     if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} trials a list", name, attacker,
-                    tuple(sorted({_asv(experiment, record) for record in rows})), wide=True,
+                    tuple(sorted({experiment.asv(r.system, r.attacker, r.training) for r in rows})), wide=True,
                 )
             )  # fmt: skip
     return made
@@ -369,17 +369,14 @@ def by_part(experiment: Experiment, colours: Mapping[str, dict[str, Any]]) -> li
 
 def _breakdowns(experiment: Experiment) -> Iterator[dict[str, Any]]:
     """The lines of breakdowns.tsv of every attacker, of the strongest of each kind, with the `folder` it lies in."""
-    for folder in dict.fromkeys(_asv(experiment, r) for r in experiment.figures if r.metric == "eer" and r.attacker):
+    scored = [r for r in experiment.figures if r.metric == "eer" and r.attacker]
+    for folder in dict.fromkeys(experiment.asv(r.system, r.attacker, r.training) for r in scored):
         try:
             text = (folder / "breakdowns.tsv").read_text(encoding="utf-8")
         except OSError:
             continue
         for row in csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE):
             yield {**row, "folder": folder}
-
-
-def _asv(experiment: Experiment, record: Record) -> Any:
-    return experiment.folder / record.system / "asv" / "-".join(filter(None, (record.attacker, record.training)))
 
 
 def ties(attacks: Iterable[Attack], most: float = 0.1) -> list[str]:

@@ -130,6 +130,10 @@ class Experiment:
         there = {record.group for record in self.records if record.metric == "eer" and record.set == name}
         return [group for group in ("f", "m", "all") if group in there]
 
+    def asv(self, system: str, attacker: str, training: str) -> Path:
+        """Where the scores of an attacker on a system lie; `training`: "" of those trained in one way alone."""
+        return self.folder / system / "asv" / "-".join(filter(None, (attacker, training)))
+
     def data_dir(self, name: str) -> DataDir | None:
         """A data dir of the run, without a check of its audio; None where it is not there or is damaged."""
         if self.data is None or not (self.data / name / "utt2spk").is_file():
@@ -151,7 +155,7 @@ class Experiment:
         for system, attacker, training, name in sorted(known):
             if name not in self.sets or (training and training != strongest.get((system, name), training)):
                 continue
-            folder = self.folder / system / "asv" / (f"{attacker}-{training}" if training else attacker)
+            folder = self.asv(system, attacker, training)
             for pair in self.config.sets.trials:
                 enrolment, _, trials = pair.partition(" ")
                 if self.data is None or set_name(trials) != name:

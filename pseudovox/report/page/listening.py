@@ -115,7 +115,7 @@ def gather(experiment: Experiment, folder: Path, *, max_audio: float) -> list[Sa
                 speech[system] = audio.load(source, chosen.utterance)
         except PseudovoxError:  # a command, or a file that is gone
             continue
-        flacs = {system: _flac(samples) for system, samples in speech.items()}
+        flacs = {system: _flac(own) for system, own in speech.items()}
         size = sum(map(len, flacs.values()))
         if size > left:
             continue

@@ -30,7 +30,7 @@ def planes(experiment: Experiment) -> list[Figure]:
         for attacker in experiment.attackers:
             points = points_of(experiment, name, attacker)
             if points and attacker != ORIGINAL:
-                folders = {_scored(experiment, eer) for _, eer, _ in points}
+                folders = {experiment.asv(eer.system, eer.attacker, eer.training) for _, eer, _ in points}
                 folders |= {experiment.folder / system / "wer" for system, _, _ in points}
                 made.append(plane(points, experiment.systems, name, attacker, experiment.config, sorted(folders)))
     return made
@@ -61,10 +61,6 @@ def baselines_of(config: Config) -> dict[str, tuple[float, float]]:
             raise UsageError(f"report.baselines.{name}: {pair}: expected [EER, WER], both in percent")
         found[name] = pair[0], pair[1]
     return found
-
-
-def _scored(experiment: Experiment, eer: Record) -> Path:
-    return experiment.folder / eer.system / "asv" / "-".join(filter(None, (eer.attacker, eer.training)))
 
 
 def points_of(experiment: Experiment, name: str, attacker: str) -> list[Point]:

@@ -185,7 +185,6 @@ def _rows(experiment: Experiment, name: str, group: str, run: str) -> list[Row]:
     levels = {(record.system, record.level) for record in experiment.records if record.system != ORIGINAL}
     pairs = [(system, level) for system in experiment.systems for level in sorted(v for s, v in levels if s == system)]
     # A figure without a level (speed) belongs to all levels of its system.
-    pairs = [(system, level) for system, level in pairs if level or (system, "spk") not in levels]
     pairs = [(s, v) for s, v in pairs if v or not any(other == s and level for other, level in pairs)]
     rows = []
     for system, level in [(ORIGINAL, ""), *pairs]:
