@@ -27,16 +27,15 @@ timed() {
   printf '== %s: %d s, the root is %s\n' "$what" $((SECONDS - started)) "$(du -shx "$root" 2> /dev/null | cut -f1)"
 }
 
-# inside <user> <commands>: run commands in the root, in the folder $workdir.
+# inside <user> <folder> <commands>: run commands in the root.
 inside() {
   local given=() name
   for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL UV_DEFAULT_INDEX; do
     [ -z "${!name:-}" ] || given+=("$name=${!name}")
   done
-  # shellcheck disable=SC2154 # workdir is the sourcing script's
   chroot --userspec="$1" "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/root TERM="${TERM:-dumb}" SSL_CERT_FILE=/host-certificates.crt PIP_CERT=/host-certificates.crt "${given[@]}" \
-    bash -euxc "cd $workdir; $2"
+    bash -euxc "cd $2; $3"
 }
 
 # keyring <folder> <address> <fingerprint>: the one key that a suite is signed with, known by its fingerprint, out of a

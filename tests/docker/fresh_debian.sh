@@ -12,20 +12,21 @@ key=04B54C3CDCA79751B16BC6B5225629DF75B188BD # Debian Archive Automatic Signing 
 
 in_new_root "${1:?usage: tests/docker/fresh_debian.sh <new folder> [command]}" "$0" "$@"
 command=${2:-./run.sh}
-workdir=/home/user
+workdir=/home/user/pseudovox
 
 fresh_debian() {
   make_root trixie "$mirror" main "$keys" "$key"
   chroot "$root" useradd --create-home user
-  git clone --quiet --bare "$here" "$root/srv/pseudovox.git"
-  chmod -R go+rX "$root/srv/pseudovox.git"
+}
+
+clone() {
+  git clone --quiet --no-hardlinks "$here" "$root$workdir"
+  chroot "$root" chown -R user: "$workdir"
 }
 
 timed "a fresh Debian" fresh_debian
-timed "packages" inside root "apt-get update -qq; apt-get install -yqq --no-install-recommends git python3-venv"
-as_user="export HOME=/home/user USER=user"
-timed "clone" inside user "$as_user; git -c safe.directory=* clone --quiet /srv/pseudovox.git pseudovox"
-workdir=/home/user/pseudovox
-timed "$command" inside user "$as_user; $command"
+timed "packages" inside root / "apt-get update -qq; apt-get install -yqq --no-install-recommends git python3-venv"
+timed "clone" clone
+timed "$command" inside user "$workdir" "export HOME=/home/user USER=user; $command"
 printf '== of this .venv: %s, data: %s, exp: %s\n' "$(du -shx "$root$workdir/.venv" | cut -f1)" \
   "$(du -shx "$root$workdir/data" | cut -f1)" "$(du -shx "$root$workdir/exp" | cut -f1)"

@@ -33,7 +33,7 @@ as_user=$(grep -n '^USER ' "$here/Dockerfile" | cut -d: -f1)
 environment=$(dockerfile 1 '$' | grep '^export ')
 
 timed "a fresh Ubuntu" fresh_ubuntu
-timed "as root: the Dockerfile's steps down to USER" inside root "$(dockerfile 1 "$as_user")"
-timed "as user: the Dockerfile's steps after USER" inside "$user" "$environment; $(dockerfile "$as_user" '$')"
-timed "$command" inside "$user" "$environment; $command"
+timed "as root: the Dockerfile's steps down to USER" inside root "$workdir" "$(dockerfile 1 "$as_user")"
+timed "as user: the Dockerfile's steps after USER" inside "$user" "$workdir" "$environment; $(dockerfile "$as_user" '$')"
+timed "$command" inside "$user" "$workdir" "$environment; $command"
 printf '== of this %s, Python and packages: %s\n' /opt/venv "$(du -shx "$root/opt/venv" | cut -f1)"
