@@ -150,7 +150,7 @@ class Espeak:
         if rate != SAMPLE_RATE:
             raise PseudovoxError(
                 f"espeak-ng does not start with the data in {self._data} (answer: {rate})",
-                "pip install --force-reinstall espeakng-loader (in a folder whose path is not very long)",
+                "rm -r .venv, and run again (in a folder whose path is not very long)",
             )
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._chunks: list[np.ndarray] = []

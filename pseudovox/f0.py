@@ -87,7 +87,7 @@ def _praat(signal: np.ndarray, options: config.F0) -> np.ndarray:
     try:
         import parselmouth
     except ImportError:
-        raise UsageError("f0 method praat needs a package", "pip install praat-parselmouth, or method=dio") from None
+        raise UsageError("f0 method praat needs a package", "utils/install.sh praat, or method=dio") from None
     times = np.arange(frame_count(len(signal))) * FRAME_PERIOD / 1000
     try:
         pitch = parselmouth.Sound(signal, SAMPLE_RATE).to_pitch_ac(

@@ -9,7 +9,7 @@ dnsmos         rates naturalness: mean opinion scores of the speech (SIG), the b
 squim_objective   guesses what intrusive measures would say: STOI, PESQ, SI-SDR
 squim_subjective  rates naturalness (MOS) by comparison with a clean recording of anything, `judges.reference`
 
-The first three come with `pip install '.[judges]'`; those of torchaudio need their weights in its cache. One that is
+The first three come with `utils/install.sh judges`; those of torchaudio need their weights in its cache. One that is
 not there is recorded as not run. The section `judges` of the configuration switches them, and limits how many
 utterances of a data dir the slow ones hear, all but resemblyzer.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# utils/install.sh [dev]: make .venv with the versions that constraints.txt pins; nothing to do if it is there.
+# utils/install.sh [extra]: make .venv with the versions that constraints.txt pins; nothing to do if it is there. Extras
+# (dev, judges, interoperability) are those of pyproject.toml; several may be installed, one after another.
 # PSEUDOVOX_VENV puts it elsewhere (the container: docker/install.sh).
 # Uses uv where there is one, else fetches it into the new environment (pip alone takes minutes longer).
 set -euo pipefail
@@ -15,7 +16,8 @@ fail() { printf 'utils/install.sh: %s\n' "$@" >&2; exit 4; }
 
 python=${BASE_PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-  fail "needs Python 3.11 or later as '$python'" "  mend: install one, or BASE_PYTHON=/path/to/python3 ./run.sh"
+  fail "needs Python 3.11 or later as '$python'" \
+    "  mend: install one (in a user's own folder: pip install uv; uv python install 3.12), then BASE_PYTHON=/path/to/python3 ./run.sh"
 mkdir -p "$(dirname "$venv")"
 free_mib=$(df -Pm "$(dirname "$venv")" | awk 'NR == 2 {print $4}')
 [ "$free_mib" -gt 8000 ] || fail "needs about 8 GB of disk for PyTorch, has $free_mib MiB"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pseudovox.stage import Utterance
 
-MEND = "pip install '.[judges]'"
+MEND = "utils/install.sh judges"
 INSTALLED = "judges.json"  # the version of each judge that figures were made with; null = it was not installed
 
 

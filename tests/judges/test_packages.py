@@ -1,6 +1,6 @@
 """The judges as they are, on synthetic sounds: shapes, ranges, silence, and that what came before does not matter.
 
-Left out where the packages are not installed (`pip install '.[judges]'`), as in CI.
+Left out where the packages are not installed (`utils/install.sh judges`), as in CI.
 """
 
 import numpy as np

@@ -163,11 +163,11 @@ def test_absent_judges_are_said_and_made_up_for(program: Program, packages: Path
     hide(packages, "onnxruntime", "pocketsphinx")
     done = judge(program, packages, *corpus, "exp")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "dnsmos: not run: no onnxruntime here; needs pip install '.[judges]'" in done.stderr
+    assert "dnsmos: not run: no onnxruntime here; needs utils/install.sh judges" in done.stderr
     found = figures("exp/summary/original/results.json")
     for metric in ("dnsmos_ovrl", "pocketsphinx_wer"):
         assert found[metric, "", "all"].value is None
-        assert found[metric, "", "all"].details["not_run"].endswith("not run: needs pip install '.[judges]'")
+        assert found[metric, "", "all"].details["not_run"].endswith("not run: needs utils/install.sh judges")
     assert found["resemblyzer_eer", "original", "f"].value == 0.0
     again = judge(program, packages, *corpus, "exp")
     assert again.returncode == 0 and "done in" not in again.stderr

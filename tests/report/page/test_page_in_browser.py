@@ -36,7 +36,7 @@ def driver() -> Iterator[Any]:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
     except ImportError:
-        lacking("selenium is missing (pip install '.[dev]')")
+        lacking("selenium is missing (utils/install.sh dev)")
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not chromedriver:
         lacking("chromium or chromedriver is missing")
