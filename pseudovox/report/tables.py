@@ -62,8 +62,10 @@ def report_tables(
     tables = []
     for name in sets:
         own = [record for record in records if record.set == name]
+        if any(record.metric == "eer" for record in own):
+            tables += [privacy_table(own, name), *trainings_table(own, name)]
         if any(record.metric not in _JUDGED | {"uar"} and not record.metric.startswith(SPEED) for record in own):
-            tables += [privacy_table(own, name), *trainings_table(own, name), utility_table(own, name)]
+            tables.append(utility_table(own, name))
         if any(record.metric == "uar" for record in own):
             tables.append(emotion_table(own, name))
         if any(record.metric in _JUDGED and "not_run" not in record.details for record in own):
@@ -372,7 +374,11 @@ def results_page(
         "In brackets: 95 % intervals (of EER and WER: bootstrap over speakers). Small sets have wide ones; "
         "differences within them mean little.\n"
     )
-    own = [*absent_judges(records), *map(as_markdown, [*first, *report_tables(records, weights, details=True)])]
+    own = [
+        *absent_privacy(records),
+        *absent_judges(records),
+        *map(as_markdown, [*first, *report_tables(records, weights, details=True)]),
+    ]
     return "\n".join([head, intervals, *own, *further, as_markdown(timing_table(timings))])
 
 
@@ -382,12 +388,20 @@ def console_page(
     """What a run prints in the end: the tables of the `test` set (of all sets, if there is none of that name)."""
     tested = any(record.set == "test" for record in records)
     shown = [record for record in records if not tested or record.set in ("test", "emotion", "")]
-    tables = [*map(as_text, report_tables(shown, weights)), *absent_judges(records)]
+    tables = list(map(as_text, report_tables(shown, weights)))
     if not tables:
         return "No results yet: no scoring step has run.\n"
     total = sum(timing.wall_seconds for timing in timings)
-    tables.append(f"In brackets: 95 % interval. All steps together took {total / 60:.1f} minutes.\n")
-    return "\n".join(tables)
+    took = f"{total / 60:.1f} minutes" if total >= 60 else f"{total:.0f} seconds"
+    last = f"In brackets: 95 % interval. All steps together took {took}.\n"
+    return "\n".join([*absent_privacy(records), *tables, *absent_judges(records), last])
+
+
+def absent_privacy(records: Sequence[Record]) -> list[str]:
+    """A line in the place of the privacy tables if no attacker was tried."""
+    if any(record.metric == "eer" for record in records):
+        return []
+    return ["Privacy was not measured: no trials were scored (sets.trials of the recipe, stage asv).\n"]
 
 
 def absent_judges(records: Sequence[Record]) -> list[str]:

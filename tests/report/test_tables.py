@@ -130,7 +130,9 @@ def test_pages() -> None:
     dev = Record("wer", 9.0, "%", set="dev")
     console = tables.console_page([*RECORDS, dev], timings)
     assert "(test)" in console and "(dev)" not in console and "1.5 minutes" in console
-    assert "(dev)" in tables.console_page([dev], timings)
+    alone = tables.console_page([dev], timings[1:])
+    assert "Utility (dev)" in alone and "30 seconds" in alone
+    assert alone.startswith("Privacy was not measured") and "Equal error rate" not in alone
     assert "No results yet" in tables.console_page([], [])
 
 
@@ -141,7 +143,8 @@ def test_no_judges_table_where_none_was_run() -> None:
     ]
     records = [*RECORDS, *absent]
     for page in (tables.console_page(records, []), tables.results_page(records, [], {}, "")):
-        assert page.count("Independent judges") == 1 and "Independent judges were not run (pocketsphinx): pip" in page
+        assert page.count("Independent judges") == 1
+        assert "Independent judges were not run (pocketsphinx): utils/install.sh" in page
         assert "models that nobody trained here" not in page
 
 
