@@ -61,6 +61,7 @@ def write_page(
         warnings=provenance.warnings(experiment, attacks.ties(found)),
         planes=plane.planes(experiment),
         samples=samples,
+        recognised=any(version.words is not None for sample in samples for version in sample.versions),
         topics=topics,
         made_by=made_by,
         versions=[(name, version) for name, version in versions.items() if name != "commit"],

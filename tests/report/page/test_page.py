@@ -1,6 +1,7 @@
 """The page without a browser: what is on it, that it is escaped, whole and the same again."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from made_run import SPEAKERS, TEXT, experiment, make_run
 
 from pseudovox.report.page.listening import gather
 from pseudovox.report.page.write import write_comparison, write_page
+from pseudovox.report.results import Record
 
 
 class Links(HTMLParser):
@@ -77,6 +79,16 @@ def test_without_data_dirs_there_is_no_speech(tiny_run: tuple[Path, Path], tmp_p
     assert write_page(tmp_path, experiment(tiny_run[0], None)) == []
     page = Links((tmp_path / "index.html").read_text())
     assert "audio" not in page.tags and "Women and men" in page.text and "Privacy and utility" in page.text
+
+
+def test_what_was_not_measured_is_not_explained(tiny_run: tuple[Path, Path], page: Links, tmp_path: Path) -> None:
+    whole = experiment(*tiny_run)
+    pitch = Record("pitch_correlation_vpc2022", 0.9, "", "one", set="test")
+    assert write_page(tmp_path, replace(whole, folder=tmp_path / "none", records=[pitch]))
+    bare = Links((tmp_path / "index.html").read_text())
+    for told in ("An equal error rate (EER) says", "an EER is the mean", "what the speech recogniser understood"):
+        assert told in page.text and told not in bare.text
+    assert "Pitch correlation" in bare.text
 
 
 def test_several_runs_on_one_page(tmp_path: Path) -> None:
