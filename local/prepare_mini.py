@@ -8,8 +8,8 @@ Writes   <out-dir>/<set>/ with wav/ (16 kHz, 16 bit), wav.scp utt2spk spk2utt te
 
 Speakers of train, dev and test differ, and so do their sentences. Half of the dev and test utterances pass through
 a mild channel (noise, a small room); training speech is clean. Size mini is 170 speakers and about two hours of
-speech, made in some 15 s on two cores; size smoke is 22 speakers and two minutes, for tests. The same --seed gives
-the same corpus, byte for byte, for any --nj.
+speech, made in some 15 s on two cores; size smoke is 22 speakers and two minutes, for tests; size attack is mini and a
+set `attacker` of 800 further training speakers. The same --seed gives the same corpus, byte for byte, for any --nj.
 
 Example: local/prepare_mini.py --size mini data/mini
 """

@@ -29,14 +29,15 @@ SAMPLE_RATE = 16000
 GENDERS = ("f", "m")
 LOWEST_F0 = 75.0  # Hz; trackers often look no further
 _ACCENTS = ("en", "en-us", "en-us-nyc", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan")
-_FIRST_SPEAKER = {"train": 1, "dev": 501, "test": 601}  # one more training speaker renames nobody else
+# By part: the number of its first speaker, so that one more speaker renames nobody else, and the most speakers.
+_SPEAKERS = {"train": (1, 198), "attacker": (101, 800), "dev": (501, 198), "test": (601, 198)}
 _RESAMPLE_UP, _RESAMPLE_DOWN = 320, 441  # 22050 Hz -> 16000 Hz; another divisor warps the spectrum
 _PRELOAD = ["numpy", "scipy.signal", "scipy.fft", "soundfile", "espeakng_loader", "pseudovox.stage", __name__]
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many speakers (half of them f, half m) and utterances a speaker."""
+    """How many speakers (half of them f, half m) and utterances a speaker; `attacker`: further training speakers."""
 
     train_speakers: int
     train_utterances: int
@@ -44,10 +45,13 @@ class Sizes:
     test_speakers: int
     enroll_utterances: int
     trial_utterances: int
+    attacker_speakers: int = 0
+    attacker_utterances: int = 0
 
 
 SIZES: dict[str, Sizes] = {
     "mini": Sizes(110, 24, 20, 40, 4, 9),
+    "attack": Sizes(110, 24, 20, 40, 4, 9, 800, 8),
     "smoke": Sizes(12, 3, 4, 6, 1, 2),
 }
 
@@ -73,24 +77,26 @@ class SetPlan:
 
 
 def plan_sets(sizes: Sizes) -> list[SetPlan]:
-    """The data dirs train, {dev,test}_enrolls, {dev,test}_trials_f and {dev,test}_trials_m.
+    """The data dirs train, attacker (if it has speakers), {dev,test}_enrolls, {dev,test}_trials_f and ..._m.
 
-    Speakers are f001.. and m001.. in train, 501.. in dev, 601.. in test; enrolment takes the first utterances of
-    each, trials those that follow. One more speaker or utterance changes no other.
+    Speakers are f001.. and m001.. in train, 101.. in attacker, 501.. in dev, 601.. in test; enrolment takes the first
+    utterances of each, trials those that follow. One more speaker or utterance changes no other.
 
     Raises:
         ValueError: a number of speakers that is odd or leaves no non-target trials.
     """
     plans = []
-    for part, first in _FIRST_SPEAKER.items():
+    for part, (first, most) in _SPEAKERS.items():
         count = getattr(sizes, f"{part}_speakers")
-        if count % 2 or not 4 <= count <= 198:
-            raise ValueError(f"{part}_speakers={count}: expected an even number from 4 to 198, half f and half m")
+        if part == "attacker" and not count:
+            continue
+        if count % 2 or not 4 <= count <= most:
+            raise ValueError(f"{part}_speakers={count}: expected an even number from 4 to {most}, half f and half m")
         speakers = {gender: tuple(f"{gender}{first + index:03d}" for index in range(count // 2)) for gender in GENDERS}
         everybody = speakers["f"] + speakers["m"]
         enroll = sizes.enroll_utterances
-        if part == "train":
-            plans.append(SetPlan("train", part, "train", everybody, 1, sizes.train_utterances))
+        if part in ("train", "attacker"):
+            plans.append(SetPlan(part, "train", "train", everybody, 1, getattr(sizes, f"{part}_utterances")))
             continue
         plans.append(SetPlan(f"{part}_enrolls", part, "enrolls", everybody, 1, enroll))
         for gender in GENDERS:

@@ -195,7 +195,7 @@ def test_names_that_become_folders(name: str) -> None:
         ("steps.sample=recipes/README.md", "expected a Python script"),
         ("steps.sample=", "expected a script of the checkout"),
         ("use.models=absent", "no models called 'absent'.*there are: mini"),
-        ("size=absent", "recipe mini has no size 'absent'; there are: smoke"),
+        ("size=absent", "recipe mini has no size 'absent'; there are: attack, smoke"),
     ],
 )
 def test_what_a_recipe_names_must_be_there(setting: str, message: str) -> None:
@@ -236,7 +236,7 @@ def test_recipe_builds_on_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert configuration.compose("mine", "other").system.description == "of this recipe"
     with pytest.raises(UsageError, match=r"no system called 'othr'.*there are: .*other, .*pca_gmm"):
         configuration.compose("mine", "othr")
-    with pytest.raises(UsageError, match=r"recipe mine has no size 'tiny'; there are: smoke"):
+    with pytest.raises(UsageError, match=r"recipe mine has no size 'tiny'; there are: attack, smoke"):
         configuration.compose("mine", None, ["size=tiny"])
     (mine / "recipe.yaml").write_text("base: minni\n")
     with pytest.raises(UsageError, match=r"no recipe 'minni'"):

@@ -126,6 +126,13 @@ def test_sizes() -> None:
     assert list(plans) == SETS
     assert len(plans["train"].speakers) == 110 and len(plans["test_trials_f"].speakers) == 20
     assert (plans["dev_trials_f"].first, plans["dev_trials_f"].last) == (5, 13)
+    larger = {plan.name: plan for plan in plan_sets(SIZES["attack"])}
+    assert {name: plan for name, plan in larger.items() if name != "attacker"} == plans
+    assert len(set(larger["attacker"].speakers)) == 800
+    everybody = [
+        speaker for name in ("attacker", "train", "dev_enrolls", "test_enrolls") for speaker in larger[name].speakers
+    ]
+    assert len(set(everybody)) == len(everybody), "voices of no other part"
     for count in (3, 2, 200):
         with pytest.raises(ValueError, match=f"dev_speakers={count}: expected an even number from 4 to 198"):
             plan_sets(Sizes(4, 1, count, 4, 1, 1))
