@@ -278,6 +278,7 @@ class Report:
 
     weights: dict[str, float] = field(default_factory=dict)  # of trial dirs in averages over them; {} = plain means
     baselines: dict[str, list[float]] = field(default_factory=dict)  # published [EER, WER] in percent, by name
+    conditions: str = "VPC 2024"  # the challenge whose privacy conditions the page draws
     max_audio: float = 20.0  # megabytes of speech in the page
 
 

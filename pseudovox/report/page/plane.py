@@ -13,14 +13,23 @@ from pseudovox.report.page.figure import GRID, INK, MUTED, Figure, as_svg, canva
 from pseudovox.report.page.summary import ALL, COLUMNS, figure_of
 from pseudovox.report.results import ORIGINAL, Record
 
-CHALLENGE = "VPC 2024"  # whose conditions are drawn
 Point = tuple[str, Record, Record]  # name, EER, WER
 
-EXPLANATION = (
-    "Each point is a system. Further up, the attacker fails more often (more privacy); further left, more words are "
-    "understood (more utility): the best place is the upper left. Bars are 95 % intervals. Dashed lines are the "
-    f"conditions of the {CHALLENGE}, which ranks systems by WER above each of them."
-)
+
+def explanation(config: Config) -> str:
+    """How to read a plane."""
+    return (
+        "Each point is a system. Further up, the attacker fails more often (more privacy); further left, more words "
+        "are understood (more utility): the best place is the upper left. Bars are 95 % intervals. Dashed lines are "
+        f"the conditions of the {config.report.conditions}, which ranks systems by WER above each of them."
+    )
+
+
+def conditions_of(config: Config) -> tuple[float, ...]:
+    """The EERs in percent that divide the plane (report.conditions); UsageError for a challenge that is not known."""
+    if config.report.conditions not in CONDITIONS:
+        raise UsageError(f"report.conditions {config.report.conditions!r}: expected {' or '.join(CONDITIONS)}")
+    return CONDITIONS[config.report.conditions]
 
 
 def planes(experiment: Experiment) -> list[Figure]:
@@ -87,7 +96,7 @@ def plane(
         points: name, EER and WER (percent, with their intervals) of each system.
         labels: the names of all systems, which give each its colour.
         name, attacker: the set and the attacker.
-        config: has the published baselines, which are drawn in grey.
+        config: has the published baselines, which are drawn in grey, and the challenge whose conditions are drawn.
         sources: outputs of steps that the figures come from.
     """
     colours = {label: its["color"] for label, its in strokes(labels).items()}
@@ -100,7 +109,7 @@ def plane(
     axes.set(xlabel="WER in %: fewer wrong words to the left", ylabel=f"EER in % of the {attacker} attacker")
     axes.grid(visible=False)
     if attacker == COUNTED:
-        for number, bound in enumerate(CONDITIONS[CHALLENGE], 1):
+        for number, bound in enumerate(conditions_of(config), 1):
             axes.axhline(bound, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
             axes.text(1.005, bound, f"EER_{number}", transform=axes.get_yaxis_transform(), va="center", fontsize=8.5,
                       color=MUTED)  # fmt: skip

@@ -60,6 +60,7 @@ def write_page(
         bodies=bodies,
         warnings=provenance.warnings(experiment, attacks.ties(found)),
         planes=plane.planes(experiment),
+        plane_explanation=plane.explanation(experiment.config),
         samples=samples,
         recognised=any(version.words is not None for sample in samples for version in sample.versions),
         topics=topics,
@@ -96,6 +97,7 @@ def write_comparison(folder: Path, runs: Mapping[str, Experiment]) -> None:
         columns=summary.columns_of(bodies),
         bodies=bodies,
         planes=plane.joint_planes(runs, sets, tried),
+        plane_explanation=plane.explanation(next(iter(runs.values())).config),
         differences=differing_all([run.config for run in runs.values()]),
     )  # fmt: skip
     write_atomic(folder / FILE, page)
@@ -150,7 +152,6 @@ def _shared() -> dict[str, Any]:
         "script_hash": f"sha256-{digest}",
         "groups": GROUPS,
         "eer_meaning": summary.EER_MEANING,
-        "plane_explanation": plane.EXPLANATION,
     }
 
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from pseudovox import config as configuration
 from pseudovox.config import Config
 from pseudovox.datadir import DataDir
 from pseudovox.errors import UsageError
@@ -138,6 +139,15 @@ def test_baselines_are_pairs() -> None:
     config.report.baselines["B2"] = [1.0]
     with pytest.raises(UsageError, match=r"report.baselines.B2: \[1.0\]: expected \[EER, WER\]"):
         plane.baselines_of(config)
+
+
+def test_the_plane_is_divided_as_the_recipes_challenge_does() -> None:
+    later, earlier = configuration.compose("vpc2024"), configuration.compose("vpc2022")
+    assert plane.conditions_of(later) == (10.0, 20.0, 30.0, 40.0) and "of the VPC 2024" in plane.explanation(later)
+    assert plane.conditions_of(earlier) == (15.0, 20.0, 25.0, 30.0) and "of the VPC 2022" in plane.explanation(earlier)
+    earlier.report.conditions = "VPC 2023"
+    with pytest.raises(UsageError, match=r"report\.conditions 'VPC 2023': expected VPC 2022 or VPC 2024"):
+        plane.conditions_of(earlier)
 
 
 def test_labels_cover_no_labels() -> None:
