@@ -48,15 +48,17 @@ keyring() {
   "${gpg[@]}" --export "$3" > "$1/keyring.gpg"
 }
 
-# make_root <suite> <mirror> <components> <package of keys, on the mirror> <fingerprint>: a minimal system in $root, which
-# reaches the network as this machine does.
+# make_root <suite> <components> [<mirror> <package of keys, on the mirror> <fingerprint>]: a minimal system in $root, which
+# reaches the network as this machine does. Without a mirror, debootstrap's own, and the keys that the machine has for it.
 make_root() {
-  local aside script=/usr/share/debootstrap/scripts/$1
+  local aside options=() script=/usr/share/debootstrap/scripts/$1
   [ -e "$script" ] || script=/usr/share/debootstrap/scripts/gutsy # what all later suites of Ubuntu are installed by
   aside=$(mktemp -d)
-  keyring "$aside" "$2/$4" "$5"
-  debootstrap --variant=minbase --components="$3" --keyring="$aside/keyring.gpg" "$1" "$root" "$2" "$script" \
-    > "$aside/log" || { tail "$aside/log" >&2; fail "debootstrap failed"; }
+  if [ $# -gt 2 ]; then
+    keyring "$aside" "$3/$4" "$5"
+    options=(--keyring="$aside/keyring.gpg")
+  fi
+  debootstrap --variant=minbase --components="$2" "${options[@]}" "$1" "$root" "${3:-}" "$script" > "$aside/log" || { tail "$aside/log" >&2; fail "debootstrap failed"; }
   rm -r "$aside"
   apt-config dump | grep '^Acquire::' > "$root/etc/apt/apt.conf.d/00host"
   cp -L /etc/resolv.conf /etc/hosts "$root/etc/"

@@ -20,7 +20,7 @@ dockerfile() {
 }
 
 fresh_ubuntu() {
-  make_root noble "$mirror" main,universe "$keys" "$key" # noble: of nvidia/cuda:*-ubuntu24.04
+  make_root noble main,universe "$mirror" "$keys" "$key" # noble: of nvidia/cuda:*-ubuntu24.04
   mkdir -p "$root$workdir"
   # What .dockerignore leaves of a clean checkout: the tracked files, and new ones that git does not ignore.
   (cd "$here" && git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2> /dev/null | tar -c -T -) |
