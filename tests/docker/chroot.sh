@@ -58,7 +58,8 @@ make_root() {
     keyring "$aside" "$3/$4" "$5"
     options=(--keyring="$aside/keyring.gpg")
   fi
-  debootstrap --variant=minbase --components="$2" "${options[@]}" "$1" "$root" "${3:-}" "$script" > "$aside/log" || { tail "$aside/log" >&2; fail "debootstrap failed"; }
+  debootstrap --variant=minbase --components="$2" "${options[@]}" "$1" "$root" "${3:-}" "$script" \
+    > "$aside/log" || { tail "$aside/log" >&2; fail "debootstrap failed"; }
   rm -r "$aside"
   apt-config dump | grep '^Acquire::' > "$root/etc/apt/apt.conf.d/00host"
   cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
