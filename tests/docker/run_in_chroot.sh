@@ -7,12 +7,12 @@
 set -euo pipefail
 # shellcheck source=tests/docker/chroot.sh
 . "$(dirname "${BASH_SOURCE[0]}")/chroot.sh"
-mirror=${PSEUDOVOX_UBUNTU:-http://archive.ubuntu.com/ubuntu}
 keys=pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb
 key=F6ECB3762474EDA9D21B7022871920D1991BC93C # Ubuntu Archive Automatic Signing Key (2018), which signs the suite
 
 in_new_root "${1:?usage: tests/docker/run_in_chroot.sh <new folder> [command]}" "$0" "$@"
 command=${2:-./run.sh --set size=smoke}
+mirror=${PSEUDOVOX_UBUNTU:-$(grep -om1 'http://archive[^ ]*' /usr/share/debootstrap/scripts/gutsy)} # debootstrap's own
 
 # dockerfile <first line> <last line>: as shell commands, what the Dockerfile sets and runs between them.
 dockerfile() {
