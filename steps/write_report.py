@@ -119,6 +119,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         samples = write_page(out.path, shown, max_audio=most, files=["RESULTS.md", results.FILE, "results.tex"])
         out.counts["records"] = len(records)
     if args.tensorboard:
+        args.force = True  # as the report was made anew
         with stage.output(args, args.tensorboard, **shared) as out:
             assert out is not None
             tensorboard.write_scalars(out.path, records)

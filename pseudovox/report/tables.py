@@ -398,8 +398,8 @@ def console_page(
 
 
 def absent_privacy(records: Sequence[Record]) -> list[str]:
-    """A line in the place of the privacy tables if no attacker was tried."""
-    if any(record.metric == "eer" for record in records):
+    """A line in the place of the privacy tables if neither an attacker nor a judge compared voices."""
+    if any(record.metric in ("eer", "resemblyzer_eer") and record.value is not None for record in records):
         return []
     return ["Privacy was not measured: no trials were scored (sets.trials of the recipe, stage asv).\n"]
 

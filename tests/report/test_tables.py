@@ -133,6 +133,8 @@ def test_pages() -> None:
     alone = tables.console_page([dev], timings[1:])
     assert "Utility (dev)" in alone and "30 seconds" in alone
     assert alone.startswith("Privacy was not measured") and "Equal error rate" not in alone
+    compared = judged("resemblyzer_eer", "original", "f", 3.0, "original")
+    assert "Privacy was not measured" not in tables.console_page([dev, compared], timings)
     assert "No results yet" in tables.console_page([], [])
 
 
