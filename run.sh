@@ -111,7 +111,16 @@ if stage 1 xvector "train the x-vector extractor" && needed && trains xvector; t
 fi
 
 if stage 2 bottleneck "train the content extractor" && needed && trains bottleneck; then
-  step train_bottleneck $bottleneck_dirs "$models/bottleneck"
+  sources=
+  if [ -n "${conf[alignment]}" ]; then
+    step align_phones $bottleneck_dirs "$exp/alignment"
+    sources+=" --alignment $exp/alignment"
+  fi
+  if [ -n "${conf[teacher]}" ]; then
+    step extract_teacher $bottleneck_dirs "$exp/teacher"
+    sources+=" --teacher $exp/teacher"
+  fi
+  step train_bottleneck $sources $bottleneck_dirs "$models/bottleneck"
 fi
 
 if stage 3 synthesizer "train the synthesizer" && needed && trains synthesizer; then

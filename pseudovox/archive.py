@@ -61,6 +61,17 @@ def write_arrays(folder: Path, name: str, arrays: Mapping[str, np.ndarray], fina
     write_scp(folder / f"{name}.scp", write_ark(folder / f"{name}.ark", arrays, final / f"{name}.ark"))
 
 
+def read_parts(folder: Path, name: str) -> dict[str, np.ndarray]:
+    """All arrays of `<name>.1.scp`, `<name>.2.scp` ... in a folder that is still aside (they name its place to be)."""
+    arrays: dict[str, np.ndarray] = {}
+    for part in sorted(folder.glob(f"{name}.*.scp")):
+        archive = read_scp(part)
+        for key, entry in archive.entries.items():
+            archive.entries[key] = str(folder / Path(entry).name)
+        arrays.update(archive)
+    return arrays
+
+
 class Archive(Mapping[str, "np.ndarray"]):
     """Arrays of an scp, read when asked for: `Archive(path)[key]` is float32 (n,) or (frames, n).
 

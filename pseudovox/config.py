@@ -334,11 +334,35 @@ class Wav2vec2Front:
 
 
 @dataclass
+class Alteration:
+    """Alteration of log-mel training inputs; each is drawn anew for every input. 0 switches a part off."""
+
+    speed: float = 0.12  # speed changes by up to this share, either way
+    warp: float = 0.12  # the mel axis is stretched by up to this share, either way (vocal tract length)
+    blur_mel: float = 1.5  # blur along frequency, up to this many bins (half of the inputs)
+    blur_time: float = 2.0  # blur along time, up to this many frames of 10 ms (half of the inputs)
+    filter: float = 0.5  # random smooth filter, nepers of power per cosine
+    noise: float = 3.0  # noise floor raised by up to so many nepers of power (half of the inputs)
+    mel_masks: int = 2  # bands blanked out
+    mel_mask: int = 12  # bins in each, at most
+    time_masks: int = 2  # stretches blanked out
+    time_mask: int = 15  # frames of 10 ms in each, at most
+
+    @classmethod
+    def none(cls) -> Alteration:
+        """All parts switched off."""
+        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0)
+
+
+@dataclass
 class Bottleneck:
     """The content extractor: phones in, a bottleneck out."""
 
     front_end: str = "conv"  # conv (log-mel frames) or wav2vec2
     wav2vec2: Wav2vec2Front = field(default_factory=Wav2vec2Front)
+    alignment: str = ""  # what aligns phones where there is no phones.ctm: pocketsphinx, or '' = nothing
+    teacher: str = ""  # a Whisper model whose encoder's outputs are learnt, too; '' = none
+    teacher_weight: float = 1.0  # of their squared error, each number scaled to variance 1
     bins: int = 80  # log-mel bands
     floor_decibels: float = 45.0  # features are floored so far under the utterance's maximum
     channels: int = 1024
@@ -359,6 +383,7 @@ class Bottleneck:
     longest_seconds: float = 16.0  # of an utterance that comes whole; longer ones are left out
     augmented: float = 0.5  # share of the inputs with noise, reverberation and gain
     variants: int = 2  # augmented versions of an utterance that are drawn from
+    alter: Alteration = field(default_factory=lambda: Alteration.none())  # of each chunk with labels, drawn anew
     validation: int = 64  # utterances held out of training
     cache_gigabytes: float = 8.0  # memory for features; beyond it they are computed again
     training: Training = field(default_factory=lambda: Training(updates=60000, round_updates=1000, batch_size=64))
@@ -439,22 +464,6 @@ class Synthesizer:
 
 
 @dataclass
-class RecognizerAugment:
-    """Alteration of the recogniser's training inputs; each is drawn anew for every input. 0 switches a part off."""
-
-    speed: float = 0.12  # speed changes by up to this share, either way
-    warp: float = 0.12  # the mel axis is stretched by up to this share, either way (vocal tract length)
-    blur_mel: float = 1.5  # blur along frequency, up to this many bins (half of the inputs)
-    blur_time: float = 2.0  # blur along time, up to this many frames of 10 ms (half of the inputs)
-    filter: float = 0.5  # random smooth filter, nepers of power per cosine
-    noise: float = 3.0  # noise floor raised by up to so many nepers of power (half of the inputs)
-    mel_masks: int = 2  # bands blanked out
-    mel_mask: int = 12  # bins in each, at most
-    time_masks: int = 2  # stretches blanked out
-    time_mask: int = 15  # frames of 10 ms in each, at most
-
-
-@dataclass
 class Recognizer:
     """The recogniser that measures intelligibility."""
 
@@ -476,7 +485,7 @@ class Recognizer:
     augmented: float = 0.5  # share of inputs taken from the copies
     held_out: float = 0.03  # share of the training utterances kept for validation
     cache_gigabytes: float = 4.0  # features kept in memory
-    augment: RecognizerAugment = field(default_factory=RecognizerAugment)
+    augment: Alteration = field(default_factory=Alteration)
     training: Training = field(
         default_factory=lambda: Training(updates=40000, round_updates=1000, batch_size=32, warmup=1000)
     )
@@ -647,6 +656,8 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
     _check_attacks(found)
     _check_speaker_features(found)
     _check_recognizer(found)
+    if found.bottleneck.alignment not in ("", "pocketsphinx"):
+        raise UsageError(f"bottleneck.alignment: {found.bottleneck.alignment!r}: expected pocketsphinx or ''")
     if found.scoring.backend not in ("cosine", "plda"):
         raise UsageError(f"scoring.backend: {found.scoring.backend!r}: expected cosine or plda")
     _check_scripts(found)

@@ -58,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         "folder": config.data.folder,
         "corpora": config.data.corpora,
         "recognizer_kind": config.recognizer.kind,
+        "alignment": config.bottleneck.alignment,
+        "teacher": "yes" if config.bottleneck.teacher else "",
         "speed": "yes" if config.speed.durations else "",
         "retrained": "yes" if config.recognizer.retrained else "",
         "release": "yes" if config.publish.release else "",

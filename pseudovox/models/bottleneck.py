@@ -116,11 +116,13 @@ class Content(NamedTuple):
         frame_logits: (B, T, phones).
         ctc_logits: (B, T, phones + 1), the blank last.
         quantized: what the quantiser gave; None while it is off.
+        taught: (B, T, teacher) a guess at a teacher's outputs, scaled to mean 0 and variance 1; None without one.
     """
 
     frame_logits: torch.Tensor
     ctc_logits: torch.Tensor
     quantized: Quantized | None
+    taught: torch.Tensor | None = None
 
 
 class BottleneckNetwork(nn.Module):
@@ -137,6 +139,7 @@ class BottleneckNetwork(nn.Module):
         tail: factorised layers after the bottleneck.
         dropout: probability.
         decay, restart_below: see Quantizer.
+        teacher: numbers per frame of a teacher's outputs that are guessed as well; 0 = none.
         front: parameters of a WaveFront in the place of log-mel frames; it takes the stride, which is then 2.
         front_trained: the WaveFront's weights are trained.
     """
@@ -148,7 +151,7 @@ class BottleneckNetwork(nn.Module):
     def __init__(
         self, *, bins: int, phones: int, channels: int, factor: int, dilations: list[int], stride: int,
         dimension: int, codes: int, tail: int = 1, dropout: float = 0.1, decay: float = 0.99,
-        restart_below: float = 0.03, front: dict[str, Any] | None = None, front_trained: bool = False,
+        restart_below: float = 0.03, teacher: int = 0, front: dict[str, Any] | None = None, front_trained: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.front = WaveFront(front, trained=front_trained) if front else None
@@ -173,6 +176,7 @@ class BottleneckNetwork(nn.Module):
         self.tail = nn.ModuleList(FactorizedLayer(channels, channels, factor, dropout=dropout) for _ in range(tail))
         self.frame_head = nn.Conv1d(channels, phones, 1)
         self.ctc_head = nn.Conv1d(channels, phones + 1, 1)
+        self.teacher_head = nn.Conv1d(channels, teacher, 1) if teacher else None
 
     def set_statistics(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         """Normalise inputs by a mean and standard deviation per band (bins,)."""
@@ -217,8 +221,9 @@ class BottleneckNetwork(nn.Module):
         for layer in self.tail:
             frames = layer(frames)
         return Content(
-            self.frame_head(frames).transpose(1, 2).float(), self.ctc_head(frames).transpose(1, 2).float(), quantized
-        )
+            self.frame_head(frames).transpose(1, 2).float(), self.ctc_head(frames).transpose(1, 2).float(), quantized,
+            None if self.teacher_head is None else self.teacher_head(frames).transpose(1, 2).float(),
+        )  # fmt: skip
 
     def _quantize(self, narrow: torch.Tensor, mask: torch.Tensor | None = None) -> Quantized | None:
         return self.quantizer(narrow, mask) if self.quantizer is not None and bool(self.quantizing) else None

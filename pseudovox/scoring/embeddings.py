@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pseudovox.archive import read_scp, write_arrays
+from pseudovox.archive import read_parts, write_arrays
 from pseudovox.datadir import bytewise, write_atomic
 
 if TYPE_CHECKING:
@@ -99,17 +99,7 @@ def speaker_means(spk2utt: Mapping[str, Sequence[str]], vectors: Mapping[str, An
 
 def write_speaker_vectors(data: DataDir, out: Output) -> None:
     """The speakers' means, spk_xvector.{ark,scp}, and num_utts, beside xvector.scp as Kaldi has them."""
-    # The arks are still aside while xvector.scp names their place to be, so they are read part by part.
-    vectors: dict[str, np.ndarray] = {}
-    for part in sorted(out.path.glob("xvector.*.scp")):
-        vectors.update(_read_aside(part, out.path))
+    vectors = read_parts(out.path, "xvector")
     write_arrays(out.path, "spk_xvector", speaker_means(data.spk2utt, vectors), out.final)
     counts = "".join(f"{speaker} {len(data.spk2utt[speaker])}\n" for speaker in bytewise(data.spk2utt))
     write_atomic(out.path / "num_utts", counts)
-
-
-def _read_aside(scp: Path, folder: Path) -> dict[str, np.ndarray]:
-    archive = read_scp(scp)
-    for key, entry in archive.entries.items():
-        archive.entries[key] = str(folder / Path(entry).name)
-    return dict(archive)

@@ -1,14 +1,18 @@
 """Training of the content extractor: frame cross-entropy where phone times exist, CTC where only text does.
 
-A batch is of one kind: chunks of utterances that `phones.ctm` aligns, or whole utterances with the phones that
-espeak-ng gives their text. The kinds alternate at random by the amount of speech that each has.
+A batch is of one kind: chunks of utterances whose phones are aligned (by `phones.ctm`, or by steps/align_phones.py),
+or whole utterances with the phones that espeak-ng gives their text. The kinds alternate at random by the amount of
+speech that each has. With a teacher (steps/extract_teacher.py) every utterance comes in chunks, aligned or not, and the
+network learns to give the teacher's outputs as well.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,15 +20,16 @@ import torch
 from torch.nn import functional
 
 from pseudovox import audio, pretrained, seeds
+from pseudovox.archive import read_scp
+from pseudovox.config import Alteration
 from pseudovox.content import log_mel, sample_frames
 from pseudovox.errors import DataError, UsageError
 from pseudovox.models.bottleneck import FRAME_SAMPLES
+from pseudovox.training.alteration import alter
 from pseudovox.training.data import FeatureCache, cut
 from pseudovox.training.fit import Learner, finish, fit
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pseudovox.config import Bottleneck
     from pseudovox.datadir import DataDir, Phone
     from pseudovox.models.bottleneck import BottleneckNetwork
@@ -74,33 +79,111 @@ def frame_labels(phones: Sequence[Phone], labels: dict[str, int], frames: int, s
     return np.where(inside, numbers[index], IGNORED)
 
 
-def phone_inventory(data: Sequence[DataDir]) -> list[str]:
-    """The phone labels of a training set, sorted: those of phones.ctm, and espeak's where there is only text."""
+def phone_inventory(data: Sequence[DataDir], *, spelled: bool) -> list[str]:
+    """The phone labels of a training set, sorted: those of phones.ctm, and espeak's where texts are `spelled`."""
     phones = {phone.label for part in data for alignment in part.phones.values() for phone in alignment}
-    if any(set(part.utterances) - part.phones.keys() for part in data):
+    if spelled and any(set(part.utterances) - part.phones.keys() for part in data):
         from pseudovox.espeak import PHONES
 
         phones |= {SILENCE, *PHONES}
     return sorted(phones)
 
 
+class FrameTargets:
+    """What is to be learnt of every frame: its phone, and a teacher's output.
+
+    Args:
+        data: data dirs; their phones.ctm count where there is no alignment.
+        options: section of the configuration.
+        sources: roots of the archives `alignment` and `teacher`, if they are used.
+
+    Attributes:
+        phones: the labels' names.
+        teacher: numbers per frame of the teacher; 0 = there is none.
+
+    Raises:
+        DataError: an archive lacks an utterance.
+    """
+
+    def __init__(self, data: Sequence[DataDir], options: Bottleneck, sources: Mapping[str, Path]) -> None:
+        self.data, self.stride = list(data), options.stride
+        self.archives = {
+            name: [read_scp(root / part.name / f"{name}.scp") for part in data] for name, root in sources.items()
+        }
+        for archives in self.archives.values():
+            for part, archive in zip(data, archives, strict=True):
+                if lacking := sorted(set(part.utterances) - archive.entries.keys()):
+                    raise DataError(
+                        f"{archive.path}: {len(lacking)} utterances of {part.path} are missing, e.g. {lacking[0]}"
+                    )
+        if "alignment" in sources:
+            from pseudovox.alignment import PHONES
+
+            self.phones = list(PHONES)
+        else:
+            self.phones = phone_inventory(data, spelled=not self.archives)
+        self.labels_of = {phone: number for number, phone in enumerate(self.phones)}
+        self.teacher = 0
+        if "teacher" in sources:
+            archive = self.archives["teacher"][0]
+            self.teacher = archive[next(iter(archive))].shape[1]
+            self.mean, self.deviation = self._statistics()
+
+    def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of the teacher's numbers over some 100 utterances (teacher,)."""
+        keys = [(number, utt) for number, part in enumerate(self.data) for utt in part.utterances]
+        frames = np.concatenate(
+            [self.archives["teacher"][number][utt] for number, utt in keys[:: max(1, len(keys) // 100)]]
+        )
+        return frames.mean(0), np.maximum(frames.std(0), 1e-3)
+
+    def in_chunks(self, number: int, utterance: str) -> bool:
+        """Can a chunk of this utterance be learnt from, or must it come whole, with its text?"""
+        return bool(self.archives) or utterance in self.data[number].phones
+
+    def labels(self, number: int, utterance: str, frames: int) -> np.ndarray:
+        """The phone at the middle of each output frame, int64; IGNORED where none is known.
+
+        Args:
+            frames: input frames of 10 ms.
+        """
+        count = -(-frames // self.stride)
+        if "alignment" in self.archives:
+            by_input = self.archives["alignment"][number][utterance]
+            middle = np.arange(count) * self.stride + self.stride // 2
+            found = by_input[np.minimum(middle, len(by_input) - 1)].astype(np.int64)
+            return np.where(found < 0, IGNORED, found)
+        if utterance not in self.data[number].phones:
+            return np.full(count, IGNORED)
+        return frame_labels(self.data[number].phones[utterance], self.labels_of, count, self.stride)
+
+    def of_teacher(self, number: int, utterance: str) -> np.ndarray:
+        """The teacher's outputs, scaled to mean 0 and variance 1: float16 (frames of 20 ms, teacher)."""
+        frames = self.archives["teacher"][number][utterance]
+        return ((frames - self.mean) / self.deviation).astype(np.float16)
+
+
 class PhoneBatches:
     """Numbered batches for the content extractor.
 
     Args:
-        data: data dirs with `phones.ctm`, or `text`, or both.
+        data: data dirs with `phones.ctm`, or `text`, or both; with sources, of any kind.
         options: section of the configuration.
         seed: of every draw.
         augment: makes an altered copy of (samples, generator).
+        sources: see FrameTargets.
 
     Raises:
         DataError: an utterance has neither phones nor text, or nothing is left to train on.
     """
 
-    def __init__(self, data: Sequence[DataDir], options: Bottleneck, seed: int, augment: Augment) -> None:
+    def __init__(
+        self, data: Sequence[DataDir], options: Bottleneck, seed: int, augment: Augment,
+        sources: Mapping[str, Path] | None = None,
+    ) -> None:  # fmt: skip
         self.data, self.options, self.seed = list(data), options, seed
-        self.phones = phone_inventory(data)
-        self.labels = {phone: number for number, phone in enumerate(self.phones)}
+        self.targets = FrameTargets(data, options, sources or {})
+        self.phones, self.labels = self.targets.phones, self.targets.labels_of
         everything = [(number, utt) for number, part in enumerate(data) for utt in part.utterances]
         order = seeds.generator(seed, "held-out").permutation(len(everything))
         held_out = {everything[index] for index in order[: min(options.validation, len(everything) // 10)]}
@@ -111,7 +194,7 @@ class PhoneBatches:
         for number, utt in everything:
             if (number, utt) in held_out:
                 continue
-            if utt in data[number].phones:
+            if self.targets.in_chunks(number, utt):
                 self.aligned.append((number, utt))
                 seconds += data[number].duration(utt)
             elif (duration := data[number].duration(utt)) <= options.longest_seconds:
@@ -125,7 +208,11 @@ class PhoneBatches:
             )
         self.aligned_share = seconds / (seconds + spelled_seconds)
         compute = functools.partial(compute_features, data=self.data, options=options, seed=seed, augment=augment)
-        self.cache: FeatureCache[Key, np.ndarray] = FeatureCache(compute, int(options.cache_gigabytes * 1e9))
+        limit = int(options.cache_gigabytes * 1e9)
+        self.cache: FeatureCache[Key, np.ndarray] = FeatureCache(compute, limit)
+        self.taught: FeatureCache[tuple[int, str], np.ndarray] = FeatureCache(
+            lambda key: self.targets.of_teacher(*key), limit
+        )
 
     def warm(self) -> None:
         """Compute the features ahead, on all cores."""
@@ -148,8 +235,8 @@ class PhoneBatches:
 
     def validation(self) -> list[Batch]:
         """The middles of held-out utterances that have phone times, and whole held-out utterances that have not."""
-        aligned = [key for key in self.held_out if key[1] in self.data[key[0]].phones]
-        spelled = [key for key in self.held_out if key[1] not in self.data[key[0]].phones]
+        aligned = [key for key in self.held_out if self.targets.in_chunks(*key)]
+        spelled = [key for key in self.held_out if not self.targets.in_chunks(*key)]
         batches = [self._chunks(aligned, [0] * len(aligned), [0.5] * len(aligned))] if aligned else []
         return batches + [self._whole([utterance], [0]) for utterance in spelled]
 
@@ -161,28 +248,39 @@ class PhoneBatches:
     def _aligned_batch(self, draw: np.random.Generator) -> Batch:
         chosen = draw.integers(len(self.aligned), size=self.options.training.batch_size)
         variants = [self._variant(draw) for _ in chosen]
-        return self._chunks([self.aligned[index] for index in chosen], variants, draw.random(len(chosen)))
+        return self._chunks([self.aligned[index] for index in chosen], variants, draw.random(len(chosen)), draw)
 
     def _chunks(
-        self, utterances: Sequence[tuple[int, str]], variants: Sequence[int], places: Sequence[float] | np.ndarray
-    ) -> Batch:
-        """A chunk of each utterance, at a place between its beginning (0) and its end (1)."""
+        self, utterances: Sequence[tuple[int, str]], variants: Sequence[int], places: Sequence[float] | np.ndarray,
+        draw: np.random.Generator | None = None,
+    ) -> Batch:  # fmt: skip
+        """A chunk of each utterance, at a place from its beginning (0) to its end (1); altered if there is a draw."""
         stride = self.options.stride
         length = round(self.options.chunk_seconds * FRAMES_PER_SECOND / stride)
-        frames, labels = [], []
+        alters = draw is not None and self.options.alter != Alteration.none()
+        # Faster speech takes more of it; what is too much is cut off again.
+        longer = math.ceil(length * (1 + self.options.alter.speed)) + 1 if alters else length
+        rows: dict[str, list[np.ndarray]] = {"frames": [], "labels": [], "teacher": []}
         for (number, utt), variant, place in zip(utterances, variants, places, strict=True):
             whole = self.cache[(number, utt, variant)]
             # Whole output frames only: a short utterance is repeated, and its labels with it.
             count = max(1, len(whole) // stride)
-            target = self._labels(number, utt, len(whole))[:count]
-            start = int(place * max(1, count - length + 1))
-            frames.append(cut(whole[: count * stride], start * stride, length * stride))
-            labels.append(cut(target, start, length))
-        return {"frames": torch.from_numpy(np.stack(frames)), "labels": torch.from_numpy(np.stack(labels))}
-
-    def _labels(self, number: int, utterance: str, frames: int) -> np.ndarray:
-        stride = self.options.stride
-        return frame_labels(self.data[number].phones[utterance], self.labels, -(-frames // stride), stride)
+            start = int(place * max(1, count - longer + 1))
+            frames = cut(whole[: count * stride], start * stride, longer * stride)
+            targets = {"labels": self.targets.labels(number, utt, len(whole))[:count]}
+            if self.targets.teacher:
+                taught = self.taught[(number, utt)]
+                # The teacher has a frame every 20 ms.
+                targets["teacher"] = taught[np.minimum(np.arange(count) * stride // 2, len(taught) - 1)]
+            came_from = np.arange(length)
+            if alters:
+                assert draw is not None
+                frames, source = alter(frames, self.options.alter, draw)
+                came_from = source[stride // 2 :: stride][:length] // stride
+            rows["frames"].append(frames[: length * stride])
+            for name, target in targets.items():
+                rows[name].append(cut(target, start, longer)[came_from])
+        return {name: torch.from_numpy(np.stack(row)) for name, row in rows.items() if row}
 
     def _spelled_batch(self, draw: np.random.Generator) -> Batch:
         limit = self.options.training.batch_size * self.options.chunk_seconds
@@ -256,7 +354,13 @@ class BottleneckLearner(Learner):
         out = self.network(batch["frames"], batch.get("mask"))
         if "labels" in batch:
             labels = batch["labels"]
-            value = functional.cross_entropy(out.frame_logits.transpose(1, 2), labels) * self.options.frame_weight
+            # (Without a single label in it, a batch has no cross-entropy: its mean would be 0 / 0.)
+            total = functional.cross_entropy(out.frame_logits.transpose(1, 2), labels, reduction="sum")
+            value = total / (labels != IGNORED).sum().clamp(min=1) * self.options.frame_weight
+            if "teacher" in batch:
+                apart = functional.mse_loss(out.taught, batch["teacher"].float())
+                self.log(f"{stage}/teacher", apart, batch_size=1)
+                value = value + self.options.teacher_weight * apart
             if stage == "valid":
                 counted = labels != IGNORED
                 right = (out.frame_logits.argmax(2) == labels)[counted].float().mean()
@@ -312,8 +416,9 @@ def load_front_end(network: BottleneckNetwork, options: Bottleneck) -> None:
 
 
 def train(
-    data: Sequence[DataDir], options: Bottleneck, seed: int, folder: Path, *, device: str, augment: Augment
-) -> dict[str, Any]:
+    data: Sequence[DataDir], options: Bottleneck, seed: int, folder: Path, *, device: str, augment: Augment,
+    sources: Mapping[str, Path] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Train a content extractor and write its model dir.
 
     Args:
@@ -323,18 +428,19 @@ def train(
         folder: the model dir; checkpoints in it are gone on from, and removed in the end.
         device: "cpu" or "cuda".
         augment: makes an altered copy of (samples, generator).
+        sources: see FrameTargets.
 
     Returns:
         the model's facts.
     """
     from pseudovox.models import store
 
-    batches = PhoneBatches(data, options, seed, augment)
+    batches = PhoneBatches(data, options, seed, augment, sources)
     hyperparameters = {
         "bins": options.bins, "phones": len(batches.phones), "channels": options.channels, "factor": options.factor,
         "dilations": list(options.dilations), "stride": options.stride, "dimension": options.dimension,
         "codes": options.codes, "tail": options.tail, "dropout": options.dropout, "decay": options.decay,
-        "restart_below": options.restart_below, **front_end(options),
+        "restart_below": options.restart_below, "teacher": batches.targets.teacher, **front_end(options),
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "bottleneck-weights"))
@@ -362,14 +468,18 @@ def train(
 
 @torch.inference_mode()
 def validate(network: BottleneckNetwork, batches: PhoneBatches) -> dict[str, float]:
-    """Of the finished network on held-out chunks with phone times: share of frames whose phone is right, and the
-    perplexity of the codes if there is a quantiser; empty without such chunks."""
+    """Of the finished network on held-out chunks: share of frames whose phone is right; share of the variance of the
+    teacher's outputs that is explained, if there is one; perplexity of the codes if there is a quantiser; empty without
+    such chunks."""
     found = {}
     for batch in batches.validation():
         if "labels" in batch:
             out, labels = network(batch["frames"]), batch["labels"]
             right = (out.frame_logits.argmax(2) == labels)[labels != IGNORED]
             found["frame_accuracy"] = round(float(right.float().mean()), 4)
+            if "teacher" in batch:
+                apart = functional.mse_loss(out.taught, batch["teacher"].float())
+                found["teacher_explained"] = round(1.0 - float(apart), 4)
             if out.quantized is not None:
                 found["perplexity"] = round(float(out.quantized.perplexity), 2)
     return found

@@ -22,12 +22,13 @@ from pseudovox.errors import DataError
 from pseudovox.models import store
 from pseudovox.models.recognizer import BLANK, BOUNDARY, input_features
 from pseudovox.scoring import language_model
+from pseudovox.training.alteration import alter
 from pseudovox.training.data import FeatureCache
 from pseudovox.training.fit import Learner, finish, fit
 from pseudovox.training.transcribed import TranscribedUtterances, unit_error_rate
 
 if TYPE_CHECKING:
-    from pseudovox.config import Recognizer, RecognizerAugment
+    from pseudovox.config import Recognizer
     from pseudovox.datadir import DataDir, Phone
     from pseudovox.models.recognizer import RecognizerNetwork
 
@@ -72,82 +73,6 @@ def phone_labels(phones: Sequence[Phone], inventory: Mapping[str, int], frames: 
         last = round((phone.start + phone.duration) / FRAME_SECONDS)
         labels[first:last] = inventory[phone.label]
     return labels
-
-
-def alter(
-    log_mel: np.ndarray, options: RecognizerAugment, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """One random alteration of an utterance.
-
-    Args:
-        log_mel: float (frames, bins).
-        options: how strong; 0 switches a part off.
-        generator: of the draws, which are all made whatever is switched off.
-
-    Returns:
-        (float32 (frames', bins), int64 (frames',): the frame of the input that each frame comes from)
-    """
-    frames, bins = log_mel.shape
-    speed, warp, blur_mel, blur_time, gain, floor = generator.uniform(-1, 1, 6)
-    shape = generator.standard_normal(4)
-    count = max(1, round(frames / (1 + options.speed * speed)))
-    place = np.linspace(0, frames - 1, count)
-    matrix = _warp_matrix(bins, 1 + options.warp * warp) @ _blur_matrix(bins, options.blur_mel * max(0.0, blur_mel))
-    spectra = log_mel.astype(np.float32) @ matrix.astype(np.float32)
-    below = np.floor(place).astype(int)
-    above = np.minimum(below + 1, frames - 1)
-    part = (place - below)[:, None].astype(np.float32)
-    spectra = spectra[below] * (1 - part) + spectra[above] * part
-    width = options.blur_time * max(0.0, blur_time)
-    if width > 0:
-        spectra = _blur_time(spectra, width)
-    # A filter that is smooth over frequency: the first cosines.
-    cosines = np.cos(np.pi * np.arange(1, 5)[:, None] * (np.arange(bins) + 0.5) / bins)
-    spectra = spectra + (options.filter * shape @ cosines).astype(np.float32)
-    if options.noise > 0:
-        # Stationary noise of some colour, at the floor or up to `noise` nepers above it.
-        level = float(spectra.min()) + options.noise * max(0.0, floor)
-        colour = level + 0.5 * (gain * np.linspace(-1, 1, bins))
-        spectra = np.logaddexp(spectra, colour.astype(np.float32))
-    for _ in range(options.mel_masks):
-        width_, start = generator.integers(0, options.mel_mask + 1), generator.random()
-        first = int(start * (bins - width_))
-        spectra[:, first : first + width_] = spectra.mean()
-    for _ in range(options.time_masks):
-        width_, start = generator.integers(0, options.time_mask + 1), generator.random()
-        first = int(start * max(1, count - width_))
-        spectra[first : first + width_] = spectra.mean()
-    return spectra.astype(np.float32), np.round(place).astype(int)
-
-
-def _warp_matrix(bins: int, factor: float) -> np.ndarray:
-    """(bins, bins): column k takes the input at bin k * factor (linear interpolation, held at the upper end)."""
-    place = np.clip((np.arange(bins) + 0.5) * factor - 0.5, 0, bins - 1)
-    below = np.minimum(np.floor(place).astype(int), bins - 2)
-    matrix = np.zeros((bins, bins))
-    matrix[below, np.arange(bins)] = 1 - (place - below)
-    matrix[below + 1, np.arange(bins)] += place - below
-    return matrix
-
-
-def _blur_matrix(bins: int, width: float) -> np.ndarray:
-    """(bins, bins): a Gaussian of standard deviation `width` bins, columns summing to 1."""
-    if width < 0.1:
-        return np.eye(bins)
-    distance = np.arange(bins)[:, None] - np.arange(bins)
-    matrix = np.exp(-0.5 * (distance / width) ** 2)
-    return matrix / matrix.sum(axis=0)
-
-
-def _blur_time(spectra: np.ndarray, width: float) -> np.ndarray:
-    reach = int(np.ceil(2 * width))
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    weights /= weights.sum()
-    padded = np.pad(spectra, ((reach, reach), (0, 0)), mode="edge")
-    return sum(
-        (weight * padded[shift : shift + len(spectra)] for shift, weight in enumerate(weights.astype(np.float32))),
-        np.zeros_like(spectra),
-    )
 
 
 # ---------------------------------------------------------------------- batches

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from pseudovox import seeds
-from pseudovox.config import Bottleneck, Training
+from pseudovox.archive import write_arrays
+from pseudovox.config import Alteration, Bottleneck, Training
 from pseudovox.datadir import DataDir, Phone
 from pseudovox.errors import DataError
 from pseudovox.models import store
@@ -153,3 +154,63 @@ def test_the_phone_loss_falls(aligned: DataDir) -> None:
         network.constrain()
         losses.append(loss.item())
     assert losses[-1] < 0.6 * losses[0]
+
+
+@pytest.fixture
+def sources(tiny_data: DataDir, tmp_path: Path) -> dict[str, Path]:
+    """An alignment whose number of the phone is the frame's tenth, and a teacher that tells the time."""
+    generator = np.random.default_rng(0)
+    alignment, teacher = {}, {}
+    for utterance in tiny_data.utterances:
+        frames = round(100 * tiny_data.duration(utterance))
+        alignment[utterance] = np.where(np.arange(frames) < 10, -1, np.arange(frames) // 10)
+        time = np.arange(-(-frames // 2))[:, None]
+        teacher[utterance] = np.concatenate([time, generator.standard_normal((len(time), 2))], 1)
+    for name, arrays in (("alignment", alignment), ("teacher", teacher)):
+        (tmp_path / name / tiny_data.name).mkdir(parents=True)
+        write_arrays(tmp_path / name / tiny_data.name, name, arrays)
+    return {"alignment": tmp_path / "alignment", "teacher": tmp_path / "teacher"}
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_alignment_and_teacher_lie_where_the_frames_come_from(
+    tiny_data: DataDir, sources: dict[str, Path], stride: int
+) -> None:
+    batches = PhoneBatches([tiny_data], Bottleneck(**{**vars(OPTIONS), "stride": stride}), 1, louder, sources)
+    assert batches.targets.teacher == 3 and not batches.spelled
+    chunk = batches._chunks([(0, "f1-0")], [0], [0.0])
+    assert chunk["labels"].shape == (1, 30 // stride) and chunk["teacher"].shape == (1, 30 // stride, 3)
+    per_tenth = 10 // stride
+    assert chunk["labels"][0].tolist() == [IGNORED] * per_tenth + [1] * per_tenth + [2] * per_tenth
+    time = chunk["teacher"][0, :, 0].float() * batches.targets.deviation[0] + batches.targets.mean[0]
+    assert torch.allclose(time, torch.arange(30 // stride) * stride // 2 * 1.0, atol=0.05)
+
+
+def test_altered_chunks_keep_their_targets(tiny_data: DataDir, sources: dict[str, Path]) -> None:
+    faster = Alteration(speed=0.3, warp=0, blur_mel=0, blur_time=0, filter=0, noise=0, mel_masks=0, time_masks=0)
+    batches = PhoneBatches([tiny_data], Bottleneck(**{**vars(OPTIONS), "alter": faster}), 1, louder, sources)
+    plain = PhoneBatches([tiny_data], OPTIONS, 1, louder, sources)._chunks([(0, "m1-3")], [0], [0.0])
+    changed = 0
+    for draw in range(5):
+        chunk = batches._chunks([(0, "m1-3")], [0], [0.0], np.random.default_rng(draw))
+        assert chunk["frames"].shape == plain["frames"].shape and chunk["labels"].shape == plain["labels"].shape
+        time = chunk["teacher"][0, :, 0].float()
+        assert (time.diff() >= 0).all()  # the order stays, at another speed
+        changed += not torch.equal(chunk["frames"], plain["frames"])
+    assert changed >= 3
+
+
+def test_a_teacher_is_learnt(tiny_data: DataDir, sources: dict[str, Path], tmp_path: Path) -> None:
+    facts = bottleneck.train(
+        [tiny_data], OPTIONS, 1, tmp_path / "taught", device="cpu", augment=louder, sources=sources
+    )
+    assert facts["validation"].keys() == {"frame_accuracy", "teacher_explained", "perplexity"}
+    network, _ = store.load(tmp_path / "taught", "bottleneck")
+    assert network.teacher_head.out_channels == 3
+
+
+def test_an_archive_that_lacks_an_utterance_is_named(tiny_data: DataDir, sources: dict[str, Path]) -> None:
+    scp = sources["teacher"] / tiny_data.name / "teacher.scp"
+    scp.write_text("".join(scp.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(DataError, match=r"teacher.scp: 1 utterances of data/tiny are missing, e.g. f1-0"):
+        PhoneBatches([tiny_data], OPTIONS, 1, louder, sources)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox.config import Recognizer, RecognizerAugment, Training
+from pseudovox.config import Alteration, Recognizer, Training
 from pseudovox.datadir import DataDir, Phone
 from pseudovox.errors import DataError
 from pseudovox.models import store
-from pseudovox.training import recognizer
+from pseudovox.training import alteration, recognizer
 
-OFF = RecognizerAugment(speed=0, warp=0, blur_mel=0, blur_time=0, filter=0, noise=0, mel_masks=0, time_masks=0)
+OFF = Alteration(speed=0, warp=0, blur_mel=0, blur_time=0, filter=0, noise=0, mel_masks=0, time_masks=0)
 
 
 def small(**changes: object) -> Recognizer:
@@ -36,7 +36,7 @@ def test_phone_labels() -> None:
 
 def test_no_alteration_is_the_identity() -> None:
     frames = np.random.default_rng(0).uniform(-10, 0, (30, 20)).astype(np.float32)
-    altered, source = recognizer.alter(frames, OFF, np.random.default_rng(1))
+    altered, source = alteration.alter(frames, OFF, np.random.default_rng(1))
     assert np.allclose(altered, frames, atol=1e-5)
     assert source.tolist() == list(range(30))
 
@@ -45,8 +45,8 @@ def test_alterations_are_drawn_and_keep_frames_and_sources_together() -> None:
     frames = np.random.default_rng(0).uniform(-10, 0, (60, 20)).astype(np.float32)
     lengths = set()
     for seed in range(8):
-        altered, source = recognizer.alter(frames, RecognizerAugment(), np.random.default_rng(seed))
-        again, _ = recognizer.alter(frames, RecognizerAugment(), np.random.default_rng(seed))
+        altered, source = alteration.alter(frames, Alteration(), np.random.default_rng(seed))
+        again, _ = alteration.alter(frames, Alteration(), np.random.default_rng(seed))
         assert np.array_equal(altered, again) and np.isfinite(altered).all()
         assert altered.shape == (len(source), 20)
         assert source[0] == 0 and source[-1] == 59 and (np.diff(source) >= 0).all()
@@ -58,9 +58,9 @@ def test_warp_moves_a_peak() -> None:
     peak = np.zeros((1, 40))
     peak[0, 20] = 1.0
     for factor, expected in ((1.0, 20.0), (0.8, 25.125), (1.25, 15.9)):
-        moved = peak @ recognizer._warp_matrix(40, factor)
+        moved = peak @ alteration._warp_matrix(40, factor)
         assert float(moved[0] @ np.arange(40) / moved.sum()) == pytest.approx(expected, abs=0.3)
-    blurred = recognizer._blur_matrix(40, 1.5)
+    blurred = alteration._blur_matrix(40, 1.5)
     assert np.allclose(blurred.sum(axis=0), 1.0)
 
 
