@@ -8,7 +8,7 @@ line at fault: nothing is left out silently. `data_dir` makes the tables. Only h
 from __future__ import annotations
 
 import logging
-import re
+import unicodedata
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +22,7 @@ from pseudovox.digests import digest_of
 from pseudovox.errors import DataError
 
 log = logging.getLogger("pseudovox")
+AUDIO = (".flac", ".wav", ".ogg", ".opus", ".mp3")  # containers that people re-encode corpora into
 
 
 @dataclass(frozen=True)
@@ -183,14 +184,55 @@ def read_text_lines(path: Path) -> list[str]:
 
 
 def words(line: str) -> str:
-    """The words of a written sentence, upper case, punctuation but the apostrophe dropped; may come out empty."""
+    """The words of a written sentence, upper case, punctuation but the apostrophe dropped; may come out empty.
+
+    Letters and digits of any script stay, and the marks on them (vowel signs of Hindi or Thai, accents of their own).
+    """
     line = line.replace("\u2019", "'").upper()
-    return " ".join(re.sub(r"[^\w' ]|_", " ", line).split())
+    kept = (one if one.isalnum() or one == "'" or unicodedata.category(one)[0] == "M" else " " for one in line)
+    return " ".join("".join(kept).split())
 
 
 def files(folder: Path, *kinds: str) -> list[Path]:
     """The files in a folder whose names end in one of `kinds`, e.g. ".wav"; hidden ones left out, sorted by name."""
     return [path for path in entries(folder) if path.name.endswith(kinds) and not path.is_dir()]
+
+
+def audio_by_stem(folder: Path) -> dict[str, list[Path]]:
+    """The audio files (`AUDIO`, in either case) in a folder, by name without its ending; none if there is no folder."""
+    found: dict[str, list[Path]] = {}
+    for path in entries(folder) if folder.is_dir() else ():
+        if path.suffix.lower() in AUDIO:
+            found.setdefault(path.stem, []).append(path)
+    return found
+
+
+def only_one(paths: Sequence[Path]) -> Path:
+    """The one file of a name; DataError if there are several, which differ in their endings."""
+    if len(paths) > 1:
+        others = " and ".join(path.name for path in paths[1:])
+        raise DataError(f"{paths[0]}: {others} lies there, too: which one?", "leave one of them there")
+    return paths[0]
+
+
+def as_named(named: Path, by_stem: Mapping[str, list[Path]], where: str) -> Path:
+    """The file that a corpus's table names, or the same recording in another container beside it.
+
+    Args:
+        named: what the table says.
+        by_stem: the files of its folder, as `audio_by_stem` gives them.
+        where: file and line of the table.
+
+    Raises:
+        DataError: it is not there, or only in several other containers.
+    """
+    found = by_stem.get(named.stem, [])
+    if named in found:
+        return named
+    if not found:
+        endings = ", ".join(AUDIO)
+        raise DataError(f"{where}: {named} is missing, and nothing of that name in another container ({endings})")
+    return only_one(found)
 
 
 def folders(folder: Path) -> list[Path]:

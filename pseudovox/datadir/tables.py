@@ -110,6 +110,7 @@ TABLES = {
         Table("spk2gender", "speaker", "f|m", lambda value: value in ("f", "m")),
         Table("spk2warp", "speaker", "factor of vocal tract length", _warp, audio=True),
         Table("spk2fold", "speaker", "fold"),
+        Table("spk2age", "speaker", "years, or a word"),
         Table("reco2dur", "recording", "seconds", _positive, audio=True, filled=True),
         Table("reco2file_and_channel", "recording", "file A|B", _file_and_channel, audio=True),
     )
