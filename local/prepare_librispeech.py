@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Data dirs of LibriSpeech from its published layout.
 
-Reads    <corpus>/<subset>/<reader>/<chapter>/*.flac and *.trans.txt, and SPEAKERS.TXT.
+Reads    <corpus>/<subset>/<reader>/<chapter>/*.flac (or .wav .ogg .opus .mp3) and *.trans.txt, and SPEAKERS.TXT.
 Writes   <out-dir>/<subset>/ with wav.scp utt2spk spk2utt text spk2gender utt2dur. The audio stays where it is.
 
 Every recording has a transcript, every transcript a recording and every reader a gender, or nothing is written.

@@ -36,6 +36,11 @@ CORPORA = {
     "iemocap": Corpus(
         "IEMOCAP_full_release", "to be asked for at sail.usc.edu/iemocap (local/download.py iemocap says how)"
     ),
+    "minilibrispeech": Corpus("MiniLibriSpeech", "openslr.org/31 (local/download.py minilibrispeech)"),
+    "speechocean762": Corpus("speechocean762", "openslr.org/101 (local/download.py speechocean762)"),
+    "commonvoice": Corpus(
+        "CommonVoice", "to be asked for at commonvoice.mozilla.org (local/download.py commonvoice says how)"
+    ),
     "voxceleb1": Corpus("VoxCeleb1", "to be asked for (local/download.py voxceleb1 says whom)"),
     "voxceleb2": Corpus("VoxCeleb2", "to be asked for (local/download.py voxceleb2 says whom)"),
 }

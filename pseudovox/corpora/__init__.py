@@ -68,6 +68,8 @@ def prepare(
         protocol: what decides them besides the recordings, so that a changed list is noticed.
     """
     final = args.out_dir / check_id(name, "name of the data dir")
+    if not recordings:
+        raise DataError(f"{final}: the corpus has no recordings for it", "leave out the option that asks for it")
     with stage.output(
         args,
         final,

@@ -1,9 +1,10 @@
-"""LibriSpeech (Panayotov et al., ICASSP 2015; openslr.org/12) in its published layout.
+"""LibriSpeech (Panayotov et al., ICASSP 2015; openslr.org/12), and mini LibriSpeech (openslr.org/31), as published.
 
     <root>/SPEAKERS.TXT                                        reader | sex | subset | minutes | name
     <root>/<subset>/<reader>/<chapter>/<reader>-<chapter>-<n>.flac
     <root>/<subset>/<reader>/<chapter>/<reader>-<chapter>.trans.txt     <utterance> <WORDS>
 
+The files may also be .wav, .ogg, .opus or .mp3, into which people re-encode the corpus to save room; one of each name.
 Speakers are the readers (Kaldi's own recipe takes reader-chapter; the VoicePrivacy Challenges take the reader).
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pseudovox.corpora import Recording, entries, read_text_lines
+from pseudovox.corpora import AUDIO, Recording, audio_by_stem, entries, only_one, read_text_lines
 from pseudovox.errors import DataError, MissingModelError
 
 MEND = "download the subset from openslr.org/12, or give another --subset"
@@ -53,8 +54,8 @@ def read_subset(root: Path, subset: str) -> list[Recording]:
 
     Raises:
         MissingModelError: the subset is not there.
-        DataError: transcript without audio, audio without transcript, a reader that SPEAKERS.TXT lacks, or names
-            that do not fit their folders.
+        DataError: transcript without audio, audio without transcript, an utterance in two containers, a reader that
+            SPEAKERS.TXT lacks, or names that do not fit their folders.
     """
     recordings: list[Recording] = []
     for chapter, reader, gender in chapters(root, subset):
@@ -84,7 +85,7 @@ def chapters(
 def _read_chapter(chapter: Path, reader: str, gender: str) -> list[Recording]:
     prefix = f"{reader}-{chapter.name}"
     transcript = chapter / f"{prefix}.trans.txt"
-    audio = {path.stem: path for path in entries(chapter) if path.suffix == ".flac"}
+    audio = {stem: only_one(paths) for stem, paths in audio_by_stem(chapter).items()}
     recordings: dict[str, Recording] = {}
     for number, line in enumerate(read_text_lines(transcript), 1):
         if not line.strip():
@@ -95,7 +96,10 @@ def _read_chapter(chapter: Path, reader: str, gender: str) -> list[Recording]:
         if utterance in recordings:
             raise DataError(f"{transcript}:{number}: {utterance} stands twice")
         if utterance not in audio:
-            raise DataError(f"{transcript}:{number}: {utterance} has no audio: {chapter / utterance}.flac is missing")
+            others = ", ".join(AUDIO[1:])
+            raise DataError(
+                f"{transcript}:{number}: {utterance} has no audio: {chapter / utterance}.flac is missing (nor {others})"
+            )
         recordings[utterance] = Recording(utterance, reader, audio[utterance], gender, " ".join(words.split()))
     for utterance, path in audio.items():
         if utterance not in recordings:

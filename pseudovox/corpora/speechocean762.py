@@ -65,8 +65,8 @@ def read_part(root: Path, part: str) -> list[Recording]:
         speaker = speakers[utterance]
         if not (utterance.isdecimal() and speaker.isdecimal()):
             raise DataError(f"{where}: expected ids of digits, found {utterance} of speaker {speaker}")
-        for name, table in (("spk2gender", genders), ("spk2age", ages)):
-            if speaker not in table:
+        for name, known in (("spk2gender", genders.keys()), ("spk2age", ages.keys())):
+            if speaker not in known:
                 raise DataError(f"{where}: speaker {speaker} is not in {folder / name}")
         named = root / _below(entry, where)
         if named.parent not in there:

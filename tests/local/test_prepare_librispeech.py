@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from standins import put_audio
 
 from pseudovox.audio import load
 from pseudovox.corpora import data_dir
@@ -58,6 +59,14 @@ def test_tables(root: Path, tmp_path: Path) -> None:
 def test_speakers_file_may_lie_elsewhere(root: Path, tmp_path: Path, place: str) -> None:
     (root / "SPEAKERS.TXT").rename(tmp_path / place / "SPEAKERS.TXT")
     assert len(read_subset(root, "dev-clean")) == 6
+
+
+def test_other_containers(root: Path) -> None:
+    folder = root / "dev-clean" / "174" / "50561"
+    for number, kind in enumerate((".ogg", ".mp3")):
+        (folder / f"174-50561-000{number}.flac").unlink()
+        put_audio(folder / f"174-50561-000{number}{kind}")
+    assert [one.audio.suffix for one in read_subset(root, "dev-clean")] == [".ogg", ".mp3", *[".flac"] * 4]
 
 
 def test_step_writes_the_same_for_any_nj(root: Path, tmp_path: Path, program: Program) -> None:
@@ -115,9 +124,14 @@ def lose_speakers(root: Path) -> None:
     (root / "SPEAKERS.TXT").unlink()
 
 
+def two_containers(root: Path) -> None:
+    put_audio(transcript(root).with_name("84-121123-0001.opus"))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
+        (two_containers, r"84-121123-0001\.flac: 84-121123-0001\.opus lies there, too: which one"),
         (lose_audio, r"84-121123\.trans\.txt:2: 84-121123-0001 has no audio: .*84-121123-0001\.flac is missing"),
         (lose_line, r"84-121123-0001\.flac: no transcript: .*84-121123\.trans\.txt has no line"),
         (empty_line, r"84-121123\.trans\.txt:2: expected `84-121123-<n> <WORDS>`"),
@@ -167,3 +181,11 @@ def test_real() -> None:
     one = data.utterances[0]
     assert len(load(data, one)) == pytest.approx(16000 * data.duration(one), abs=1)
     assert data.text[one].startswith("THERE'S IRON")
+
+
+@pytest.mark.skipif(not (CORPORA / "LibriSpeech" / "dev-clean").is_dir(), reason="LibriSpeech is not there")
+@pytest.mark.parametrize(("subset", "speakers"), [("dev-clean", 14), ("train-clean-100", 3)])
+def test_real_in_other_containers(subset: str, speakers: int) -> None:
+    recordings = read_subset(CORPORA / "LibriSpeech", subset)
+    assert len({one.speaker for one in recordings}) == speakers
+    assert {one.audio.suffix for one in recordings} <= {".mp3", ".ogg", ".flac"}
