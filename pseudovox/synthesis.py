@@ -51,8 +51,9 @@ class Synthesizer:
 
     @torch.no_grad()
     def __call__(
-        self, content: np.ndarray, contour: np.ndarray, voice: np.ndarray, samples: int, identity: str = ""
-    ) -> np.ndarray:
+        self, content: np.ndarray, contour: np.ndarray, voice: np.ndarray, samples: int, identity: str = "",
+        original: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """Speech of exactly `samples` samples.
 
         Args:
@@ -61,6 +62,7 @@ class Synthesizer:
             voice: x-vector, or one-hot vector, of the voice to speak with (dimension,).
             samples: length of the result.
             identity: the utterance's id, which with the seed decides a vocoder's noise.
+            original: the recording (samples,), whose silence is kept (see `world.as_loud`); None: speech.
 
         Returns:
             float32 (samples,) in [-0.95, 0.95] at 16 kHz, at the configured level.
@@ -95,7 +97,9 @@ class Synthesizer:
             draw = seeds.generator(self.seed, "vocoder-noise", identity)
             noise = torch.from_numpy(draw.standard_normal((1, frames * HOP), dtype=np.float32)).to(self.device)
             speech = self.network(Conditions(*inputs), noise)[0, :samples].cpu().numpy()
-        return world.set_speech_level(speech, self.options.level)
+        if original is None:
+            return world.set_speech_level(speech, self.options.level)
+        return world.as_loud(speech, original, self.options.level)
 
 
 class SynthesizeWorker:
@@ -125,8 +129,8 @@ class SynthesizeWorker:
             content = self.open(self.bottleneck / name / "bottleneck.scp")[utterance.id]
             contour = self.open(self.contours / name / "f0.scp")[utterance.id]
             voice = self._voice(voice_table(self.voices / name, one_hot=bool(self.synthesize.speakers)), utterance.id)
-            samples = len(utterance.audio())
-            yield utterance, self.synthesize(content, contour, voice, samples, utterance.id)
+            original = utterance.audio()
+            yield utterance, self.synthesize(content, contour, voice, len(original), utterance.id, original)
 
     def _voice(self, table: Path, utterance: str) -> np.ndarray:
         if table.name != UTT2TARGET:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pseudovox import blocks
 from pseudovox.errors import UsageError
 from pseudovox.f0 import FRAME_PERIOD, FRAME_SHIFT, SAMPLE_RATE, fit_length, frame_count, pyworld
 
@@ -18,6 +19,8 @@ LARGEST_FFT = 1024
 SMALL_FFT = 512
 _SMALL_FFT_FLOOR = 3.0 * SAMPLE_RATE / (SMALL_FFT - 3.0)  # CheapTrick's window must fit three periods
 PEAK = 0.95
+LARGEST_RAISE = 30.0  # decibels by which anonymized speech may be louder than its original
+FRAMES_PER_SECOND = 1000 / FRAME_PERIOD
 
 
 @dataclass
@@ -90,7 +93,8 @@ def speech_level(samples: np.ndarray, floor_decibels: float = 30.0) -> float:
     """
     whole = len(samples) // FRAME_SHIFT * FRAME_SHIFT
     frames = samples[:whole].reshape(-1, FRAME_SHIFT) if whole else samples[None]
-    power = np.square(frames, dtype=np.float64).mean(axis=1)
+    parts = blocks.cut(len(frames), blocks.size(FRAMES_PER_SECOND))
+    power = np.concatenate([np.square(frames[part.worked], dtype=np.float64).mean(axis=1) for part in parts])
     if power.max() <= 0:
         return -np.inf
     return float(10 * np.log10(power[power > power.max() * 10 ** (-floor_decibels / 10)].mean()))
@@ -101,5 +105,24 @@ def set_speech_level(samples: np.ndarray, decibels: float) -> np.ndarray:
     level = speech_level(samples)
     if not np.isfinite(level):
         return samples
-    gain = min(10 ** ((decibels - level) / 20), PEAK / float(np.abs(samples).max()))
-    return (samples * gain).astype(np.float32)
+    gain = min(10 ** ((decibels - level) / 20), PEAK / max(float(samples.max()), -float(samples.min())))
+    out = np.empty(len(samples), np.float32)
+    for part in blocks.cut(len(samples), blocks.size(SAMPLE_RATE)):
+        out[part.worked] = samples[part.worked] * gain
+    return out
+
+
+def as_loud(samples: np.ndarray, original: np.ndarray, decibels: float) -> np.ndarray:
+    """Speech made of a recording at a `speech_level`, but at most LARGEST_RAISE above the recording's own.
+
+    So the noise of an empty room is not brought to the level of speech, and what is made of silence is silence.
+
+    Args:
+        samples: (n,), the speech.
+        original: (m,), the recording, in [-1, 1].
+        decibels: the level, re full scale.
+    """
+    level = speech_level(original)
+    if not np.isfinite(level):
+        return np.zeros(len(samples), np.float32)
+    return set_speech_level(samples, min(decibels, level + LARGEST_RAISE))

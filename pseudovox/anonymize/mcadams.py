@@ -28,7 +28,7 @@ from torch import Tensor
 
 from pseudovox.errors import UsageError
 from pseudovox.seeds import generator
-from pseudovox.world import set_speech_level
+from pseudovox.world import as_loud
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -385,19 +385,20 @@ class McAdamsWorker:
             data = utterance.data
             if data.path not in self.drawn:
                 self.drawn[data.path] = coefficients(data, self.options, self.level, self.seed)
+        signals = [utterance.audio() for utterance in batch]
         found = warp(
-            [utterance.audio() for utterance in batch],
+            signals,
             [self.drawn[utterance.data.path][utterance.id] for utterance in batch],
             VARIANTS[self.options.variant],
             largest_gain=self.largest_gain,
             device=self.device,
         )
-        for utterance, samples in zip(batch, found, strict=True):
-            yield utterance, self._scaled(samples)
+        for utterance, signal in zip(batch, signals, strict=True):
+            yield utterance, self._scaled(found.pop(0), signal)
 
-    def _scaled(self, samples: np.ndarray) -> np.ndarray:
+    def _scaled(self, samples: np.ndarray, original: np.ndarray) -> np.ndarray:
         if self.options.scale == "published":
             return published_scale(samples, self.options.variant)
-        if np.abs(samples).max() < SILENT:
+        if max(float(samples.max()), -float(samples.min())) < SILENT:
             return samples
-        return set_speech_level(samples, self.decibels)
+        return as_loud(samples, original, self.decibels)
