@@ -26,6 +26,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pseudovox import blocks
+from pseudovox.audio import SAMPLE_RATE
 from pseudovox.errors import UsageError
 from pseudovox.seeds import generator
 from pseudovox.world import as_loud
@@ -318,6 +320,23 @@ def warp(
     Returns:
         float64 (samples,) each (float32 values where the variant is single).
     """
+    cuts = [blocks.cut(len(signal), blocks.size(SAMPLE_RATE), 4 * HOP, HOP) for signal in signals]
+    if all(len(own) == 1 for own in cuts):
+        return _warp(signals, coefficient, variant, largest_gain, device)
+    found = []
+    for signal, own, power in zip(signals, cuts, coefficient, strict=True):
+        out = np.empty(len(signal))
+        for block in own:
+            part = _warp([signal[block.worked]], [power], variant, largest_gain, device)[0]
+            out[block.start : block.end] = part[block.kept]
+        found.append(out)
+    return found
+
+
+def _warp(
+    signals: Sequence[np.ndarray], coefficient: Sequence[float], variant: Variant, largest_gain: float, device: str
+) -> list[np.ndarray]:
+    """`warp` of all of the signals at once."""
     kind = torch.float32 if variant.single else torch.float64
     # One signal after the other, each on whole hops, so that frames can be taken from all of them by their number.
     hops = [max(-(-len(signal) // HOP), (1 + variant.first) + 1) for signal in signals]
