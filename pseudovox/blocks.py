@@ -1,20 +1,22 @@
 """Long recordings in blocks: where to cut, and how much is worked out on both sides of a block so that no cut shows.
 
 Memory is bounded by SECONDS, not by the recording. A block is worked out with a context before and behind it, which is
-thrown away: as much as the result at any place can depend on (a filter's length, a network's receptive field), or, where
-there is no such bound (a search for the best path), as much as it takes to settle. What is not longer than a block is
-worked on whole. Results do not depend on SECONDS, to rounding; where they would (WORLD's noise), cuts are made in pauses
-that the recording alone decides (`pauses`).
+thrown away: as much as the result at any place can depend on (a filter's length, a network's receptive field), or,
+where there is no such bound (a search for the best path), as much as it takes to settle. What is not longer than a
+block is worked on whole. Results do not depend on SECONDS, to rounding; where they would (WORLD's noise), cuts are made
+in pauses that the recording alone decides (`pauses`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 SECONDS = 60.0  # of a block
+_listeners: list[Callable[[float], None]] = []
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def stream(
 
 
 def pauses(voiced: np.ndarray, shortest: int, longest: int) -> list[int]:
-    """Where a recording is cut into stretches, by its voicing alone: the middle of the longest pause that can be reached.
+    """Where a recording is cut into stretches, by its voicing alone: in the middle of the longest pause within reach.
 
     Args:
         voiced: bool (frames,).
@@ -112,6 +114,33 @@ def pauses(voiced: np.ndarray, shortest: int, longest: int) -> list[int]:
         run = max(runs, key=len)
         cuts.append(low + int(run[len(run) // 2]))
     return cuts
+
+
+@contextlib.contextmanager
+def watched(listener: Callable[[float], None]) -> Iterator[None]:
+    """Have `listener` told what share of a recording is done, from 0 to 1, while this lasts (see `report`)."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+@contextlib.contextmanager
+def part(number: int, of: int) -> Iterator[None]:
+    """What is reported while this lasts is of one part, counted from 0, of several that are worked on in turn."""
+    before = list(_listeners)
+    _listeners[:] = [lambda share, tell=tell: tell((number + share) / of) for tell in before]  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        _listeners[:] = before
+
+
+def report(share: float) -> None:
+    """Say how much of the recording at hand is done; called after every block of what takes most of a step's time."""
+    for listener in _listeners:
+        listener(share)
 
 
 def _rounded(longest: int, context: int, multiple: int) -> tuple[int, int]:

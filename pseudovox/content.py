@@ -72,6 +72,7 @@ class Extractor:
             found = self.network.extract(frames[None, block.worked].to(self.device))[0].cpu().numpy()
             begin = (block.start - block.first) // stride
             parts.append(found[begin : begin - (block.start - block.end) // stride])
+            blocks.report(block.end / len(frames))
         return np.concatenate(parts)
 
 

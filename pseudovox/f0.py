@@ -79,6 +79,7 @@ def extract(samples: np.ndarray, options: config.F0) -> np.ndarray:
         # Every block is longer than whole frames by as much as the recording, since Praat centres its frames.
         part = samples[block.first * FRAME_SHIFT : (block.last - 1) * FRAME_SHIFT + rest]
         contour[block.start : block.end] = _extract(part, options, peak)[block.kept]
+        blocks.report(block.end / count)
     return contour
 
 

@@ -243,7 +243,7 @@ def _frames(samples: torch.Tensor | np.ndarray) -> Iterator[tuple[torch.Tensor, 
 
 
 def _windowed(signal: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The frames of a signal (..., samples), which begins with the first one and ends with the last, and their energy."""
+    """The frames of a signal (..., samples), from the first of its samples to the last, and their energy."""
     frames = signal.unfold(-1, FRAME_LENGTH, FRAME_SHIFT)
     frames = frames - frames.mean(-1, keepdim=True)
     energy = frames.square().sum(-1).clamp(min=_TINY).log()

@@ -99,7 +99,7 @@ def form_named(name: str) -> Form:
 
 
 def encode(pieces: Iterable[np.ndarray], form: Form, path: Path) -> None:
-    """Write samples at 16 kHz, float in [-1, 1], that come in pieces (n,), as a file without any tag, aside and renamed.
+    """Write samples at 16 kHz, float in [-1, 1], that come in pieces (n,), to a file without tags, aside and renamed.
 
     Raises:
         OSError: the disk is full, or not to be written.
@@ -112,16 +112,18 @@ def encode(pieces: Iterable[np.ndarray], form: Form, path: Path) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     written = 0
     try:
-        with _Disk(aside) as disk:
-            with soundfile.SoundFile(disk, "w", form.rate, 1, form.coding, format=form.container) as sound:
-                for _, piece in blocks.stream(pieces, AT_ONCE):
-                    kept = piece[: form.frames - written] if form.frames else piece
-                    written += len(kept)
-                    sound.write(audio.pcm(kept))
-                while written < form.frames:
-                    missing = min(form.frames - written, AT_ONCE)
-                    written += missing
-                    sound.write(np.zeros(missing, np.int16))
+        with (
+            _Disk(aside) as disk,
+            soundfile.SoundFile(disk, "w", form.rate, 1, form.coding, format=form.container) as sound,
+        ):
+            for _, piece in blocks.stream(pieces, AT_ONCE):
+                kept = piece[: form.frames - written] if form.frames else piece
+                written += len(kept)
+                sound.write(audio.pcm(kept))
+            while written < form.frames:
+                missing = min(form.frames - written, AT_ONCE)
+                written += missing
+                sound.write(np.zeros(missing, np.int16))
         os.replace(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)

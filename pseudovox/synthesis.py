@@ -120,6 +120,7 @@ class Synthesizer:
                 before = Before(phase[:, block.first : block.first + 1], noise[:, :HOP])
             wave = self.network(part, noise[:, block.first * HOP : block.last * HOP], before)[0].cpu().numpy()
             parts.append(wave[(block.start - block.first) * HOP : (block.end - block.first) * HOP])
+            blocks.report(block.end / frames)
         return np.concatenate(parts)
 
 

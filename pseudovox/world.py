@@ -71,8 +71,8 @@ def analyse(samples: np.ndarray, contour: np.ndarray, coefficients: int) -> Anal
 def synthesize(analysis: Analysis, contour: np.ndarray, samples: int) -> np.ndarray:
     """Speech of exactly `samples` samples from an analysis and an F0 contour (frames as in `analyse`).
 
-    WORLD's pulses and noise hang on where it begins, so what is longer than a minute is made of stretches that are cut in
-    pauses (`blocks.pauses`) and faded into each other: where, the contour alone decides.
+    WORLD's pulses and noise hang on where it begins, so what is longer than a minute is made of stretches that are cut
+    in pauses (`blocks.pauses`) and faded into each other: where, the contour alone decides.
 
     Returns:
         float32 (samples,), not limited to [-1, 1] (see `set_speech_level`).
@@ -98,11 +98,12 @@ def synthesize(analysis: Analysis, contour: np.ndarray, samples: int) -> np.ndar
             speech = speech[: edge - begin]
             speech[-len(fade) :] *= fade[::-1]
         out[begin : begin + len(speech)] += speech
+        blocks.report(end / len(f0))
     return out
 
 
 def _fade() -> np.ndarray:
-    """A rise over FADE frames whose square and that of its mirror image add up to 1, for sounds that are not in phase."""
+    """A rise over FADE frames; its square and its mirror image's add up to 1, for sounds that are not in phase."""
     steps = (np.arange(FADE * FRAME_SHIFT) + 0.5) / (FADE * FRAME_SHIFT)
     return np.sin(0.5 * np.pi * steps).astype(np.float32)
 

@@ -329,6 +329,7 @@ def warp(
         for block in own:
             part = _warp([signal[block.worked]], [power], variant, largest_gain, device)[0]
             out[block.start : block.end] = part[block.kept]
+            blocks.report(block.end / len(signal))
         found.append(out)
     return found
 

@@ -79,7 +79,8 @@ def prepare(
     with stage.output(
         args,
         final,
-        settings={"recordings": digest(recordings)} | ({"protocol": digest_of(list(protocol))} if protocol else {})
+        settings={"recordings": digest(recordings)}
+        | ({"protocol": digest_of(list(protocol))} if protocol else {})
         | ({"unreadable": digest_of(sorted(lost))} if lost else {}),
         seeded=False,
         torch_device=False,
@@ -109,7 +110,7 @@ def _report_lost(folder: Path) -> None:
         rows = (folder / FAILED).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return
-    lines = ["  " + reason.replace(" mend: ", "\n    mend: ") for _, _, reason in (row.partition("\t") for row in rows)]
+    lines = ["  " + row.partition("\t")[2].replace(" mend: ", "\n    mend: ") for row in rows]
     raise SomeUtterancesFailed(
         "\n".join([f"{len(rows)} files cannot be read, all others are done (list: {folder / FAILED}):", *lines]),
         "mend them or take them away, then run the same command with --force",
@@ -186,7 +187,10 @@ def data_dir(
 
 
 def _lengths(
-    recordings: Sequence[Recording], jobs: int, duration: Callable[[Path], float], unreadable: dict[str, DataError] | None
+    recordings: Sequence[Recording],
+    jobs: int,
+    duration: Callable[[Path], float],
+    unreadable: dict[str, DataError] | None,
 ) -> tuple[list[str], list[Recording]]:
     """(seconds of each recording that can be read, as utt2dur has them; those recordings)"""
 

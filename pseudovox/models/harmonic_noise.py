@@ -69,7 +69,8 @@ class HarmonicNoise(FrameNetwork):
         responses = self.frames(content, log_f0, voiced, voice)
         with torch.autocast(responses.device.type, enabled=False):  # no Fourier transform in half precision
             with torch.no_grad():
-                tone = pulses(to_samples(log_f0.float()).exp(), before.phase if before else None) * to_samples(voiced.float())
+                tone = pulses(to_samples(log_f0.float()).exp(), before.phase if before else None)
+                tone = tone * to_samples(voiced.float())
             return self._filtered(tone, noise.float(), responses)
 
     def _filtered(self, tone: torch.Tensor, noise: torch.Tensor, responses: torch.Tensor) -> torch.Tensor:

@@ -175,7 +175,8 @@ class HifiGan(nn.Module):
         start = torch.special.ndtr(opening[:, : self.harmonics].float())  # normal numbers -> uniform in [0, 1]
         start = functional.pad(start[:, 1:], (1, 0))
         with torch.no_grad():
-            tone = SINE * voiced * sines(to_samples(conditions.log_f0.float()).exp(), start, before.phase if before else None)
+            pitch = to_samples(conditions.log_f0.float()).exp()
+            tone = SINE * voiced * sines(pitch, start, before.phase if before else None)
             level = voiced * VOICED_NOISE + (1 - voiced) * UNVOICED_NOISE
             tone = tone + level * noise.float().unsqueeze(2)
         return torch.tanh(self.merge(tone).squeeze(2))

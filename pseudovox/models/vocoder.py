@@ -66,7 +66,7 @@ def phases(log_f0: torch.Tensor) -> torch.Tensor:
 
 
 def phase_of(f0: torch.Tensor, start: torch.Tensor | None = None) -> torch.Tensor:
-    """Phase in periods, within [0, 1), of F0 in Hz at every sample (B, N); float64, `start` before the first sample (0).
+    """Phase in periods, within [0, 1), of F0 in Hz at every sample (B, N); float64, `start` before the first sample.
 
     Single precision would lose a hundredth of a period within a minute of speech.
     """

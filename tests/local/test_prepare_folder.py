@@ -108,7 +108,9 @@ def test_words_and_genders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "content"), [("bad.wav", b""), ("bad.wav", b"hello" * 100), ("bad.flac", None)])
-def test_damaged_audio_is_left_out_and_named(tmp_path: Path, program: Program, name: str, content: bytes | None) -> None:
+def test_damaged_audio_is_left_out_and_named(
+    tmp_path: Path, program: Program, name: str, content: bytes | None
+) -> None:
     put(tmp_path / "in" / "good.wav")
     bad = put(tmp_path / "in" / name)
     bad.write_bytes(bad.read_bytes()[:3000] if content is None else content)
