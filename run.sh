@@ -254,3 +254,5 @@ if stage 15 publish "anonymized recordings as a folder, and for release" && trai
       step publish_speech --release --system "$system" $(dirs_of "${conf[publish]}") "$exp/$system/published"
   done
 fi
+
+lost_files

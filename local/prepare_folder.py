@@ -7,7 +7,9 @@ Reads    <folder>/<speaker>/.../<name>.wav (.flac .ogg .mp3 ...): the first fold
 Writes   <out-dir>/<name>/ with wav.scp utt2spk spk2utt utt2dur utt2path, and text and spk2gender where known. Ids
          are made of the file names; utt2path says which is which. The audio stays where it is.
 
-Every file is decoded once: an unreadable, cut-off or empty one stops the step, and nothing is written.
+Every file is decoded once. One that is unreadable, cut off or empty is left out and named, with what to do, in
+<out-dir>/<name>/failed.tsv, and the exit code is then 5. Of several channels the first one that is not silent is taken
+(table reco2channel, where that is not the first of all).
 
 Example: local/prepare_folder.py --spk2gender genders.txt ~/recordings data/own
 """
@@ -18,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
+from pseudovox.datadir import DataDir
+from pseudovox.errors import DataError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,13 +37,27 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: Namespace, config: Any) -> None:
     from pseudovox import corpora
-    from pseudovox.audio import decoded_duration
+    from pseudovox.audio import RECO2CHANNEL, survey
     from pseudovox.corpora.folder import read_folder
 
+    unreadable: dict[str, DataError] = {}
     recordings = read_folder(
-        args.folder, one_speaker=args.one_speaker, with_text=not args.no_text, genders=args.spk2gender
-    )[: args.limit or None]
-    corpora.prepare(args, args.name, recordings, duration=decoded_duration)
+        args.folder, one_speaker=args.one_speaker, with_text=not args.no_text, genders=args.spk2gender,
+        unreadable=unreadable,
+    )[: args.limit or None]  # fmt: skip
+    channels: dict[Path, int] = {}
+
+    def duration(path: Path) -> float:
+        found = survey(path)
+        channels[path] = found.channel
+        return found.seconds
+
+    def finish(data: DataDir) -> None:
+        if any(channels.values()):
+            own = {one.utterance: str(channels[one.audio]) for one in recordings if one.audio in channels}
+            data.tables[RECO2CHANNEL] = own
+
+    corpora.prepare(args, args.name, recordings, duration=duration, finish=finish, unreadable=unreadable)
 
 
 if __name__ == "__main__":

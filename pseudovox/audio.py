@@ -2,7 +2,8 @@
 
 Of several channels the first is taken, as Kaldi does: the mean of two microphones cancels what reaches them at
 different times, and the mean of a telephone call is two people. `channel` takes another one (counted from 0, as
-Kaldi's --channel), or "mean". torchaudio's resampler is imported only when the rates differ.
+Kaldi's --channel), or "mean"; a table `reco2channel` says which where nobody asks. torchaudio's resampler is imported
+only when the rates differ. Long recordings are read, resampled and written in blocks (pseudovox.blocks).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pseudovox import pipes, truncation
+from pseudovox import blocks, pipes, truncation
 from pseudovox.errors import DataError
 from pseudovox.inputs import NotAFile, open_regular
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16000
 RATES = (1000, 1_000_000)  # Hz, lowest and highest that are believed
 MEAN = "mean"
+RECO2CHANNEL = "reco2channel"  # the table of the channels to be taken, by recording
+LOUDEST = 2.0**31  # of a sample: floats on the scale of 32-bit integers; nothing sensible is beyond
 UNKNOWN = 2**48  # samples; libsndfile says more where a header says none, as of a FLAC from a pipe
 
 
@@ -58,6 +62,26 @@ def load(
         DataError: missing, empty, cut off or unreadable audio, NaN in it, a channel that it has not, a command that
             fails or may not run; names utterance and file.
     """
+    return _joined(
+        *_opened_utterance(data, utterance, sample_rate, span=span, pipe_seconds=pipe_seconds, pipe_bytes=pipe_bytes)
+    )
+
+
+def stream(data: DataDir, utterance: str, sample_rate: int = SAMPLE_RATE) -> Iterator[np.ndarray]:
+    """What `load` gives, in pieces of no more than a block, read as they are asked for."""
+    yield from _opened_utterance(data, utterance, sample_rate)[0]
+
+
+def _opened_utterance(
+    data: DataDir,
+    utterance: str,
+    sample_rate: int,
+    *,
+    span: tuple[float, float] | None = None,
+    pipe_seconds: float = pipes.SECONDS,
+    pipe_bytes: int = pipes.OUTPUT_BYTES,
+) -> tuple[Iterator[np.ndarray], str]:
+    """(the pieces of an utterance, its name in messages)"""
     start, end, recording = 0.0, None, utterance
     if "segments" in data.tables:
         recording, start, end = data.segment(utterance)
@@ -73,7 +97,10 @@ def load(
                 "give --allow-pipes if you trust the author of this data dir",
             )
         source = pipes.output_of(entry, where, seconds=pipe_seconds, limit=pipe_bytes)
-    return load_file(source, where, sample_rate=sample_rate, start=start, end=end, channel=data.channel)
+    channel = data.channel
+    if channel == 0 and RECO2CHANNEL in data.tables:
+        channel = int(data.tables[RECO2CHANNEL][recording])
+    return _pieces(source, where, sample_rate, start, end, channel), where
 
 
 def load_file(
@@ -86,8 +113,30 @@ def load_file(
     channel: int | str = 0,
 ) -> np.ndarray:
     """Read a file, or what a command printed (or `start`..`end` seconds of it), as float32 mono; see `load`."""
+    return _joined(_pieces(source, where, sample_rate, start, end, channel), where)
+
+
+def _joined(pieces: Iterator[np.ndarray], where: str) -> np.ndarray:
+    """One array (n,) of pieces, without holding all of them twice."""
     import numpy as np
 
+    first = next(pieces)
+    out, filled = first, len(first)
+    for piece in pieces:
+        if filled + len(piece) > len(out):
+            # Room for half as much again: what is never written to takes no memory.
+            longer = np.empty(max(filled + len(piece), len(out) * 3 // 2), np.float32)
+            longer[:filled] = out[:filled]
+            out = longer
+        out[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    return out[:filled]
+
+
+def _pieces(
+    source: str | Path | bytes, where: str, sample_rate: int, start: float, end: float | None, channel: int | str
+) -> Iterator[np.ndarray]:
+    """float32 (n,) at `sample_rate` Hz, in order; see `load_file`."""
     with _opened(source, where) as (file, name):
         rate = file.samplerate
         first, last = round(start * rate), file.frames if end is None else round(end * rate)
@@ -97,14 +146,29 @@ def load_file(
             file.seek(min(first, file.frames))
         else:
             sum(map(len, _blocks(file, name, first)))
-        wanted = max(min(last, file.frames) - first, 0)
-        blocks = list(_blocks(file, name, wanted))
-        samples = np.concatenate(blocks) if blocks else np.zeros((0, file.channels), dtype=np.float32)
-        _check_length(file, len(samples), wanted, name)
-        if len(samples) == 0:
-            raise DataError(f"{name} holds no samples")
-        mono = _one_channel(samples, channel, name)
-    return mono if rate == sample_rate else resample(np.ascontiguousarray(mono), rate, sample_rate)
+        mono = _mono(file, name, max(min(last, file.frames) - first, 0), channel)
+        yield from mono if rate == sample_rate else resampled(mono, rate, sample_rate)
+
+
+def _mono(file: soundfile.SoundFile, name: str, wanted: int, channel: int | str) -> Iterator[np.ndarray]:
+    """One channel of what is left of a file, `wanted` samples of it, (<= 2**18,) at a time."""
+    import numpy as np
+
+    channels = file.channels
+    if channel != MEAN and (not isinstance(channel, int) or not 0 <= channel < channels):
+        raise DataError(f"{name} has {channels} channels; there is no channel {channel} (they count from 0)")
+    found, sounding = 0, np.zeros(channels, bool)
+    for block in _blocks(file, name, wanted):
+        found += len(block)
+        if channels > 1 and channel != MEAN:
+            sounding |= block.any(axis=0)
+        yield np.asarray(block.mean(axis=1) if channel == MEAN else np.ascontiguousarray(block[:, channel]))
+    _check_length(file, found, wanted, name)
+    if found == 0:
+        raise DataError(f"{name} holds no samples")
+    if channels > 1 and channel != MEAN and sounding.any() and not sounding[channel]:
+        other = int(sounding.argmax())
+        raise DataError(f"{name}: channel {channel} is silent, channel {other} is not", f"--channel {other}")
 
 
 def file_duration(path: str | Path, where: str = "") -> float:
@@ -128,6 +192,39 @@ def decoded_duration(path: str | Path, where: str = "") -> float:
         frames = sum(map(len, _blocks(file, name, file.frames)))
         _check_length(file, frames, file.frames, name)
         return frames / file.samplerate
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What an audio file holds: its length in seconds, and the first channel that is not silent (0 if all are)."""
+
+    seconds: float
+    channel: int
+
+
+def survey(path: str | Path, where: str = "") -> Survey:
+    """Decode all of an audio file, a few seconds at a time, to know that the whole of it can be worked with.
+
+    Raises:
+        DataError: missing, empty, unreadable, cut off, NaN in it, or samples that are on no scale (beyond LOUDEST).
+    """
+    import numpy as np
+
+    with _opened(path, where) as (file, name):
+        frames, sounding = 0, np.zeros(file.channels, bool)
+        for block in _blocks(file, name, file.frames):
+            frames += len(block)
+            sounding |= block.any(axis=0)
+            largest = float(np.abs(block).max())
+            if largest > LOUDEST:
+                raise DataError(
+                    f"{name} holds samples of up to {largest:.1e}; full scale is 1",
+                    "scale it, e.g. sox --norm IN.wav OUT.wav",
+                )
+        _check_length(file, frames, file.frames, name)
+        if frames == 0:
+            raise DataError(f"{name}: holds no samples", "leave it out, or record it again")
+        return Survey(frames / file.samplerate, int(sounding.argmax()))
 
 
 @contextlib.contextmanager
@@ -156,7 +253,8 @@ def _opened(source: str | Path | bytes, where: str) -> Iterator[tuple[soundfile.
             yield file, name
     except (OSError, soundfile.SoundFileError) as error:
         reason = str(error).removeprefix(f"Error opening {stream!r}: ")
-        raise DataError(f"{name}: cannot be read as audio: {reason}") from None
+        mend = "if it is a recording: ffmpeg -i IN OUT.flac; otherwise leave it out"
+        raise DataError(f"{name}: cannot be read as audio: {reason}", mend) from None
 
 
 def _open_file(path: str | Path, name: str) -> BinaryIO:
@@ -167,7 +265,8 @@ def _open_file(path: str | Path, name: str) -> BinaryIO:
     except OSError as error:
         if re.search(r":\d+$", str(path)):
             raise DataError(f"{name}: wave files inside archives (`file:offset`) are not read", "wav-copy") from None
-        raise DataError(f"{name}: cannot be read: {error}" + _cwd_hint(path)) from None
+        mend = "chmod u+r, as its owner" if isinstance(error.__context__, PermissionError) else ""
+        raise DataError(f"{name}: cannot be read: {error}" + _cwd_hint(path), mend) from None
 
 
 def _blocks(file: soundfile.SoundFile, name: str, frames: int) -> Iterator[np.ndarray]:
@@ -179,7 +278,7 @@ def _blocks(file: soundfile.SoundFile, name: str, frames: int) -> Iterator[np.nd
         if not len(block):
             return
         if not np.isfinite(block).all():
-            raise DataError(f"{name} holds NaN or infinite samples")
+            raise DataError(f"{name} holds NaN or infinite samples", "write it anew from its source, or leave it out")
         frames -= len(block)
         yield block
 
@@ -188,21 +287,6 @@ def _check_length(file: soundfile.SoundFile, found: int, wanted: int, name: str)
     # Of an MP3 without a header that says it the length is a guess (see truncation), of a FLAC from a pipe unknown.
     if found < wanted < UNKNOWN and file.format != "MP3":
         raise DataError(f"{name} is cut off: {found} of {wanted} samples")
-
-
-def _one_channel(samples: np.ndarray, channel: int | str, name: str) -> np.ndarray:
-    """(frames, channels) -> (frames,)."""
-    import numpy as np
-
-    if channel == MEAN:
-        return np.asarray(samples.mean(axis=1))
-    if not isinstance(channel, int) or not 0 <= channel < samples.shape[1]:
-        raise DataError(f"{name} has {samples.shape[1]} channels; there is no channel {channel} (they count from 0)")
-    chosen = samples[:, channel]
-    if samples.shape[1] > 1 and not chosen.any() and samples.any():
-        sounding = int(samples.any(axis=0).argmax())
-        raise DataError(f"{name}: channel {channel} is silent, channel {sounding} is not", f"--channel {sounding}")
-    return np.asarray(chosen)
 
 
 def _cwd_hint(path: str | Path) -> str:
@@ -224,14 +308,25 @@ def resample(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
     Rates whose ratio takes large numbers are approximated, since the filter would take gigabytes: 44,101 to 16,000 Hz
     to 1e-7, at worst (7,999 to 16,000 Hz) to 2e-4 of the length.
     """
+    return _joined(resampled([samples], rate, sample_rate), "")
+
+
+def resampled(pieces: Iterable[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
+    """What `resample` gives of a signal that comes in pieces (n,), block by block."""
     import numpy as np
     import torch
 
     limit = max(int(5000 * min(1.0, rate / sample_rate)), 1)
     ratio = Fraction(sample_rate, rate).limit_denominator(limit)
-    with torch.no_grad():
-        out = _resampler(ratio.denominator, ratio.numerator)(torch.from_numpy(np.ascontiguousarray(samples)))
-    return out.numpy()
+    old, new = ratio.denominator, ratio.numerator
+    resampler = _resampler(old, new)
+    context = 0 if old == new else resampler.width + old
+    for block, samples in blocks.stream(pieces, blocks.size(max(rate, SAMPLE_RATE)), context, old):
+        with torch.no_grad():
+            out = resampler(torch.from_numpy(np.ascontiguousarray(samples))).numpy()
+        begin = (block.start - block.first) // old * new
+        count = -(-block.end * new // old) - block.start // old * new
+        yield out[begin : begin + count]
 
 
 def pcm(samples: np.ndarray) -> np.ndarray:
@@ -252,10 +347,13 @@ def write_wav(path: Path | str, samples: np.ndarray, sample_rate: int = SAMPLE_R
 
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    if not np.isfinite(samples).all():
+    parts = [samples[block.worked] for block in blocks.cut(len(samples), blocks.size(sample_rate))]
+    if not all(np.isfinite(part).all() for part in parts):
         raise DataError(f"{path}: NaN or infinite samples are not written")
     file = io.BytesIO()  # in memory first: libsndfile does not tell of a full disk
-    soundfile.write(file, pcm(samples), sample_rate, format="WAV", subtype="PCM_16")
+    with soundfile.SoundFile(file, "w", sample_rate, 1, "PCM_16", format="WAV") as sound:
+        for part in parts:
+            sound.write(pcm(part))
     try:
         aside.write_bytes(file.getbuffer())
     except OSError:

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pseudovox import f0, features
+from pseudovox import blocks, f0, features
 from pseudovox.models import store
 
 if TYPE_CHECKING:
     from pseudovox.mapping import Utterance
+
+FRAMES_PER_SECOND = 1000 / f0.FRAME_PERIOD
+# Seconds of context for a wav2vec 2.0 front end, whose attention sees all that it is given: it is given a block.
+ATTENTION = 10.0
 
 
 def log_mel(samples: np.ndarray, bins: int, floor_decibels: float) -> torch.Tensor:
@@ -59,7 +63,17 @@ class Extractor:
             frames = sample_frames(samples)
         else:
             frames = log_mel(samples, self.bins, self.facts["floor_decibels"])
-        return self.network.extract(frames.unsqueeze(0).to(self.device))[0].cpu().numpy()
+        context = self.network.context
+        if context < 0:
+            context = round(ATTENTION * FRAMES_PER_SECOND)
+        stride = self.network.stride
+        parts = []
+        for block in blocks.cut(len(frames), blocks.size(FRAMES_PER_SECOND), context, stride):
+            found = self.network.extract(frames[None, block.worked].to(self.device))[0].cpu().numpy()
+            begin = (block.start - block.first) // stride
+            parts.append(found[begin : begin - (block.start - block.end) // stride])
+            blocks.report(block.end / len(frames))
+        return np.concatenate(parts)
 
 
 class ExtractWorker:

@@ -6,6 +6,7 @@ described by the mean and the standard deviation of the natural logarithm of F0 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pseudovox import blocks
 from pseudovox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ FRAME_SHIFT = 160  # samples; 10 ms
 FRAME_PERIOD = 10.0  # milliseconds, WORLD's unit
 METHODS = ("dio", "harvest", "praat")
 SOURCES = ("speaker", "utterance")
+SILENCE = 0.03  # Praat's usual threshold: a frame whose peak is below this share of the loudest sample is silent
+SETTLING = 5.0  # seconds before and behind a block within which the search for the best path settles
 LARGEST_CHANGE = 2.0  # of the deviation of log F0: beyond it creaks and octave errors are blown up to yodels
 
 
@@ -67,6 +71,20 @@ def extract(samples: np.ndarray, options: config.F0) -> np.ndarray:
         UsageError: the options make no sense, or `praat` is asked for and its package is not installed.
     """
     check(options)
+    count = frame_count(len(samples))
+    rest = len(samples) % FRAME_SHIFT
+    peak = _peak(samples) if options.method == "praat" else 0.0
+    contour = np.zeros(count, np.float32)
+    for block in blocks.cut(count, blocks.size(1000 / FRAME_PERIOD), round(SETTLING * 1000 / FRAME_PERIOD)):
+        # Every block is longer than whole frames by as much as the recording, since Praat centres its frames.
+        part = samples[block.first * FRAME_SHIFT : (block.last - 1) * FRAME_SHIFT + rest]
+        contour[block.start : block.end] = _extract(part, options, peak)[block.kept]
+        blocks.report(block.end / count)
+    return contour
+
+
+def _extract(samples: np.ndarray, options: config.F0, peak: float) -> np.ndarray:
+    """F0 of a block, float32 (frames,); `peak`: of the recording, for Praat."""
     signal = np.ascontiguousarray(samples, dtype=np.float64)
     limits = {"f0_floor": options.floor, "f0_ceil": options.ceiling, "frame_period": FRAME_PERIOD}
     if options.method == "dio":
@@ -74,7 +92,7 @@ def extract(samples: np.ndarray, options: config.F0) -> np.ndarray:
         coarse, times = pyworld().dio(signal, SAMPLE_RATE, allowed_range=options.allowed_range, **limits)
         contour = pyworld().stonemask(signal, coarse, times, SAMPLE_RATE)
     elif options.method == "praat":
-        contour = _praat(signal, options)
+        contour = _praat(signal, options, peak)
     else:
         contour, _ = pyworld().harvest(signal, SAMPLE_RATE, **limits)
     contour = fit_length(contour, frame_count(len(signal)))
@@ -82,17 +100,31 @@ def extract(samples: np.ndarray, options: config.F0) -> np.ndarray:
     return contour.astype(np.float32)
 
 
-def _praat(signal: np.ndarray, options: config.F0) -> np.ndarray:
-    """F0 (frames,) by Praat, at the nearest of its frames, whose times are centred on the signal; 0 = unvoiced."""
+def _peak(samples: np.ndarray) -> float:
+    """The largest distance of a sample from the mean."""
+    mean = float(samples.mean(dtype=np.float64)) if len(samples) else 0.0
+    return max(float(samples.max()) - mean, mean - float(samples.min())) if len(samples) else 0.0
+
+
+def _praat(signal: np.ndarray, options: config.F0, peak: float) -> np.ndarray:
+    """F0 (frames,) by Praat, at the nearest of its frames, whose times are centred on the signal; 0 = unvoiced.
+
+    What is silence Praat tells from the loudest sample, which is to be that of the whole recording, `peak`.
+    """
     try:
         import parselmouth
     except ImportError:
         raise UsageError("f0 method praat needs a package", "utils/install.sh praat, or method=dio") from None
     times = np.arange(frame_count(len(signal))) * FRAME_PERIOD / 1000
+    own = _peak(signal)
+    if own == 0:
+        return np.zeros(len(times))
+    threshold = SILENCE if math.isclose(peak, own) else SILENCE * peak / own
     try:
         pitch = parselmouth.Sound(signal, SAMPLE_RATE).to_pitch_ac(
-            time_step=FRAME_PERIOD / 1000, pitch_floor=options.floor, pitch_ceiling=options.ceiling
-        )
+            time_step=FRAME_PERIOD / 1000, pitch_floor=options.floor, pitch_ceiling=options.ceiling,
+            silence_threshold=threshold,
+        )  # fmt: skip
     except parselmouth.PraatError:  # shorter than three periods of the lowest pitch
         return np.zeros(len(times))
     values = pitch.selected_array["frequency"]

@@ -3,7 +3,8 @@
 Signals are floats in [-1, 1] at 16 kHz; they are scaled to 16-bit integers' range inside, since Kaldi's thresholds
 are meant for it. Frames are 25 ms every 10 ms, Povey window, pre-emphasis 0.97, constant component removed, no
 dither, `snip_edges=False`: frame t is centred on sample 160 t + 80 and the signal is mirrored at its ends. Equal to
-`torchaudio.compliance.kaldi` (tested), but batched. Works on the device of its input.
+`torchaudio.compliance.kaldi` (tested), but batched, and long signals are worked on in blocks (pseudovox.blocks). Works
+on the device of its input.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from pseudovox import blocks
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pseudovox.config import SpeakerFeatures
 
 SAMPLE_RATE = 16000
 FRAME_SHIFT = 160  # samples
 FRAME_LENGTH = 400
+FRAMES_PER_SECOND = SAMPLE_RATE / FRAME_SHIFT
 FFT_SIZE = 512
 PREEMPHASIS = 0.97
 CEPSTRAL_LIFTER = 22.0
@@ -48,7 +52,7 @@ def fbank(
     Returns:
         float32 (..., frames, bins) on the device of `samples`.
     """
-    return _log_mel(_frames(samples)[0], bins, low, high)
+    return _log_mel_and_energy(samples, bins, low, high)[0]
 
 
 def decibel_fbank(
@@ -69,9 +73,13 @@ def decibel_fbank(
     """
     signal = torch.as_tensor(samples).to(torch.float32)
     padded = torch.nn.functional.pad(signal, (FRAME_LENGTH // 2, FRAME_LENGTH // 2))
-    spectrum = torch.fft.rfft(padded.unfold(-1, FRAME_LENGTH, FRAME_SHIFT) * _hamming(signal.device))
-    power = torch.view_as_real(spectrum).square().sum(-1)
-    decibels = 10.0 * (power @ _symmetric_filters(bins, low, high, signal.device)).clamp(min=1e-10).log10()
+    frames = padded.unfold(-1, FRAME_LENGTH, FRAME_SHIFT)
+    parts = []
+    for block in blocks.cut(frames.shape[-2], blocks.size(FRAMES_PER_SECOND)):
+        spectrum = torch.fft.rfft(frames[..., block.worked, :] * _hamming(signal.device))
+        power = torch.view_as_real(spectrum).square().sum(-1)
+        parts.append((power @ _symmetric_filters(bins, low, high, signal.device)).clamp(min=1e-10))
+    decibels = 10.0 * torch.cat(parts, -2).log10()
     return torch.maximum(decibels, decibels.amax(dim=(-2, -1), keepdim=True) - 80.0)
 
 
@@ -96,8 +104,7 @@ def mfcc(
     Returns:
         float32 (..., frames, coefficients).
     """
-    frames, energy = _frames(samples)
-    mel = _log_mel(frames, bins, low, high)
+    mel, energy = _log_mel_and_energy(samples, bins, low, high)
     if floor_decibels > 0:
         return floor_level(mel, floor_decibels) @ _dct(coefficients, bins, mel.device)
     cepstra = mel @ _dct(coefficients, bins, mel.device)
@@ -107,7 +114,7 @@ def mfcc(
 
 def log_energy(samples: torch.Tensor | np.ndarray) -> torch.Tensor:
     """Natural logarithm of each frame's energy before pre-emphasis and window, (..., frames); Kaldi's C0."""
-    return _frames(samples)[1]
+    return torch.cat([energy for _, energy in _frames(samples)], -1)
 
 
 def energy_vad(
@@ -150,13 +157,17 @@ def sliding_mean(features: torch.Tensor, window: int = 300) -> torch.Tensor:
         window: frames.
     """
     count = features.shape[-2]
-    start = torch.arange(count, device=features.device) - window // 2
-    start = start.clamp(max=count - window).clamp(min=0)
-    end = (start + window).clamp(max=count)
-    # Sums in float64: differences of long float32 sums would lose digits.
-    sums = torch.nn.functional.pad(features.to(torch.float64).cumsum(-2), (0, 0, 1, 0))
-    mean = (sums[..., end, :] - sums[..., start, :]) / (end - start).unsqueeze(1)
-    return features - mean.to(features.dtype)
+    parts = []
+    for block in blocks.cut(count, blocks.size(FRAMES_PER_SECOND), window):
+        start = torch.arange(block.start, block.end, device=features.device) - window // 2
+        start = start.clamp(max=count - window).clamp(min=0)
+        end = (start + window).clamp(max=count)
+        # Sums in float64: differences of long float32 sums would lose digits.
+        sums = features[..., block.worked, :].to(torch.float64).cumsum(-2)
+        sums = torch.nn.functional.pad(sums, (0, 0, 1, 0))
+        mean = (sums[..., end - block.first, :] - sums[..., start - block.first, :]) / (end - start).unsqueeze(1)
+        parts.append(features[..., block.start : block.end, :] - mean.to(features.dtype))
+    return torch.cat(parts, -2)
 
 
 def floor_level(log_mel: torch.Tensor, decibels: float = 45.0) -> torch.Tensor:
@@ -209,17 +220,30 @@ def _window_sum(values: torch.Tensor, context: int) -> torch.Tensor:
     return sums[(position + context + 1).clamp(max=count)] - sums[(position - context).clamp(min=0)]
 
 
-def _frames(samples: torch.Tensor | np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Windowed frames (..., frames, 400) and their log energy (..., frames)."""
-    signal = torch.as_tensor(samples).to(torch.float32) * INT16_SCALE
+def _log_mel_and_energy(
+    samples: torch.Tensor | np.ndarray, bins: int, low: float, high: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-mel frames (..., frames, bins) and the log energy of the frames (..., frames)."""
+    parts = [(_log_mel(frames, bins, low, high), energy) for frames, energy in _frames(samples)]
+    return torch.cat([mel for mel, _ in parts], -2), torch.cat([energy for _, energy in parts], -1)
+
+
+def _frames(samples: torch.Tensor | np.ndarray) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Windowed frames (..., frames, 400) and their log energy (..., frames), block by block."""
+    signal = torch.as_tensor(samples)
     length = signal.shape[-1]
     if length == 0:
         raise ValueError("a signal without samples has no features")
-    count = frame_count(length)
-    first = (FRAME_SHIFT - FRAME_LENGTH) // 2
-    index = torch.arange(first, first + (count - 1) * FRAME_SHIFT + FRAME_LENGTH, device=signal.device)
-    index = index.remainder(2 * length)  # mirrored with the edge sample repeated, as often as needed
-    signal = signal[..., torch.minimum(index, 2 * length - 1 - index)]
+    for block in blocks.cut(frame_count(length), blocks.size(FRAMES_PER_SECOND)):
+        first = block.start * FRAME_SHIFT + (FRAME_SHIFT - FRAME_LENGTH) // 2
+        last = first + (block.end - block.start - 1) * FRAME_SHIFT + FRAME_LENGTH
+        index = torch.arange(first, last, device=signal.device)
+        index = index.remainder(2 * length)  # mirrored with the edge sample repeated, as often as needed
+        yield _windowed(signal[..., torch.minimum(index, 2 * length - 1 - index)].to(torch.float32) * INT16_SCALE)
+
+
+def _windowed(signal: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The frames of a signal (..., samples), from the first of its samples to the last, and their energy."""
     frames = signal.unfold(-1, FRAME_LENGTH, FRAME_SHIFT)
     frames = frames - frames.mean(-1, keepdim=True)
     energy = frames.square().sum(-1).clamp(min=_TINY).log()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pseudovox import jobs
+from pseudovox import blocks, jobs
 from pseudovox.datadir import DataDir, bytewise, read_table, scp_path, write_atomic
 from pseudovox.errors import DataError, PseudovoxError, SomeUtterancesFailed, UsageError
 
@@ -245,7 +245,12 @@ def _run_job(job: _Job) -> _Result:
             continue
         collected: dict[str, dict[str, np.ndarray]] = {name: {} for name in piece.arrays}
         lost = len(failed)
-        for utterance, result in _results(worker, piece, device, job.batch_seconds, failed):
+
+        def tell(batch: list[Utterance], share: float) -> None:
+            if len(batch) == 1:  # of several, nobody knows which one a share is of
+                job.progress.write_text(f"{done + share * batch[0].duration:.3f}")  # noqa: B023
+
+        for utterance, result in _results(worker, piece, device, job.batch_seconds, failed, tell):
             if piece.arrays:
                 for name in piece.arrays:
                     collected[name][utterance.id] = result[name]
@@ -261,8 +266,9 @@ def _run_job(job: _Job) -> _Result:
 
 
 def _results(
-    worker: Worker, piece: Piece, device: str, batch_seconds: float, failed: list[tuple[str, str, str]]
-) -> Iterator[tuple[Utterance, Any]]:
+    worker: Worker, piece: Piece, device: str, batch_seconds: float, failed: list[tuple[str, str, str]],
+    tell: Callable[[list[Utterance], float], None],
+) -> Iterator[tuple[Utterance, Any]]:  # fmt: skip
     from pseudovox.batching import by_duration
 
     utterances = [Utterance(piece.data, utterance) for utterance in piece.utterances]
@@ -274,7 +280,9 @@ def _results(
     while batches:
         batch = batches.pop(0)
         try:
-            yield from list(worker.process(batch))
+            with blocks.watched(functools.partial(tell, batch)):
+                found = list(worker.process(batch))
+            yield from found
         except Exception as error:  # one bad utterance must not take the others with it
             if len(batch) > 1:
                 half = len(batch) // 2

@@ -9,6 +9,7 @@ What a release still tells is in docs/publishing.md: the length of every recordi
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import io
@@ -18,9 +19,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pseudovox import audio
+from pseudovox import audio, blocks
 from pseudovox.datadir import DataDir, bytewise, write_atomic
 from pseudovox.errors import DataError, UsageError
 
@@ -31,6 +32,7 @@ ORIGINAL = "original"  # format of a release: each recording's own
 # Codings that are kept; others (floats, whose files get a date, and ADPCM) become the format's usual one.
 KEPT = frozenset(("PCM_16", "PCM_24", "PCM_U8", "PCM_S8", "ULAW", "ALAW", "VORBIS", "OPUS", "MPEG_LAYER_III"))
 DATE = 315_532_800  # 1 January 1980, the earliest that zip knows: when all files of a release were last changed
+AT_ONCE = 2**18  # samples that are encoded at a time
 KEY_BYTES = 16  # of a key, at least
 
 
@@ -96,18 +98,58 @@ def form_named(name: str) -> Form:
     return Form(container, soundfile.default_subtype(container), audio.SAMPLE_RATE)
 
 
-def encoded(samples: np.ndarray, form: Form) -> bytes:
-    """Samples (n,) at 16 kHz, float in [-1, 1], as the content of a file without any tag."""
+def encode(pieces: Iterable[np.ndarray], form: Form, path: Path) -> None:
+    """Write samples at 16 kHz, float in [-1, 1], that come in pieces (n,), to a file without tags, aside and renamed.
+
+    Raises:
+        OSError: the disk is full, or not to be written.
+    """
     import numpy as np
     import soundfile
 
     if form.rate != audio.SAMPLE_RATE:
-        samples = audio.resample(samples.astype(np.float32), audio.SAMPLE_RATE, form.rate)
-    if form.frames:
-        samples = np.pad(samples[: form.frames], (0, max(form.frames - len(samples), 0)))
-    file = io.BytesIO()
-    soundfile.write(file, audio.pcm(samples), form.rate, format=form.container, subtype=form.coding)
-    return file.getvalue()
+        pieces = audio.resampled(pieces, audio.SAMPLE_RATE, form.rate)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    written = 0
+    try:
+        with (
+            _Disk(aside) as disk,
+            soundfile.SoundFile(disk, "w", form.rate, 1, form.coding, format=form.container) as sound,
+        ):
+            for _, piece in blocks.stream(pieces, AT_ONCE):
+                kept = piece[: form.frames - written] if form.frames else piece
+                written += len(kept)
+                sound.write(audio.pcm(kept))
+            while written < form.frames:
+                missing = min(form.frames - written, AT_ONCE)
+                written += missing
+                sound.write(np.zeros(missing, np.int16))
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+class _Disk(io.FileIO):
+    """A file for libsndfile to write, which does not tell of a full disk: the first error is raised at the end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self.error: OSError | None = None
+
+    def write(self, content: Any, /) -> int:
+        try:
+            written = super().write(content)
+            if written != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.name))
+        except OSError as error:
+            self.error = self.error or error
+        return len(content)
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        if self.error and exception[0] is None:
+            raise self.error
 
 
 # ---------------------------------------------------------------------- names
@@ -163,7 +205,7 @@ def write_recordings(items: Iterable[Item], folder: Path, jobs: int = 1) -> floa
         path = folder / item.path
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, encoded(audio.load(item.data, item.utterance), item.form))
+            encode(audio.stream(item.data, item.utterance), item.form, path)
         return item.data.duration(item.utterance)
 
     with ThreadPoolExecutor(max(jobs, 1)) as pool:
@@ -223,7 +265,8 @@ def manifest(items: Sequence[Item], originals: Mapping[Path, DataDir], folder: P
     for item in sorted(items, key=lambda item: item.path):
         data, utterance = originals[item.data.path], item.utterance
         source = data.tables.get("utt2path", data.tables["wav.scp"]).get(utterance, "")
-        digest = hashlib.sha256((folder / item.path).read_bytes()).hexdigest()
+        with open(folder / item.path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         lines.append("\t".join((item.path, data.name, utterance, data.utt2spk[utterance], source, digest)) + "\n")
     return "".join(lines)
 

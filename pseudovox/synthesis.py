@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pseudovox import f0, seeds, world
+from pseudovox import blocks, f0, seeds, world
 from pseudovox.anonymize.targets import UTT2TARGET
 from pseudovox.archive import read_scp
 from pseudovox.datadir import read_table
 from pseudovox.errors import DataError
 from pseudovox.models import store
-from pseudovox.models.vocoder import HOP, Conditions
+from pseudovox.models.vocoder import HOP, SAMPLE_RATE, Before, Conditions, phases
 
 if TYPE_CHECKING:
     from pseudovox.config import Synthesis
@@ -51,8 +52,9 @@ class Synthesizer:
 
     @torch.no_grad()
     def __call__(
-        self, content: np.ndarray, contour: np.ndarray, voice: np.ndarray, samples: int, identity: str = ""
-    ) -> np.ndarray:
+        self, content: np.ndarray, contour: np.ndarray, voice: np.ndarray, samples: int, identity: str = "",
+        original: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """Speech of exactly `samples` samples.
 
         Args:
@@ -61,6 +63,7 @@ class Synthesizer:
             voice: x-vector, or one-hot vector, of the voice to speak with (dimension,).
             samples: length of the result.
             identity: the utterance's id, which with the seed decides a vocoder's noise.
+            original: the recording (samples,), whose silence is kept (see `world.as_loud`); None: speech.
 
         Returns:
             float32 (samples,) in [-0.95, 0.95] at 16 kHz, at the configured level.
@@ -94,8 +97,31 @@ class Synthesizer:
         else:
             draw = seeds.generator(self.seed, "vocoder-noise", identity)
             noise = torch.from_numpy(draw.standard_normal((1, frames * HOP), dtype=np.float32)).to(self.device)
-            speech = self.network(Conditions(*inputs), noise)[0, :samples].cpu().numpy()
-        return world.set_speech_level(speech, self.options.level)
+            speech = self._vocoded(Conditions(*inputs), noise)[:samples]
+        if original is None:
+            return world.set_speech_level(speech, self.options.level)
+        return world.as_loud(speech, original, self.options.level)
+
+    def _vocoded(self, conditions: Conditions, noise: torch.Tensor) -> np.ndarray:
+        """A vocoder's waveform, float32 (HOP * T,), block by block; `noise`: (1, HOP * T)."""
+        stride, frames = self.facts["stride"], conditions.log_f0.shape[1]
+        multiple = math.lcm(stride, getattr(self.network, "step", 1))
+        cuts = blocks.cut(frames, blocks.size(SAMPLE_RATE / HOP), self.network.context, multiple)
+        phase = phases(conditions.log_f0) if len(cuts) > 1 else None
+        parts = []
+        for block in cuts:
+            part, before = conditions, None
+            if phase is not None:
+                part = conditions._replace(
+                    content=conditions.content[:, block.first // stride : -(-block.last // stride)],
+                    log_f0=conditions.log_f0[:, block.worked],
+                    voiced=conditions.voiced[:, block.worked],
+                )
+                before = Before(phase[:, block.first : block.first + 1], noise[:, :HOP])
+            wave = self.network(part, noise[:, block.first * HOP : block.last * HOP], before)[0].cpu().numpy()
+            parts.append(wave[(block.start - block.first) * HOP : (block.end - block.first) * HOP])
+            blocks.report(block.end / frames)
+        return np.concatenate(parts)
 
 
 class SynthesizeWorker:
@@ -125,8 +151,8 @@ class SynthesizeWorker:
             content = self.open(self.bottleneck / name / "bottleneck.scp")[utterance.id]
             contour = self.open(self.contours / name / "f0.scp")[utterance.id]
             voice = self._voice(voice_table(self.voices / name, one_hot=bool(self.synthesize.speakers)), utterance.id)
-            samples = len(utterance.audio())
-            yield utterance, self.synthesize(content, contour, voice, samples, utterance.id)
+            original = utterance.audio()
+            yield utterance, self.synthesize(content, contour, voice, len(original), utterance.id, original)
 
     def _voice(self, table: Path, utterance: str) -> np.ndarray:
         if table.name != UTT2TARGET:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pseudovox import blocks
 from pseudovox.errors import UsageError
 from pseudovox.f0 import FRAME_PERIOD, FRAME_SHIFT, SAMPLE_RATE, fit_length, frame_count, pyworld
 
@@ -18,6 +19,12 @@ LARGEST_FFT = 1024
 SMALL_FFT = 512
 _SMALL_FFT_FLOOR = 3.0 * SAMPLE_RATE / (SMALL_FFT - 3.0)  # CheapTrick's window must fit three periods
 PEAK = 0.95
+LONGEST_WHOLE = 60.0  # seconds that are synthesized at once; longer recordings in stretches
+STRETCH = (20.0, 40.0)  # seconds, shortest and longest
+LEAD = 20  # frames before and behind a stretch, of which the fades take some
+FADE = 2  # frames
+LARGEST_RAISE = 30.0  # decibels by which anonymized speech may be louder than its original
+FRAMES_PER_SECOND = 1000 / FRAME_PERIOD
 
 
 @dataclass
@@ -64,18 +71,50 @@ def analyse(samples: np.ndarray, contour: np.ndarray, coefficients: int) -> Anal
 def synthesize(analysis: Analysis, contour: np.ndarray, samples: int) -> np.ndarray:
     """Speech of exactly `samples` samples from an analysis and an F0 contour (frames as in `analyse`).
 
+    WORLD's pulses and noise hang on where it begins, so what is longer than a minute is made of stretches that are cut
+    in pauses (`blocks.pauses`) and faded into each other: where, the contour alone decides.
+
     Returns:
         float32 (samples,), not limited to [-1, 1] (see `set_speech_level`).
     """
-    world = pyworld()
     f0 = _fitted(contour, samples)
-    count = len(f0)
-    envelope = np.ascontiguousarray(fit_length(analysis.envelope, count), dtype=np.float64)
-    coded = np.ascontiguousarray(fit_length(analysis.aperiodicity, count), dtype=np.float64)
-    coded = np.minimum(coded, 0.0)  # a network may overshoot
-    spectrum = world.decode_spectral_envelope(envelope, SAMPLE_RATE, SMALL_FFT)
-    aperiodicity = world.decode_aperiodicity(coded, SAMPLE_RATE, SMALL_FFT)
-    signal = world.synthesize(f0, spectrum, aperiodicity, SAMPLE_RATE, FRAME_PERIOD)
+    cuts = [0]
+    if len(f0) > LONGEST_WHOLE * FRAMES_PER_SECOND:
+        cuts = blocks.pauses(f0 > 0, *(round(seconds * FRAMES_PER_SECOND) for seconds in STRETCH))
+    envelope, aperiodicity = fit_length(analysis.envelope, len(f0)), fit_length(analysis.aperiodicity, len(f0))
+    out = np.zeros(samples, np.float32)
+    fade = _fade()
+    for start, end in zip(cuts, [*cuts[1:], len(f0)], strict=True):
+        first, last = max(start - LEAD, 0), min(end + LEAD, len(f0))
+        begin, stop = first * FRAME_SHIFT, samples if last == len(f0) else (last - 1) * FRAME_SHIFT
+        speech = _synthesized(envelope[first:last], aperiodicity[first:last], f0[first:last], stop - begin)
+        if start:
+            edge = start * FRAME_SHIFT - len(fade) // 2
+            speech = speech[edge - begin :]
+            speech[: len(fade)] *= fade
+            begin = edge
+        if end < len(f0):
+            edge = end * FRAME_SHIFT + len(fade) // 2
+            speech = speech[: edge - begin]
+            speech[-len(fade) :] *= fade[::-1]
+        out[begin : begin + len(speech)] += speech
+        blocks.report(end / len(f0))
+    return out
+
+
+def _fade() -> np.ndarray:
+    """A rise over FADE frames; its square and its mirror image's add up to 1, for sounds that are not in phase."""
+    steps = (np.arange(FADE * FRAME_SHIFT) + 0.5) / (FADE * FRAME_SHIFT)
+    return np.sin(0.5 * np.pi * steps).astype(np.float32)
+
+
+def _synthesized(envelope: np.ndarray, aperiodicity: np.ndarray, f0: np.ndarray, samples: int) -> np.ndarray:
+    """One stretch: float32 (samples,) from coded frames and F0."""
+    world = pyworld()
+    coded = np.minimum(np.ascontiguousarray(aperiodicity, dtype=np.float64), 0.0)  # a network may overshoot
+    spectrum = world.decode_spectral_envelope(np.ascontiguousarray(envelope, dtype=np.float64), SAMPLE_RATE, SMALL_FFT)
+    decoded = world.decode_aperiodicity(coded, SAMPLE_RATE, SMALL_FFT)
+    signal = world.synthesize(np.ascontiguousarray(f0), spectrum, decoded, SAMPLE_RATE, FRAME_PERIOD)
     return np.pad(signal, (0, max(0, samples - len(signal))))[:samples].astype(np.float32)
 
 
@@ -90,7 +129,8 @@ def speech_level(samples: np.ndarray, floor_decibels: float = 30.0) -> float:
     """
     whole = len(samples) // FRAME_SHIFT * FRAME_SHIFT
     frames = samples[:whole].reshape(-1, FRAME_SHIFT) if whole else samples[None]
-    power = np.square(frames, dtype=np.float64).mean(axis=1)
+    parts = blocks.cut(len(frames), blocks.size(FRAMES_PER_SECOND))
+    power = np.concatenate([np.square(frames[part.worked], dtype=np.float64).mean(axis=1) for part in parts])
     if power.max() <= 0:
         return -np.inf
     return float(10 * np.log10(power[power > power.max() * 10 ** (-floor_decibels / 10)].mean()))
@@ -101,5 +141,24 @@ def set_speech_level(samples: np.ndarray, decibels: float) -> np.ndarray:
     level = speech_level(samples)
     if not np.isfinite(level):
         return samples
-    gain = min(10 ** ((decibels - level) / 20), PEAK / float(np.abs(samples).max()))
-    return (samples * gain).astype(np.float32)
+    gain = min(10 ** ((decibels - level) / 20), PEAK / max(float(samples.max()), -float(samples.min())))
+    out = np.empty(len(samples), np.float32)
+    for part in blocks.cut(len(samples), blocks.size(SAMPLE_RATE)):
+        out[part.worked] = samples[part.worked] * gain
+    return out
+
+
+def as_loud(samples: np.ndarray, original: np.ndarray, decibels: float) -> np.ndarray:
+    """Speech made of a recording at a `speech_level`, but at most LARGEST_RAISE above the recording's own.
+
+    So the noise of an empty room is not brought to the level of speech, and what is made of silence is silence.
+
+    Args:
+        samples: (n,), the speech.
+        original: (m,), the recording, in [-1, 1].
+        decibels: the level, re full scale.
+    """
+    level = speech_level(original)
+    if not np.isfinite(level):
+        return np.zeros(len(samples), np.float32)
+    return set_speech_level(samples, min(decibels, level + LARGEST_RAISE))

@@ -51,7 +51,24 @@ run_command() {
   printf ' %q' "${@//"$PWD/"/}" # quoted, so that the line can be pasted into a shell
   printf '\n'
   [ -z "$dry_run" ] || return 0
-  "$@" || { local code=$?; printf 'run.sh: stopped at this command (exit code %d); run again to go on from here\n' "$code" >&2; exit "$code"; }
+  "$@" && return 0
+  local code=$?
+  # Data that lack some files: the others are done first, and the exit code says so in the end (lost_files).
+  if [ "$stage_name" = data ] && [ $code -eq 5 ]; then lost=yes; return 0; fi
+  printf 'run.sh: stopped at this command (exit code %d); run again to go on from here\n' "$code" >&2
+  exit "$code"
+}
+
+# lost_files: end with exit code 5 if some files of the corpora could not be read, naming them again.
+lost_files() {
+  local list
+  [ -n "${lost:-}" ] || return 0
+  printf '\nrun.sh: all done, but for these files, which cannot be read:\n' >&2
+  for list in "$data"/*/failed.tsv; do
+    [ ! -f "$list" ] || cut -f2 "$list" | sed 's/^/  /; s/ mend: /\n    mend: /' >&2
+  done
+  printf '  mend them or take them away, then run the same command with --force\n' >&2
+  exit 5
 }
 
 # read_settings: resolve the configuration and take over what run.sh needs of it.

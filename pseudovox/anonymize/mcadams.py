@@ -26,9 +26,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pseudovox import blocks
+from pseudovox.audio import SAMPLE_RATE
 from pseudovox.errors import UsageError
 from pseudovox.seeds import generator
-from pseudovox.world import set_speech_level
+from pseudovox.world import as_loud
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -318,6 +320,24 @@ def warp(
     Returns:
         float64 (samples,) each (float32 values where the variant is single).
     """
+    cuts = [blocks.cut(len(signal), blocks.size(SAMPLE_RATE), 4 * HOP, HOP) for signal in signals]
+    if all(len(own) == 1 for own in cuts):
+        return _warp(signals, coefficient, variant, largest_gain, device)
+    found = []
+    for signal, own, power in zip(signals, cuts, coefficient, strict=True):
+        out = np.empty(len(signal))
+        for block in own:
+            part = _warp([signal[block.worked]], [power], variant, largest_gain, device)[0]
+            out[block.start : block.end] = part[block.kept]
+            blocks.report(block.end / len(signal))
+        found.append(out)
+    return found
+
+
+def _warp(
+    signals: Sequence[np.ndarray], coefficient: Sequence[float], variant: Variant, largest_gain: float, device: str
+) -> list[np.ndarray]:
+    """`warp` of all of the signals at once."""
     kind = torch.float32 if variant.single else torch.float64
     # One signal after the other, each on whole hops, so that frames can be taken from all of them by their number.
     hops = [max(-(-len(signal) // HOP), (1 + variant.first) + 1) for signal in signals]
@@ -385,19 +405,20 @@ class McAdamsWorker:
             data = utterance.data
             if data.path not in self.drawn:
                 self.drawn[data.path] = coefficients(data, self.options, self.level, self.seed)
+        signals = [utterance.audio() for utterance in batch]
         found = warp(
-            [utterance.audio() for utterance in batch],
+            signals,
             [self.drawn[utterance.data.path][utterance.id] for utterance in batch],
             VARIANTS[self.options.variant],
             largest_gain=self.largest_gain,
             device=self.device,
         )
-        for utterance, samples in zip(batch, found, strict=True):
-            yield utterance, self._scaled(samples)
+        for utterance, signal in zip(batch, signals, strict=True):
+            yield utterance, self._scaled(found.pop(0), signal)
 
-    def _scaled(self, samples: np.ndarray) -> np.ndarray:
+    def _scaled(self, samples: np.ndarray, original: np.ndarray) -> np.ndarray:
         if self.options.scale == "published":
             return published_scale(samples, self.options.variant)
-        if np.abs(samples).max() < SILENT:
+        if max(float(samples.max()), -float(samples.min())) < SILENT:
             return samples
-        return set_speech_level(samples, self.decibels)
+        return as_loud(samples, original, self.decibels)

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.audio import file_duration
-from pseudovox.datadir import DataDir, check_id, read_table, scp_path
+from pseudovox.datadir import DataDir, check_id, read_table, scp_path, write_atomic
 from pseudovox.digests import digest_of
-from pseudovox.errors import DataError
+from pseudovox.errors import DataError, SomeUtterancesFailed
 
 log = logging.getLogger("pseudovox")
 AUDIO = (".flac", ".wav", ".ogg", ".opus", ".mp3")  # containers that people re-encode corpora into
+FAILED = "failed.tsv"  # in a data dir: files that could not be read, and why
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def prepare(
     duration: Callable[[Path], float] = file_duration,
     finish: Callable[[DataDir], None] | None = None,
     protocol: Sequence[str] = (),
+    unreadable: Mapping[str, DataError] | None = None,
 ) -> None:
     """The work of a preparation step for one set: <args.out_dir>/<name>, made, or left as it is if it is current.
 
@@ -66,27 +68,56 @@ def prepare(
         duration: see `data_dir`.
         finish: adds the lists (trials, enrolls) to the finished data dir.
         protocol: what decides them besides the recordings, so that a changed list is noticed.
+        unreadable: files that are no recordings, and why. If given (even empty), what turns out to be unreadable joins
+            them instead of stopping the step, and all are named in `failed.tsv` in the data dir.
+
+    Raises:
+        SomeUtterancesFailed: after everything else was done: some files are in failed.tsv.
+        DataError: no recording can be read, or, without `unreadable`, some cannot.
     """
     final = args.out_dir / check_id(name, "name of the data dir")
-    if not recordings:
+    if not recordings and unreadable is None:
         raise DataError(f"{final}: the corpus has no recordings for it", "leave out the option that asks for it")
+    lost = None if unreadable is None else dict(unreadable)
     with stage.output(
         args,
         final,
-        settings={"recordings": digest(recordings)} | ({"protocol": digest_of(list(protocol))} if protocol else {}),
+        settings={"recordings": digest(recordings)}
+        | ({"protocol": digest_of(list(protocol))} if protocol else {})
+        | ({"unreadable": digest_of(sorted(lost))} if lost else {}),
         seeded=False,
         torch_device=False,
         repair=_audio_is_there,  # the corpus may have been moved
     ) as out:
         if out is None:
+            if lost is not None:
+                _report_lost(final)
             return
-        data = data_dir(recordings, final, jobs=args.nj, duration=duration)
+        data = data_dir(recordings, final, jobs=args.nj, duration=duration, unreadable=lost)
+        if lost:
+            rows = [f"{file}\t{' '.join(str(error).split())}\n" for file, error in lost.items()]
+            write_atomic(out.path / FAILED, "".join(sorted(rows)))
         if finish:
             finish(data)
         data.check()
         data.write(out.path)
         out.counts = {"utterances": len(data.utterances), "speakers": len(data.speakers)}
         log.info("%s: %d utterances, %d speakers", final, len(data.utterances), len(data.speakers))
+    if lost is not None:
+        _report_lost(final)
+
+
+def _report_lost(folder: Path) -> None:
+    """Raise SomeUtterancesFailed, naming every file, if the data dir has a list of what could not be read."""
+    try:
+        rows = (folder / FAILED).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    lines = ["  " + row.partition("\t")[2].replace(" mend: ", "\n    mend: ") for row in rows]
+    raise SomeUtterancesFailed(
+        "\n".join([f"{len(rows)} files cannot be read, all others are done (list: {folder / FAILED}):", *lines]),
+        "mend them or take them away, then run the same command with --force",
+    )
 
 
 def _audio_is_there(folder: Path) -> bool:
@@ -116,6 +147,7 @@ def data_dir(
     *,
     jobs: int = 1,
     duration: Callable[[Path], float] = file_duration,
+    unreadable: dict[str, DataError] | None = None,
 ) -> DataDir:
     """A data dir with wav.scp, utt2spk, utt2dur and, where every recording has them, text and spk2gender.
 
@@ -124,11 +156,13 @@ def data_dir(
         path: the name of the data dir in messages; nothing is written.
         jobs: threads that read the files (libsndfile runs outside Python's lock).
         duration: length of a file in seconds.
+        unreadable: gets the files that cannot be read, and why, which are then left out; None: the first one stops.
 
     Raises:
         DataError: an id that stands twice, a speaker of two genders, text or gender for some only, or a file that
-            cannot be read or holds nothing.
+            cannot be read or holds nothing (with `unreadable`: if that is true of all).
     """
+    lengths, recordings = _lengths(recordings, jobs, duration, unreadable)
     tables: dict[str, dict[str, str]] = {"wav.scp": {}, "utt2spk": {}}
     first: dict[str, Path] = {}
     for one in recordings:
@@ -136,7 +170,6 @@ def data_dir(
         if one.utterance in first:
             raise DataError(f"{one.audio}: has the id {one.utterance}, as {first[one.utterance]} has")
         first[one.utterance] = one.audio
-        _check_path(one.audio)
         for name, value in {"spk2gender": one.gender, **one.speaker_tables}.items():
             other = tables.setdefault(name, {}).setdefault(one.speaker, value)
             if other != value:
@@ -152,16 +185,44 @@ def data_dir(
             lacking = next(key for key, value in tables[name].items() if not value)
             raise DataError(f"{path}: {len(known)} of {len(tables[name])} have an entry for {name}; {lacking} has none")
 
-    def seconds(one: Recording) -> str:
-        found = duration(one.audio)
-        if found <= 0:
-            raise DataError(f"{one.audio}: holds no samples")
+    tables["utt2dur"] = {one.utterance: length for one, length in zip(recordings, lengths, strict=True)}
+    return DataDir(path, tables)
+
+
+def _lengths(
+    recordings: Sequence[Recording],
+    jobs: int,
+    duration: Callable[[Path], float],
+    unreadable: dict[str, DataError] | None,
+) -> tuple[list[str], list[Recording]]:
+    """(seconds of each recording that can be read, as utt2dur has them; those recordings)"""
+
+    def seconds(one: Recording) -> str | DataError:
+        try:
+            _check_path(one.audio)
+            found = duration(one.audio)
+            if found <= 0:
+                raise DataError(f"{one.audio}: holds no samples")
+        except DataError as error:
+            if unreadable is None:
+                raise
+            return error
         return f"{found:.6f}".rstrip("0").rstrip(".")
 
     with ThreadPoolExecutor(max(jobs, 1)) as pool:
-        lengths = list(pool.map(seconds, recordings))
-    tables["utt2dur"] = {one.utterance: length for one, length in zip(recordings, lengths, strict=True)}
-    return DataDir(path, tables)
+        found = list(pool.map(seconds, recordings))
+    lengths = [length for length in found if isinstance(length, str)]
+    for one, error in zip(recordings, found, strict=True):
+        if unreadable is not None and isinstance(error, DataError):
+            unreadable[printable(one.tables.get("utt2path", str(one.audio)))] = error
+    if not lengths and unreadable:
+        raise DataError("\n  ".join(["no file can be read:", *map(str, unreadable.values())]))
+    return lengths, [one for one, length in zip(recordings, found, strict=True) if isinstance(length, str)]
+
+
+def printable(name: str) -> str:
+    """A file name for a line of text: control characters and what is not UTF-8 escaped."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in name)
 
 
 def _check_path(path: Path) -> None:

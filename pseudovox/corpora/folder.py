@@ -17,11 +17,11 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pseudovox.corpora import Recording, entries, read_text_lines, words
+from pseudovox.corpora import Recording, entries, printable, read_text_lines, words
 from pseudovox.errors import DataError, MissingModelError
 
 log = logging.getLogger("pseudovox")
@@ -67,8 +67,9 @@ class _File:
 
 
 def read_folder(
-    folder: Path, *, one_speaker: bool = False, with_text: bool = True, genders: Path | None = None
-) -> list[Recording]:
+    folder: Path, *, one_speaker: bool = False, with_text: bool = True, genders: Path | None = None,
+    unreadable: dict[str, DataError] | None = None,
+) -> list[Recording]:  # fmt: skip
     """All recordings below a folder. Hidden files are left out; files that are not audio are named in the log.
 
     Args:
@@ -76,13 +77,15 @@ def read_folder(
         one_speaker: all files are of one speaker, who is named for the folder.
         with_text: take the words from <name>.txt.
         genders: table `<speaker> f|m`; a speaker is named by the folder (or the file at the top), or by the id.
+        unreadable: gets the files and folders that cannot be read, and why, by their paths below the folder; None: the
+            first one stops.
 
     Raises:
         MissingModelError: no such folder, or no audio in it.
         DataError: a file of a kind that cannot be read, a link that leads back, words for some files only, a
             speaker without a gender or a gender without a speaker.
     """
-    files = [_place(path, folder, one_speaker) for path in _audio_files(folder)]
+    files = [_place(path, folder, one_speaker) for path in _audio_files(folder, unreadable)]
     labels = {file.owner: folder.resolve().name if file.owner == "./" else Path(file.owner).name for file in files}
     speakers = unique_ids(
         {owner: safe_name(label if owner.endswith("/") else Path(label).stem) for owner, label in labels.items()},
@@ -139,37 +142,52 @@ def _place(path: Path, folder: Path, one_speaker: bool) -> _File:
     return _File(path, str(relative), str(relative), ())
 
 
-def _audio_files(folder: Path) -> list[Path]:
+def _audio_files(folder: Path, unreadable: dict[str, DataError] | None) -> list[Path]:
     if not folder.is_dir():
         raise MissingModelError(f"{folder}: no such folder", "give the folder that holds your recordings")
     audio: list[Path] = []
     other: list[Path] = []
-    for path in _walk(folder):
+
+    def lose(path: Path, reason: str, mend: str = "") -> None:
+        error = DataError(f"{printable(str(path))}: {reason}", mend)
+        if unreadable is None:
+            raise error
+        unreadable[printable(str(path.relative_to(folder)))] = error
+
+    for path in _walk(folder, lose):
         kind = path.suffix.lower().lstrip(".")
         if kind in NOT_READ:
-            raise DataError(
-                f"{path}: {kind} files cannot be read", f"ffmpeg -i {path.name!r} {path.stem + '.flac'!r}, for each"
-            )
-        if kind in READ and not path.is_file():
-            raise DataError(f"{path}: not a regular file (a broken link?)")
-        if kind in READ:
+            lose(path, f"{kind} files cannot be read", f"ffmpeg -i {path.name!r} {path.stem + '.flac'!r}, for each")
+        elif kind in READ and not path.is_file():
+            lose(path, "not a regular file (a broken link?)", "put the recording itself there, or take it away")
+        elif kind in READ:
             audio.append(path)
         elif kind != "txt":
             other.append(path)
     if other:
         log.info("%s: %d files are not audio and left out: %s", folder, len(other), _some(other))
+    if not audio and unreadable:
+        raise DataError("\n  ".join([f"{folder}: no file can be read:", *map(str, unreadable.values())]))
     if not audio:
         raise MissingModelError(f"{folder}: no audio files", f"the kinds that are read: {', '.join(sorted(READ))}")
     return audio
 
 
-def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+def _walk(folder: Path, lose: Callable[[Path, str, str], None], above: tuple[Path, ...] = ()) -> Iterator[Path]:
     real = folder.resolve()
     if real in above:
-        raise DataError(f"{folder}: a link that leads back to a folder above it", f"rm {folder}")
-    for path in entries(folder):
+        lose(folder, "a link that leads back to a folder above it", f"rm {folder}")
+        return
+    try:
+        found = entries(folder)
+    except OSError as error:
+        if not above:
+            raise
+        lose(folder, f"a folder that cannot be read: {error.strerror}", f"chmod u+rx {folder}")
+        return
+    for path in found:
         if path.is_dir():
-            yield from _walk(path, (*above, real))
+            yield from _walk(path, lose, (*above, real))
         else:
             yield path
 

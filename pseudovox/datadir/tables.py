@@ -112,6 +112,7 @@ TABLES = {
         Table("spk2fold", "speaker", "fold"),
         Table("spk2age", "speaker", "years, or a word"),
         Table("reco2dur", "recording", "seconds", _positive, audio=True, filled=True),
+        Table("reco2channel", "recording", "channel to be taken, from 0", str.isdecimal, audio=True),
         Table("reco2file_and_channel", "recording", "file A|B", _file_and_channel, audio=True),
     )
 }

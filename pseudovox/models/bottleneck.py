@@ -183,6 +183,14 @@ class BottleneckNetwork(nn.Module):
         self.mean.copy_(mean)
         self.scale.copy_(1.0 / deviation.clamp(min=1e-3))
 
+    @property
+    def context(self) -> int:
+        """Input frames before and behind a place on which the bottleneck there depends; -1: on all of them."""
+        if self.front is not None:
+            return -1
+        layers = sum(layer.linear.padding[0] for layer in self.layers)  # type: ignore[union-attr,operator,misc]
+        return int(self.entry.linear.padding[0] + self.stride * (layers + 1))  # type: ignore[arg-type,operator]
+
     def output_frames(self, frames: int) -> int:
         """Output frames for so many input frames."""
         return -(-frames // self.stride)

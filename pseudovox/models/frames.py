@@ -66,6 +66,11 @@ class FrameNetwork(nn.Module):
         self.norm = nn.BatchNorm1d(channels)
         self.head = nn.Conv1d(channels, outputs, 1)
 
+    @property
+    def context(self) -> int:
+        """Frames before and behind a place on which the numbers there depend."""
+        return sum(block.wide.padding[0] for block in self.blocks)  # type: ignore[union-attr,operator,misc]
+
     def frames(
         self, content: torch.Tensor, log_f0: torch.Tensor, voiced: torch.Tensor, xvector: torch.Tensor
     ) -> torch.Tensor:

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from pseudovox.models.frames import FrameNetwork
-from pseudovox.models.vocoder import HOP, SAMPLE_RATE, Conditions, pulses, to_samples
+from pseudovox.models.vocoder import HOP, SAMPLE_RATE, Before, Conditions, pulses, to_samples
 
 LOUDEST = 6.0  # nepers: no filter amplifies by more
 START = -4.0  # nepers: the filters' magnitude before training, that of soft speech
@@ -49,12 +49,18 @@ class HarmonicNoise(FrameNetwork):
         self.register_buffer("noise_points", interpolation(noise_bands, fft), persistent=False)
         self.register_buffer("window", torch.hann_window(2 * HOP), persistent=False)
 
-    def forward(self, conditions: Conditions, noise: torch.Tensor) -> torch.Tensor:
+    @property
+    def context(self) -> int:
+        """Frames before and behind a place on which the waveform there depends."""
+        return super().context + -(-self.fft // HOP) + 1
+
+    def forward(self, conditions: Conditions, noise: torch.Tensor, before: Before | None = None) -> torch.Tensor:
         """The waveform.
 
         Args:
             conditions: T frames.
             noise: (B, HOP * T), white, of variance 1.
+            before: where the frames do not begin with the utterance.
 
         Returns:
             float32 (B, HOP * T).
@@ -63,7 +69,8 @@ class HarmonicNoise(FrameNetwork):
         responses = self.frames(content, log_f0, voiced, voice)
         with torch.autocast(responses.device.type, enabled=False):  # no Fourier transform in half precision
             with torch.no_grad():
-                tone = pulses(to_samples(log_f0.float()).exp()) * to_samples(voiced.float())
+                tone = pulses(to_samples(log_f0.float()).exp(), before.phase if before else None)
+                tone = tone * to_samples(voiced.float())
             return self._filtered(tone, noise.float(), responses)
 
     def _filtered(self, tone: torch.Tensor, noise: torch.Tensor, responses: torch.Tensor) -> torch.Tensor:

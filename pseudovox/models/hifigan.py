@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations, parametrize
 
 from pseudovox.models.frames import centred
-from pseudovox.models.vocoder import HOP, Conditions, match_length, sines, to_samples
+from pseudovox.models.vocoder import HOP, Before, Conditions, match_length, sines, to_samples
 
 SLOPE = 0.1  # of the leaky rectifiers
 SINE = 0.1  # amplitude of each sine
@@ -105,25 +105,41 @@ class HifiGan(nn.Module):
     def _convolutions(self) -> list[nn.Module]:
         return [layer for layer in self.modules() if isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d))]
 
+    @property
+    def context(self) -> int:
+        """Frames of 10 ms before and behind a place on which the waveform there depends."""
+        left = self.step * HOP  # samples of a place in a layer
+        reach = 3 * left
+        for rise, blocks in zip(self.rise, self.blocks, strict=True):
+            reach += left  # of a transposed convolution, and of what is injected
+            left //= rise.stride[0]  # type: ignore[index,operator]
+            widest = max(
+                sum(layer.padding[0] for layer in [*block.wide, *block.plain])  # type: ignore[union-attr,misc]
+                for block in blocks  # type: ignore[union-attr]
+            )
+            reach += left * (widest + 2)
+        return -(-(reach + 3) // HOP) + self.step
+
     def fold(self) -> None:
         """Turn weights kept as length and direction into plain ones, as a network without `weight_norm` has them."""
         for layer in self._convolutions():
             if parametrize.is_parametrized(layer):
                 parametrize.remove_parametrizations(layer, "weight")
 
-    def forward(self, conditions: Conditions, noise: torch.Tensor) -> torch.Tensor:
+    def forward(self, conditions: Conditions, noise: torch.Tensor, before: Before | None = None) -> torch.Tensor:
         """The waveform.
 
         Args:
             conditions: T frames.
             noise: (B, HOP * T), white, of variance 1; used by the source alone.
+            before: where the frames do not begin with the utterance.
 
         Returns:
             float32 (B, HOP * T) in [-1, 1].
         """
         length = noise.shape[1]
         x = self.first(self._inputs(conditions))
-        source = self._source(conditions, noise).unsqueeze(1) if self.harmonics else None
+        source = self._source(conditions, noise, before).unsqueeze(1) if self.harmonics else None
         for level, (rise, blocks) in enumerate(zip(self.rise, self.blocks, strict=True)):
             x = rise(functional.leaky_relu(x, SLOPE))
             if source is not None:
@@ -148,17 +164,19 @@ class HifiGan(nn.Module):
         speaker = centred(voice, self.xvector_mean).unsqueeze(2).expand(-1, -1, count)
         return torch.cat([match_length(content, count), melody, speaker], dim=1)
 
-    def _source(self, conditions: Conditions, noise: torch.Tensor) -> torch.Tensor:
+    def _source(self, conditions: Conditions, noise: torch.Tensor, before: Before | None) -> torch.Tensor:
         """Sines where there is voice, noise everywhere, merged to one signal (B, HOP * T).
 
         The fundamental begins at phase 0, its multiples at phases that come from the noise.
         """
         assert self.merge is not None
         voiced = to_samples(conditions.voiced.float()).unsqueeze(2)
-        start = torch.special.ndtr(noise[:, : self.harmonics].float())  # normal numbers -> uniform in [0, 1]
+        opening = before.opening if before else noise
+        start = torch.special.ndtr(opening[:, : self.harmonics].float())  # normal numbers -> uniform in [0, 1]
         start = functional.pad(start[:, 1:], (1, 0))
         with torch.no_grad():
-            tone = SINE * voiced * sines(to_samples(conditions.log_f0.float()).exp(), start)
+            pitch = to_samples(conditions.log_f0.float()).exp()
+            tone = SINE * voiced * sines(pitch, start, before.phase if before else None)
             level = voiced * VOICED_NOISE + (1 - voiced) * UNVOICED_NOISE
             tone = tone + level * noise.float().unsqueeze(2)
         return torch.tanh(self.merge(tone).squeeze(2))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from pseudovox import blocks
 from pseudovox.models.frames import FrameNetwork
+from pseudovox.models.vocoder import HOP, SAMPLE_RATE
 
 
 class SynthesizerNetwork(FrameNetwork):
@@ -60,7 +62,12 @@ class SynthesizerNetwork(FrameNetwork):
         Returns:
             (envelope (B, T, envelope), aperiodicity (B, T, aperiodicity))
         """
-        frames = self(content, log_f0, voiced, xvector) * self.target_deviation + self.target_mean
+        parts = []
+        for block in blocks.cut(log_f0.shape[1], blocks.size(SAMPLE_RATE / HOP), self.context, self.stride):
+            own = content[:, block.first // self.stride : -(-block.last // self.stride)]
+            found = self(own, log_f0[:, block.worked], voiced[:, block.worked], xvector)
+            parts.append(found[:, block.kept])
+        frames = torch.cat(parts, 1) * self.target_deviation + self.target_mean
         envelope, aperiodicity = frames[..., : self.envelope], frames[..., self.envelope :]
         centre = envelope.mean(dim=1, keepdim=True)
         return centre + (envelope - centre) * self.spread**sharpen, aperiodicity

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
+from pseudovox import blocks
+
 SAMPLE_RATE = 16000
 HOP = 160  # samples per frame of F0
 
@@ -34,6 +36,18 @@ class Conditions(NamedTuple):
     utterance_f0: torch.Tensor
 
 
+class Before(NamedTuple):
+    """What a vocoder must know of an utterance whose beginning is not among the frames that it is told.
+
+    Attributes:
+        phase: (B, 1) float64, periods of the fundamental before the first of these frames.
+        opening: (B, n) the noise at the utterance's beginning, at least as long as a frame.
+    """
+
+    phase: torch.Tensor
+    opening: torch.Tensor
+
+
 def to_samples(frames: torch.Tensor) -> torch.Tensor:
     """Frames (B, T), one at every HOP-th sample, joined by straight lines: (B, HOP * T), the last one held."""
     steps = torch.arange(HOP, device=frames.device, dtype=frames.dtype) / HOP
@@ -41,15 +55,26 @@ def to_samples(frames: torch.Tensor) -> torch.Tensor:
     return (frames.unsqueeze(2) + (following - frames).unsqueeze(2) * steps).flatten(1)
 
 
-def phase_of(f0: torch.Tensor) -> torch.Tensor:
-    """Phase in periods, within [0, 1), of F0 in Hz at every sample (B, N); float64, 0 before the first sample.
+def phases(log_f0: torch.Tensor) -> torch.Tensor:
+    """Periods of the fundamental before every frame of log F0 (B, T): float64 (B, T), 0 before the first."""
+    parts = []
+    for block in blocks.cut(log_f0.shape[1], 6000):  # not blocks.SECONDS: sums must not hang on it
+        samples = to_samples(log_f0[:, block.start : block.end + 1].float())
+        samples = samples[:, : (block.end - block.start) * HOP].exp().double() / SAMPLE_RATE
+        parts.append(samples.unflatten(1, (-1, HOP)).sum(2))
+    return torch.nn.functional.pad(torch.cat(parts, 1).cumsum(1)[:, :-1], (1, 0))
+
+
+def phase_of(f0: torch.Tensor, start: torch.Tensor | None = None) -> torch.Tensor:
+    """Phase in periods, within [0, 1), of F0 in Hz at every sample (B, N); float64, `start` before the first sample.
 
     Single precision would lose a hundredth of a period within a minute of speech.
     """
-    return torch.cumsum(f0.double() / SAMPLE_RATE, dim=1) % 1.0
+    periods = torch.cumsum(f0.double() / SAMPLE_RATE, dim=1)
+    return (periods if start is None else periods + start) % 1.0
 
 
-def pulses(f0: torch.Tensor) -> torch.Tensor:
+def pulses(f0: torch.Tensor, start: torch.Tensor | None = None) -> torch.Tensor:
     """A band-limited pulse train of power 1: the sum of all harmonics below the Nyquist frequency.
 
     The sum of K cosines is Dirichlet's kernel, sin((K + 1/2) x) / (2 sin(x / 2)) - 1/2, so the cost does not depend on
@@ -57,11 +82,12 @@ def pulses(f0: torch.Tensor) -> torch.Tensor:
 
     Args:
         f0: (B, N) Hz at every sample, above 0.
+        start: (B, 1) periods before the first sample; None: 0.
 
     Returns:
         float32 (B, N).
     """
-    phase = 2 * math.pi * phase_of(f0)
+    phase = 2 * math.pi * phase_of(f0, start)
     room = (SAMPLE_RATE / 2) / f0.double()  # harmonics below Nyquist, not rounded
     whole = torch.floor(room) - 1
     half = torch.sin(phase / 2)
@@ -71,18 +97,19 @@ def pulses(f0: torch.Tensor) -> torch.Tensor:
     return (kernel * torch.sqrt(2 / room)).float()
 
 
-def sines(f0: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+def sines(f0: torch.Tensor, start: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor:
     """Sines at F0 and its multiples; those above the Nyquist frequency are silent.
 
     Args:
         f0: (B, N) Hz at every sample.
-        start: (B, H) phases at the beginning, in periods.
+        start: (B, H) phases at the utterance's beginning, in periods.
+        before: (B, 1) periods of the fundamental before the first sample; None: 0.
 
     Returns:
         float32 (B, N, H) in [-1, 1].
     """
     multiples = torch.arange(1, start.shape[1] + 1, device=f0.device)
-    phase = phase_of(f0).unsqueeze(2) * multiples + start.unsqueeze(1)
+    phase = phase_of(f0, before).unsqueeze(2) * multiples + start.unsqueeze(1)
     audible = f0.unsqueeze(2) * multiples < SAMPLE_RATE / 2
     return (torch.sin(2 * math.pi * phase) * audible).float()
 

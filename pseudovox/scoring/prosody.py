@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pseudovox import f0
+from pseudovox import blocks, f0
 from pseudovox.archive import read_scp
 from pseudovox.audio import load
 from pseudovox.config import F0
@@ -41,8 +41,10 @@ class PitchWorker:
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
-            anonymized = load(self.made[utterance.data.path], utterance.id)
-            contours = f0.extract(utterance.audio(), self.options), f0.extract(anonymized, self.options)
+            with blocks.part(0, 2):
+                original = f0.extract(utterance.audio(), self.options)
+            with blocks.part(1, 2):
+                contours = original, f0.extract(load(self.made[utterance.data.path], utterance.id), self.options)
             values = pitch.correlation_voiced(*contours), pitch.correlation_vpc2022(*contours)
             yield utterance, {"pitch": np.nan_to_num(np.array(values, np.float32), nan=_UNDEFINED)}
 

@@ -108,14 +108,22 @@ def test_words_and_genders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "content"), [("bad.wav", b""), ("bad.wav", b"hello" * 100), ("bad.flac", None)])
-def test_damaged_audio_stops(tmp_path: Path, program: Program, name: str, content: bytes | None) -> None:
+def test_damaged_audio_is_left_out_and_named(
+    tmp_path: Path, program: Program, name: str, content: bytes | None
+) -> None:
     put(tmp_path / "in" / "good.wav")
     bad = put(tmp_path / "in" / name)
     bad.write_bytes(bad.read_bytes()[:3000] if content is None else content)
     failed = program(SCRIPT, tmp_path / "in", tmp_path / "out")
-    assert failed.returncode == 3 and "Traceback" not in failed.stderr
+    assert failed.returncode == 5 and "Traceback" not in failed.stderr
     assert name in failed.stderr
-    assert not (tmp_path / "out" / "recordings").exists()
+    assert DataDir.load(tmp_path / "out" / "recordings").utterances == ["good"]
+    assert (tmp_path / "out" / "recordings" / "failed.tsv").read_text().startswith(f"{name}\t")
+    again = program(SCRIPT, tmp_path / "in", tmp_path / "out")
+    assert again.returncode == 5 and "skipped" in again.stderr and name in again.stderr
+    (tmp_path / "in" / "good.wav").unlink()
+    failed = program(SCRIPT, "--force", tmp_path / "in", tmp_path / "out")
+    assert failed.returncode == 3 and "no file can be read" in failed.stderr and name in failed.stderr
 
 
 def test_no_samples_or_nan(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from pseudovox.report.page.experiment import GENDERS, Experiment
 from pseudovox.report.results import ORIGINAL, set_name
 from pseudovox.seeds import seed_for
 
+LONGEST = 60.0  # seconds of a sample
 MEGABYTE = 1e6
 HIGHEST = 8000.0  # Hz, of the spectrograms
 BINS, WINDOW, HOP = 128, 400, 160  # of the spectrograms: rows, and samples of 16 kHz
@@ -112,7 +113,9 @@ def gather(experiment: Experiment, folder: Path, *, max_audio: float) -> list[Sa
         speech: dict[str, np.ndarray] = {}
         try:
             for system, source in {ORIGINAL: part, **made[part.name]}.items():
-                speech[system] = audio.load(source, chosen.utterance)
+                # The beginning of a long recording: the page holds it several times over.
+                span = (0.0, LONGEST) if source.duration(chosen.utterance) > LONGEST else None
+                speech[system] = audio.load(source, chosen.utterance, span=span)
         except PseudovoxError:  # a command, or a file that is gone
             continue
         flacs = {system: _flac(own) for system, own in speech.items()}
