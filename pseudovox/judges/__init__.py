@@ -1,5 +1,5 @@
-"""Independent judges: models that nobody trained here. Most have their weights inside their packages' own wheels; those
-of torchaudio must be in its cache (pseudovox.pretrained); Whisper's are fetched by its package where there is a network.
+"""Independent judges: models that nobody trained here. Most have their weights in their packages' wheels; those of
+torchaudio must be in its cache (pseudovox.pretrained); Whisper's are fetched by its package where there is a network.
 
 A judge is a module of this package with a class `Judge`, made once in a worker process:
 

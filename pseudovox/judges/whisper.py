@@ -1,7 +1,7 @@
 """Whisper (Radford et al. 2022) by the package faster-whisper: which words does a recogniser of today hear?
 
-Trained on 680,000 hours of recordings from the web; of clean read English even the small models get most words right, so
-that its WER says what people would understand. Several models may listen (`judges.whisper`), each a judge of its own,
+Trained on 680,000 hours of recordings from the web; even its small models get most words of clean read English right,
+so that the WER says what people would understand. Several models may listen (`judges.whisper`), each a judge of its own,
 "whisper-<model>".
 
 Decoding is greedy (one beam, temperature 0, nothing drawn), without time stamps, each 30 s for themselves, not led by
@@ -161,9 +161,8 @@ class Judge:
                     str(place), device="cuda", device_index=int(number or 0), compute_type="float16",
                     local_files_only=True,
                 )  # fmt: skip
-                model.encode(
-                    np.zeros((model.feature_extractor.n_mels, 3000), np.float32)
-                )  # CUDA is loaded on first use
+                # CUDA's libraries are loaded on first use.
+                model.encode(np.zeros((model.model.n_mels, 3000), np.float32))
                 return model
             except (RuntimeError, ValueError) as error:
                 reason = " ".join(str(error).split())[:200]
