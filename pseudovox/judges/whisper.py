@@ -1,7 +1,7 @@
 """Whisper (Radford et al. 2022) by the package faster-whisper: which words does a recogniser of today hear?
 
-Trained on 680,000 hours of recordings from the web; even its small models get most words of clean read English right,
-so that the WER says what people would understand. Several models may listen (`judges.whisper`), each a judge of its own,
+Trained on 680,000 hours of recordings from the web; even its small models get most words of clean read English
+right, so that the WER says what people would understand. Several models may listen (`judges.whisper`), each a judge of its own,
 "whisper-<model>".
 
 Decoding is greedy (one beam, temperature 0, nothing drawn), without time stamps, each 30 s for themselves, not led by
@@ -175,7 +175,7 @@ class Judge:
         if not samples.any():
             return judgement(0.0, "")  # it hears words in digital silence
         found, _ = self.model.transcribe(
-            samples.astype(np.float32), language=self.language, beam_size=1, best_of=1, temperature=0.0,
+            samples.astype("float32"), language=self.language, beam_size=1, best_of=1, temperature=0.0,
             condition_on_previous_text=False, without_timestamps=True,
         )  # fmt: skip
         segments = list(found)
