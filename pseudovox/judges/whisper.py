@@ -1,8 +1,8 @@
 """Whisper (Radford et al. 2022) by the package faster-whisper: which words does a recogniser of today hear?
 
-Trained on 680,000 hours of recordings from the web; even its small models get most words of clean read English
-right, so that the WER says what people would understand. Several models may listen (`judges.whisper`), each a judge of its own,
-"whisper-<model>".
+Trained on 680,000 hours of recordings from the web; even its small models get most words of clean read English right,
+so that the WER says what people would understand. Several models may listen (`judges.whisper`), each a judge of its
+own, "whisper-<model>".
 
 Decoding is greedy (one beam, temperature 0, nothing drawn), without time stamps, each 30 s for themselves, not led by
 the words before; int8 on a CPU, float16 on CUDA. Texts are compared as Whisper's authors do, by their normaliser: for
