@@ -549,7 +549,11 @@ class Judges:
 
     resemblyzer: bool = True
     pocketsphinx: bool = True
+    # Names or folders of models. Of its size base.en is the better one for English, which the normaliser is for.
+    whisper: str | list[str] = "base.en"
+    language: str = "en"  # spoken; Whisper's code of it
     dnsmos: bool = True
+    distillmos: bool = True
     squim_objective: bool = True  # both squim: where torchaudio's cache has their weights
     squim_subjective: bool = True
     reference: str = ""  # a recording of clean speech that squim_subjective compares with

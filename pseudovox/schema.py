@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import math
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -25,7 +26,7 @@ def checked(values: Any, schema: Any, where: str, lines: Mapping[str, int], pref
 
     Args:
         values: what a file or `--set` holds: nested dicts, lists, scalars.
-        schema: a dataclass, list[...], dict[str, ...], int, float, bool or str.
+        schema: a dataclass, list[...], str | list[str], dict[str, ...], int, float, bool or str.
         where: names the source in messages; lines: the line of each dotted key, where there are lines.
         prefix: the dotted key of `values`.
 
@@ -50,6 +51,8 @@ def checked(values: Any, schema: Any, where: str, lines: Mapping[str, int], pref
             for key, value in values.items()
         }
     origin, inner = typing.get_origin(schema), typing.get_args(schema)
+    if origin is types.UnionType:  # one text, or several
+        return checked(values, inner[isinstance(values, list)], where, lines, prefix)
     if origin is list:
         if not isinstance(values, list):
             raise _wrong(values, "a list, [a, b, ...]", where, lines, prefix)

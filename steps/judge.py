@@ -4,17 +4,20 @@
 resemblyzer    compares voices: EER of the trials, original with original (OO), original with anonymized (OA) and
                anonymized with anonymized (AA)
 pocketsphinx   writes down words: WER, texts normalised as "words" (upper case, no punctuation)
+whisper        writes down words: WER, texts normalised by Whisper's own normaliser; one or more models (judges.whisper)
 dnsmos         rates naturalness: mean opinion scores of the speech (SIG), the background (BAK) and the whole (OVRL)
+distillmos     rates naturalness: mean opinion score (MOS)
 
 squim_objective   guesses what intrusive measures would say: STOI, PESQ, SI-SDR
 squim_subjective  rates naturalness (MOS) by comparison with a clean recording of anything, `judges.reference`
 
-The first three come with `utils/install.sh judges`; those of torchaudio need their weights in its cache. One that is
-not there is recorded as not run. The section `judges` of the configuration switches them, and limits how many
-utterances of a data dir the slow ones hear, all but resemblyzer.
+All but squim come with `utils/install.sh judges`; those of torchaudio need their weights in its cache. Whisper's are
+fetched by its package where there is a network, once and not if HF_HUB_OFFLINE=1; `--set judges.whisper=FOLDER` takes a
+model in CTranslate2's format. A judge that is not there is recorded as not run. The section `judges` of the
+configuration switches them, and limits how many utterances of a data dir the slow ones hear, all but resemblyzer.
 
-pocketsphinx is a weak listener: of clean read English (40 utterances of LibriSpeech test-other) it gets 59 % of the
-words wrong. Its rate is for comparing systems, with the original's beside it, not for what people understand.
+Of clean read English (LibriSpeech test-other) Whisper's base model gets about 10 % of the words wrong, pocketsphinx
+59 %: its rate is for comparing systems, with the original's beside it, not for what people understand.
 
 Reads   original data dirs: some with `enrolls`, some with `trials`, or others; and with --system, beside each the one
         that the system made of it, <data dir>_<system>.
@@ -56,21 +59,23 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
     made = {} if args.system == ORIGINAL else stage.load_made(args, data)
-    args.device = "cpu"  # the judges are small, and their results should not depend on the machine
-    asked = [name for name in judges.JUDGES if getattr(config.judges, name)]
-    reference = config.judges.reference
-    for name in asked:
-        absent = judges.missing(name, reference)
+    device = args.device
+    asked = judges.asked(config.judges)
+    for judge in asked:
+        judges.fetch(judge)
+        absent = judges.missing(judge)
         if absent:
-            log.warning("%s: not run: no %s here; needs %s", name, ", ".join(absent), judges.mend(name, reference))
+            log.warning("%s: not run: no %s here; needs %s", judge.name, ", ".join(absent), judges.mend(judge))
             continue
+        # All but one are small, and their results should not depend on the machine.
+        args.device = device if judge.kind.gpu else "cpu"
         stage.map_utterances(
             args,
-            _heard([*data, *made.values()], name, config),
-            args.out_dir / name,
-            settings={"judge": name, "version": judges.version(name)},
-            worker=functools.partial(_worker, name, reference),
-            inputs=lambda _, name=name: [reference] if judges.JUDGES[name].reference else [],  # type: ignore[misc]
+            _heard([*data, *made.values()], judge, config),
+            args.out_dir / judge.name,
+            settings=judges.settings(judge),
+            worker=functools.partial(_worker, judge),
+            inputs=lambda _, judge=judge: [judge.reference] if judge.kind.reference else [],  # type: ignore[misc]
             arrays=("judgement",),
         )
     _summarise(args, config, asked, data, {}, ORIGINAL)
@@ -78,26 +83,26 @@ def run(args: argparse.Namespace, config: Config) -> None:
         _summarise(args, config, asked, data, made, args.system)
 
 
-def _worker(name: str, reference: str) -> Callable[..., JudgeWorker]:
-    if judges.JUDGES[name].reference and not Path(reference).is_file():
-        raise DataError(f"judges.reference: {reference}: no such file", "give a recording of clean speech")
-    return functools.partial(judges.JudgeWorker, name, reference)
+def _worker(judge: judges.Asked) -> Callable[..., JudgeWorker]:
+    if judge.kind.reference and not Path(judge.reference).is_file():
+        raise DataError(f"judges.reference: {judge.reference}: no such file", "give a recording of clean speech")
+    return functools.partial(judges.JudgeWorker, judge)
 
 
-def _heard(data: list[DataDir], name: str, config: Config) -> list[DataDir]:
-    return [part for part in (judges.heard(part, name, config.judges.utterances) for part in data) if part is not None]
+def _heard(data: list[DataDir], judge: judges.Asked, config: Config) -> list[DataDir]:
+    return [part for part in (judges.heard(part, judge, config.judges.utterances) for part in data) if part is not None]
 
 
 def _summarise(
     args: argparse.Namespace,
     config: Config,
-    asked: list[str],
+    asked: list[judges.Asked],
     data: list[DataDir],
     made: dict[Path, DataDir],
     system: str,
 ) -> None:
     """Write the figures of a system (or of the original, where `made` is empty)."""
-    now = judges.installed(asked, config.judges.reference)
+    now = judges.installed(asked)
     rounds = [config.scoring.interval_rounds, config.wer.interval_rounds]
     settings = [config.judges, {"interval_rounds": rounds, "system": system}]
     # What the judges said follows from the same data dirs and settings, and is not there where one is not installed.
@@ -111,17 +116,17 @@ def _summarise(
         from pseudovox.scoring import judgements
 
         records = []
-        for name, version in now.items():
-            root = args.out_dir / name
-            parts = _heard([made.get(part.path, part) for part in data], name, config)
-            if version is None:
-                records += judgements.not_run_records(parts, name, system, config)
-            elif name == "resemblyzer":
+        for judge in asked:
+            root = args.out_dir / judge.name
+            parts = _heard([made.get(part.path, part) for part in data], judge, config)
+            if now[judge.name] is None:
+                records += judgements.not_run_records(parts, judge, system, config)
+            elif judge.family == "resemblyzer":
                 records += judgements.speaker_records(data, made, root, out.path, system, config, args.seed)
-            elif name == "pocketsphinx":
-                records += judgements.word_records(parts, root, out.path, system, config, args.seed)
+            elif judge.family in judgements.TRANSCRIBERS:
+                records += judgements.word_records(parts, judge, root, out.path, system, config, args.seed)
             else:
-                records += judgements.opinion_records(parts, name, root, system, config, args.seed)
+                records += judgements.opinion_records(parts, judge.name, root, system, config, args.seed)
         write_records(out.path / "results.json", judgements.with_versions(records, now))
         judges.write_installed(out.path, now)
         out.counts["data_dirs"] = len(data)

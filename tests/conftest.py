@@ -15,6 +15,7 @@ from pseudovox.audio import write_wav
 from pseudovox.datadir import DataDir
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test downloads weights, nor does a program that it runs
 
 
 @pytest.fixture

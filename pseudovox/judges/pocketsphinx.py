@@ -13,11 +13,13 @@ import functools
 
 import numpy as np
 
+from pseudovox.judges.transcript import judgement
+
 SHORTEST = 4000  # samples; shorter utterances are padded with silence, or the decoder finds no frame
 
 
 class Judge:
-    """Recognises an utterance: float32 (1 + n,), a score and the UTF-8 bytes of the words (see `words`)."""
+    """Recognises an utterance: float32 (1 + n,), a score and the words (pseudovox.judges.transcript)."""
 
     def __init__(self) -> None:
         import pocketsphinx
@@ -35,9 +37,4 @@ class Judge:
         decoder.end_utt()
         found = decoder.hyp()
         text = (found.hypstr or "") if found else ""
-        return np.array([found.score if found else 0.0, *text.encode("utf-8")], np.float32)
-
-
-def words(judgement: np.ndarray) -> str:
-    """The text of a judgement."""
-    return bytes(judgement[1:].astype(np.uint8)).decode("utf-8")
+        return judgement(found.score if found else 0.0, text)

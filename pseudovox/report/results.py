@@ -32,6 +32,17 @@ ATTACKERS = {
 GROUPS = ("f", "m", "all")
 
 
+def whisper_metric(label: str) -> str:
+    """The metric of the WER by a model of Whisper's, by the model's name ("base.en")."""
+    return f"whisper_{label}_wer"
+
+
+def whisper_label(metric: str) -> str:
+    """The model's name of such a metric; "" of any other metric."""
+    ours = metric.startswith("whisper_") and metric.endswith("_wer")
+    return metric.removeprefix("whisper_").removesuffix("_wer") if ours else ""
+
+
 @dataclass(frozen=True)
 class Record:
     """One figure.

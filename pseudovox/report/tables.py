@@ -9,7 +9,7 @@ from typing import Any
 
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.headline import headline, means_by_training
-from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing
+from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.warnings import privacy_warnings
 
 NOT_RUN = "not run"
@@ -30,8 +30,10 @@ _JUDGE_COLUMNS = [
     *(("resemblyzer_eer", code) for code in ("OO", "OA", "AA")),
     *((metric, "") for metric in ("pocketsphinx_wer", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")),
 ]
+# Columns that are there if that was asked for, as are those of Whisper's models; those of SQUIM if it was run.
+_FURTHER = {"distillmos": "DistillMOS"}
 _SQUIM = {"squim_stoi": "STOI", "squim_pesq": "PESQ", "squim_sisdr": "SI-SDR", "squim_mos": "MOS"}
-_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_SQUIM}
+_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_FURTHER, *_SQUIM}
 SPEED = "real_time_factor"  # first part of the metrics of steps/measure_speed.py
 
 
@@ -64,11 +66,11 @@ def report_tables(
         own = [record for record in records if record.set == name]
         if any(record.metric == "eer" for record in own):
             tables += [privacy_table(own, name), *trainings_table(own, name)]
-        if any(record.metric not in _JUDGED | {"uar"} and not record.metric.startswith(SPEED) for record in own):
+        if any(not (_is_judged(record) or record.metric == "uar" or record.metric.startswith(SPEED)) for record in own):
             tables.append(utility_table(own, name))
         if any(record.metric == "uar" for record in own):
             tables.append(emotion_table(own, name))
-        if any(record.metric in _JUDGED and "not_run" not in record.details for record in own):
+        if any(_is_judged(record) and "not_run" not in record.details for record in own):
             tables.append(judges_table(own, name))
         if details:
             tables += detail_tables(own, name)
@@ -250,12 +252,18 @@ def speed_table(records: Sequence[Record]) -> Table:
 
 def judges_table(records: Sequence[Record], name: str) -> Table:
     """What independent judges say of each system and gender; original speech first."""
-    judged = [record for record in records if record.metric in _JUDGED]
+    judged = [record for record in records if _is_judged(record)]
     valued = [record for record in judged if "not_run" not in record.details]
     found = {(r.system, r.level, r.group, r.metric, ATTACKERS.get(r.attacker, "")): r for r in valued}
     tried = {group for _, _, group, _, code in found if code}  # a list of trials may hold one gender
     run = {record.metric for record in valued}
-    columns = [*_JUDGE_COLUMNS, *((metric, "") for metric in _SQUIM if metric in run)]
+    models = {metric: label for metric in sorted({r.metric for r in judged}) if (label := whisper_label(metric))}
+    further = {metric: title for metric, title in _FURTHER.items() if any(r.metric == metric for r in judged)}
+    squim = {metric: title for metric, title in _SQUIM.items() if metric in run}
+    columns = [
+        *_JUDGE_COLUMNS[:4], *((metric, "") for metric in models),
+        *_JUDGE_COLUMNS[4:], *((metric, "") for metric in {**further, **squim}),
+    ]  # fmt: skip
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(judged) if pair[0] != ORIGINAL)]:
         for group in _groups(valued):
@@ -264,7 +272,7 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
                 # Each EER belongs to original or to anonymized speech.
                 other = code and ((code == "OO") != (system == ORIGINAL) or (tried and group not in tried))
                 record = found.get((system, level, group, metric, code))
-                if record is not None and metric.startswith(("dnsmos", "squim")):
+                if record is not None and metric.startswith(("dnsmos", "distillmos", "squim")):
                     cells.append(cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
                 else:
                     cells.append("" if other else cell(record))
@@ -272,15 +280,17 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     return Table(
         f"Independent judges ({name}): models that nobody trained here",
         "Nothing here was tuned to please them, and they know nothing of anonymization. resemblyzer compares voices: "
-        "its EER is read as above (OO: both recordings original, OA: one anonymized, AA: both). pocketsphinx writes "
-        "down words: WER, lower = better understood. DNSMOS guesses how listeners would rate the speech (SIG), the "
-        "background (BAK) and the whole (OVRL), 1 = bad to 5 = excellent; SQUIM the same (MOS), and what measures "
-        "with a clean reference would say (STOI, PESQ, SI-SDR in dB). "
+        "its EER is read as above (OO: both recordings original, OA: one anonymized, AA: both). pocketsphinx and "
+        "Whisper write down words: WER, lower = better understood; pocketsphinx is the much weaker listener. DNSMOS "
+        "guesses how listeners would rate the speech (SIG), the background (BAK) and the whole (OVRL), 1 = bad to 5 = "
+        "excellent; DistillMOS and SQUIM the whole (MOS), and SQUIM what measures with a clean reference would say "
+        "(STOI, PESQ, SI-SDR in dB). "
         "Compare with the row of the original, not between judges: what a judge makes of the original is how far it "
         "can be trusted on such speech.",
         [
-            *["system", "speakers", "EER OO", "EER OA", "EER AA", "WER", "SIG", "BAK", "OVRL"],
-            *(title for metric, title in _SQUIM.items() if metric in run),
+            *["system", "speakers", "EER OO", "EER OA", "EER AA", "WER pocketsphinx"],
+            *(f"WER Whisper {label}" for label in models.values()),
+            *["SIG", "BAK", "OVRL", *further.values(), *squim.values()],
         ],
         rows,
         _judge_notes(judged),
@@ -406,11 +416,16 @@ def absent_privacy(records: Sequence[Record]) -> list[str]:
 
 def absent_judges(records: Sequence[Record]) -> list[str]:
     """A line in the place of the judges' tables if none of them was there to be run."""
-    judged = [record for record in records if record.metric in _JUDGED]
+    judged = [record for record in records if _is_judged(record)]
     if not judged or any("not_run" not in record.details for record in judged):
         return []
     names = dict.fromkeys(str(record.details["not_run"]).partition(":")[0] for record in judged)
     return [f"Independent judges were not run ({', '.join(names)}): utils/install.sh judges brings most of them.\n"]
+
+
+def _is_judged(record: Record) -> bool:
+    """Is it a figure of an independent judge?"""
+    return record.metric in _JUDGED or bool(whisper_label(record.metric))
 
 
 def _systems(records: Sequence[Record]) -> list[tuple[str, str]]:
@@ -487,13 +502,15 @@ def _wer_notes(records: Sequence[Record]) -> list[str]:
 
 def _judge_notes(records: Sequence[Record]) -> list[str]:
     notes = sorted({record.details["not_run"] for record in records if "not_run" in record.details})
-    for metric, unit in (("resemblyzer_eer", "trials"), ("pocketsphinx_wer", "words"), ("dnsmos_ovrl", "utterances")):
+    models = sorted({record.metric for record in records if whisper_label(record.metric)})
+    units = {"resemblyzer_eer": "trials", "pocketsphinx_wer": "words", **dict.fromkeys(models, "words")}
+    for metric, unit in {**units, "dnsmos_ovrl": "utterances", "distillmos": "utterances"}.items():
         own = [record for record in records if record.metric == metric and "not_run" not in record.details]
         counts = sorted({record.n for record in own})
         judges = ", ".join(sorted({str(record.details["judge"]) for record in own if record.details.get("judge")}))
         if counts:
             shown = " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
-            interval = "; intervals are in results.json" if metric == "dnsmos_ovrl" else ""
+            interval = "; intervals are in results.json" if unit == "utterances" else ""
             notes.append(f"{judges or metric}: each figure on {shown} {unit}{interval}.")
     return notes
 

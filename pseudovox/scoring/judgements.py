@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from pseudovox.archive import read_scp
 from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError
 from pseudovox.metrics import wer
-from pseudovox.report.results import ORIGINAL, Record, set_name
+from pseudovox.report.results import ORIGINAL, Record, set_name, whisper_metric
 from pseudovox.scoring.intelligibility import level_of, rate_records
 from pseudovox.scoring.trials import records as privacy_records
 from pseudovox.scoring.trials import score_trials, write_scores
@@ -22,14 +22,24 @@ from pseudovox.scoring.trials import score_trials, write_scores
 if TYPE_CHECKING:
     from pseudovox.config import Config
     from pseudovox.datadir import DataDir
+    from pseudovox.judges import Asked
 
 METRICS = {
     "resemblyzer": ("resemblyzer_eer",),
     "pocketsphinx": ("pocketsphinx_wer",),
+    "distillmos": ("distillmos",),
     "dnsmos": ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808"),  # in the order of a judgement
     "squim_objective": ("squim_stoi", "squim_pesq", "squim_sisdr"),
     "squim_subjective": ("squim_mos",),
 }
+TRANSCRIBERS = ("pocketsphinx", "whisper")
+
+
+def metrics_of(name: str) -> tuple[str, ...]:
+    """The figures of a judge, given its name (judges.Asked)."""
+    if name.startswith("whisper-"):
+        return (whisper_metric(name.removeprefix("whisper-")),)
+    return METRICS[name]
 
 
 def enrolment_for(trials: DataDir, data: Sequence[DataDir]) -> DataDir:
@@ -83,28 +93,47 @@ def speaker_records(
 
 
 def word_records(
-    data: Sequence[DataDir], root: Path, out: Path, system: str, config: Config, seed: int
+    data: Sequence[DataDir], judge: Asked, root: Path, out: Path, system: str, config: Config, seed: int
 ) -> list[Record]:
-    """WER of every set by pocketsphinx; `out` gets <data dir>/hyp, a table like `text`.
+    """WER of every set by one of TRANSCRIBERS; `out` gets <data dir>/hyp, a table like `text`.
+
+    That of pocketsphinx lies in `out` itself, that of another judge in its folder there.
 
     Args:
         data: what was judged, original or anonymized; with `text`.
+        judge: which.
         root, out, system, seed: as in `speaker_records`.
         config: sections `wer` (interval) and `levels`.
     """
-    from pseudovox.judges.pocketsphinx import words
+    from pseudovox.judges import whisper
+    from pseudovox.judges.transcript import words
 
+    facts: dict[str, object] = {"normalisation": "words"}
+    prepare: Callable[[str], str] = str
+    if judge.model:
+        normalisation, prepare = whisper.normaliser(judge.language)
+        facts = {
+            "normalisation": normalisation,
+            "model": whisper.facts(judge.model),
+            "language": judge.language,
+            "decoding": "greedy",
+        }
+        out = out / judge.name
     edits: dict[str, wer.Edits] = {}
     for part in data:
         read = read_scp(root / part.name / "judgement.scp")
         hypotheses = {utterance: words(read[utterance]) for utterance in part.utterances}
-        edits |= wer.edits_by_utterance(part.text, hypotheses, "words")
+        edits |= wer.edits_by_utterance(
+            {utterance: prepare(text) for utterance, text in part.text.items()},
+            {utterance: prepare(text) for utterance, text in hypotheses.items()},
+            "none" if judge.model else "words",
+        )
         table = "".join(f"{utterance} {text}".rstrip() + "\n" for utterance, text in hypotheses.items())
         (out / part.name).mkdir(parents=True, exist_ok=True)
         write_atomic(out / part.name / "hyp", table)
     return rate_records(
-        data, edits, config, system=system, seed=seed, metric=METRICS["pocketsphinx"][0],
-        details=lambda chosen: {"normalisation": "words", "utterances": len(chosen)},
+        data, edits, config, system=system, seed=seed, metric=metrics_of(judge.name)[0],
+        details=lambda chosen: {**facts, "utterances": len(chosen)},
     )  # fmt: skip
 
 
@@ -152,23 +181,23 @@ def opinion_records(
     return records
 
 
-def not_run_records(data: Sequence[DataDir], name: str, system: str, config: Config) -> list[Record]:
+def not_run_records(data: Sequence[DataDir], judge: Asked, system: str, config: Config) -> list[Record]:
     """Records without a value in the place of a judge that is not installed, so that its absence is seen."""
     records = []
     for of in sorted({set_name(part.name) for part in data}):
         parts = [part for part in data if set_name(part.name) == of]
         level = "" if system == ORIGINAL else level_of(parts, system, config)
-        reason = f"{name}: not run: needs {judges.mend(name, config.judges.reference)}"
+        reason = f"{judge.name}: not run: needs {judges.mend(judge)}"
         records += [
             Record(metric=metric, value=None, system=system, set=of, level=level, details={"not_run": reason})
-            for metric in METRICS[name]
+            for metric in metrics_of(judge.name)
         ]
     return records
 
 
 def with_versions(records: Sequence[Record], versions: Mapping[str, str | None]) -> list[Record]:
     """The records, each with its judge's package and version among its details."""
-    judge_of = {metric: name for name, metrics in METRICS.items() for metric in metrics}
+    judge_of = {metric: name for name in versions for metric in metrics_of(name)}
     return [
         dataclasses.replace(found, details={**found.details, "judge": versions[judge_of[found.metric]]})
         for found in records

@@ -18,11 +18,11 @@ def vowel(pitch: float, seconds: float = 1.0) -> np.ndarray:
     return (0.3 * tone / np.abs(tone).max()).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=[name for name, kind in judges.JUDGES.items() if not kind.weights])
+@pytest.fixture(scope="module", params=[name for name, kind in judges.JUDGES.items() if not (kind.weights or kind.gpu)])
 def judge(request: pytest.FixtureRequest) -> tuple[str, judges.Judge]:
     for module in judges.JUDGES[request.param].modules:
         pytest.importorskip(module)
-    return request.param, judges.JudgeWorker(request.param).judge
+    return request.param, judges.JudgeWorker(judges.Asked(request.param)).judge
 
 
 def test_order_does_not_matter_and_silence_is_no_error(judge: tuple[str, judges.Judge]) -> None:
@@ -34,21 +34,34 @@ def test_order_does_not_matter_and_silence_is_no_error(judge: tuple[str, judges.
     if name == "resemblyzer":
         assert [len(array) for array in found] == [256] * 5 and not found[1].any()
         assert np.linalg.norm(found[0]) == pytest.approx(1, abs=1e-5)
+    if name == "distillmos":
+        assert all(len(array) == 1 and 0.5 < array[0] < 5.2 for array in found)
     if name == "dnsmos":
         assert all(len(array) == 4 and 0.5 < array.min() and array.max() < 5.2 for array in found)
 
 
-def test_words_come_back_from_a_judgement() -> None:
-    from pseudovox.judges.pocketsphinx import words
+def test_a_long_recording_is_rated_in_parts_as_the_package_rates_it_at_once() -> None:
+    distillmos = pytest.importorskip("distillmos")
+    import torch
 
-    assert words(np.array([-1.0, *"naïve word".encode()], np.float32)) == "naïve word"
-    assert words(np.array([0.0], np.float32)) == ""
+    sound = np.concatenate([vowel(120, 5), vowel(200, 5), 0.2 * vowel(90, 6.3)])
+    with torch.inference_mode():
+        whole = distillmos.ConvTransformerSQAModel().eval()(torch.from_numpy(sound)[None])
+    assert judges.JudgeWorker(judges.Asked("distillmos")).judge(sound)[0] == pytest.approx(whole.item(), abs=1e-3)
+
+
+def test_words_come_back_from_a_judgement() -> None:
+    from pseudovox.judges.transcript import judgement, words
+
+    assert words(judgement(-1.0, "naïve word")) == "naïve word"
+    assert words(judgement(0.0, "")) == ""
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("importlib.util.find_spec", lambda module: None if module == "onnxruntime" else object())
-    assert judges.missing("dnsmos") == ["onnxruntime"] and judges.missing("resemblyzer") == []
-    assert judges.installed(["dnsmos"]) == {"dnsmos": None}
+    dnsmos = judges.Asked("dnsmos")
+    assert judges.missing(dnsmos) == ["onnxruntime"] and judges.missing(judges.Asked("resemblyzer")) == []
+    assert judges.installed([dnsmos]) == {"dnsmos": None}
 
 
 def test_figures_are_current_unless_a_judge_has_come_or_changed(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -108,6 +108,20 @@ def test_judges_table() -> None:
     assert "Independent judges (test)" in pages and "Independent judges" not in tables.console_page(RECORDS, [])
 
 
+def test_judges_table_has_a_column_for_each_model_of_whisper() -> None:
+    heard = replace(judged("whisper_large-v3_wer", "vq", "all", 4.0, judge="Whisper large-v3"), ci_low=3.0, ci_high=5.0)
+    absent = judged("whisper_base.en_wer", "vq", "all", None, not_run="whisper-base.en: not run: needs weights")
+    rated = replace(judged("distillmos", "vq", "all", 3.456), ci_low=3.1, ci_high=3.7)
+    table = tables.judges_table([heard, absent, rated], "test")
+    assert table.header[5:8] == ["WER pocketsphinx", "WER Whisper base.en", "WER Whisper large-v3"]
+    assert table.header[-1] == "DistillMOS"
+    assert table.rows[-1][6:] == ["not run", "4.0 [3.0, 5.0]", *["not run"] * 3, "3.46"]
+    assert "Whisper large-v3: each figure on 40 words." in table.notes
+    assert "whisper-base.en: not run: needs weights" in table.notes
+    page = tables.console_page([heard, absent, rated], [])
+    assert "Independent judges (test)" in page and "Utility" not in page
+
+
 def test_judges_table_of_judges_that_are_all_absent() -> None:
     table = tables.judges_table(JUDGED[-1:], "test")
     assert table.rows == [["original", "all", "not run", "", "", *["not run"] * 4]] and len(table.notes) == 1

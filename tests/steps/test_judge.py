@@ -1,6 +1,7 @@
 """steps/judge.py with dummies in the place of the judges' packages: what is heard, scored, and said of the absent."""
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,53 @@ class SessionOptions:
 
 def InferenceSession(path, options, providers):
     assert options.intra_op_num_threads == options.inter_op_num_threads == 1
+""",
+    "ctranslate2": "",
+    "xls_r_sqa": "",
+    "huggingface_hub/__init__": "",
+    "huggingface_hub/constants": "import os\nHF_HUB_OFFLINE = os.environ.get('HF_HUB_OFFLINE') == '1'",
+    "faster_whisper": """
+import types
+from pathlib import Path
+
+def available_models():
+    return ["base.en", "small"]
+
+def download_model(name, local_files_only=False):
+    assert name in available_models()
+    raise FileNotFoundError("not in the cache") if local_files_only else ConnectionError("no network")
+
+class WhisperModel:
+    supported_languages = ["en"]
+
+    def __init__(self, folder, device, compute_type, cpu_threads, local_files_only):
+        assert (device, compute_type, cpu_threads, local_files_only) == ("cpu", "int8", 1, True)
+        self.text = (Path(folder) / "model.bin").read_text()
+
+    def transcribe(self, samples, language, beam_size, best_of, temperature, condition_on_previous_text,
+                   without_timestamps):
+        assert (language, beam_size, temperature, condition_on_previous_text) == ("en", 1, 0.0, False)
+        assert without_timestamps
+        text = self.text if abs(samples).max() > 0.25 else ""
+        return iter([types.SimpleNamespace(text=text, tokens=[1], avg_logprob=-0.5)]), None
+""",
+    "whisper_normalizer/__init__": "",
+    "whisper_normalizer/english": """
+def EnglishTextNormalizer():
+    return lambda text: text.lower().replace(".", "")
+""",
+    "distillmos": """
+import torch
+
+class ConvTransformerSQAModel(torch.nn.Module):
+    def __init__(self, segmenting_in_forward):
+        assert not segmenting_in_forward
+        super().__init__()
+        print("weights loaded")
+
+    def forward(self, windows):
+        assert windows.shape[1] == 122880
+        return 1 + 4 * windows.abs().amax(1, keepdim=True)
 """,
     "speechmos/__init__": "",
     "speechmos/dnsmos": """
@@ -129,6 +177,15 @@ def judge(program: Program, packages: Path, *arguments: object) -> subprocess.Co
     return program("steps/judge.py", "--nj", 1, *arguments, PYTHONPATH=f"{packages}:{root}")
 
 
+def whisper(name: str, text: str) -> str:
+    """A folder that holds a dummy of a model which hears this text."""
+    folder = Path(name)
+    folder.mkdir()
+    for file in ("model.bin", "config.json", "tokenizer.json"):
+        (folder / file).write_text(text)
+    return str(folder)
+
+
 def figures(path: str) -> dict[tuple[str, str, str], Record]:
     return {(record.metric, record.attacker, record.group): record for record in read_records(Path(path))}
 
@@ -164,6 +221,11 @@ def test_absent_judges_are_said_and_made_up_for(program: Program, packages: Path
     done = judge(program, packages, *corpus, "exp")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "dnsmos: not run: no onnxruntime here; needs utils/install.sh judges" in done.stderr
+    assert "whisper-base.en: not run: no weights of Whisper's base.en here; needs python -c" in done.stderr
+    assert "fetching" not in done.stderr, "HF_HUB_OFFLINE"
+    assert "judges.whisper=FOLDER" in str(
+        figures("exp/summary/original/results.json")["whisper_base.en_wer", "", "all"].details["not_run"]
+    )
     found = figures("exp/summary/original/results.json")
     for metric in ("dnsmos_ovrl", "pocketsphinx_wer"):
         assert found[metric, "", "all"].value is None
@@ -198,3 +260,56 @@ def test_trials_without_enrolment(program: Program, packages: Path, corpus: list
     done = judge(program, packages, "--system", "lossy", "data/test_trials_f", "exp")
     assert done.returncode == 3 and "s0-0" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_models_of_whisper_and_distillmos(program: Program, packages: Path, corpus: list[str]) -> None:
+    models = [whisper("whisper-tiny", "Some words."), whisper("mine", "no words")]
+    arguments = ["--set", f"judges.whisper=[{', '.join(models)}]", "--set", "judges.pocketsphinx=false"]
+    done = judge(program, packages, *arguments, "--system", "moved", *corpus, "exp")
+    assert done.returncode == 0, done.stderr[-3000:]
+    original, moved = figures("exp/summary/original/results.json"), figures("exp/summary/moved/results.json")
+    tiny = original["whisper_tiny_wer", "", "all"]
+    assert tiny.value == 0.0, "SOME WORDS and Some words. are the same to the normaliser"
+    assert original["whisper_mine_wer", "", "f"].value == 50.0 and moved["whisper_tiny_wer", "", "all"].value == 100.0
+    assert tiny.ci_high == 0.0 and tiny.n == 16 and tiny.details["normalisation"] == "whisper english"
+    assert tiny.details["model"]["name"] == "tiny" and tiny.details["model"]["bytes"] == 11
+    assert "Whisper tiny, model.bin " + tiny.details["model"]["sha256"][:16] in tiny.details["judge"]
+    assert "faster-whisper" in tiny.details["judge"]
+    assert Path("exp/summary/original/whisper-tiny/test_trials_f/hyp").read_text().startswith("s0-0 Some words.\n")
+    assert original["distillmos", "", "all"].value == pytest.approx(3.0, abs=0.01), "1 + 4 * loudness"
+    assert moved["distillmos", "", "f"].ci_low == pytest.approx(1.5, abs=0.01)
+
+    Path("mine/model.bin").write_text("other weights of the same name")
+    done = judge(program, packages, *arguments, *corpus, "exp")
+    assert done.returncode == 3 and "version" in done.stderr and "--force" in done.stderr
+
+
+def test_models_of_whisper_that_are_not_there(program: Program, packages: Path, corpus: list[str]) -> None:
+    alone = [f"judges.{name}=false" for name in ("resemblyzer", "pocketsphinx", "dnsmos", "distillmos")]
+    options = [part for key in alone for part in ("--set", key)]
+    done = judge(program, packages, *options, "--set", "judges.whisper=nowhere", *corpus, "exp")
+    assert done.returncode == 2 and "neither a folder nor a model" in done.stderr and "base.en, small" in done.stderr
+    Path("hollow").mkdir()
+    done = judge(program, packages, *options, "--set", "judges.whisper=hollow", *corpus, "exp")
+    assert done.returncode == 3 and "no model.bin, config.json, tokenizer.json" in done.stderr
+    twice = f"judges.whisper=[{whisper('whisper-tiny', 'a')}, {whisper('tiny', 'b')}]"
+    done = judge(program, packages, *options, "--set", twice, *corpus, "exp")
+    assert done.returncode == 2 and "would both be called tiny" in done.stderr
+    german = ["--set", "judges.whisper=tiny", "--set", "judges.language=de"]
+    done = judge(program, packages, *options, *german, *corpus, "exp")
+    assert done.returncode == 3 and "'de': whisper tiny does not know it" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_weights_that_cannot_be_fetched(packages: Path, monkeypatch: pytest.MonkeyPatch, caplog) -> None:  # type: ignore[no-untyped-def]
+    from pseudovox.judges import whisper as module
+
+    for name in ("faster_whisper", "huggingface_hub", "huggingface_hub.constants"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(packages))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    with caplog.at_level("WARNING", logger="pseudovox"):
+        module.fetch("small")
+    assert "small: fetching the weights" in caplog.text and "could not be fetched: no network" in caplog.text
+    for name in ("faster_whisper", "huggingface_hub", "huggingface_hub.constants"):
+        monkeypatch.delitem(sys.modules, name, raising=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pseudovox.report.page.experiment import Experiment
-from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing
+from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.tables import system_name
 
 ALL = "all"
@@ -90,6 +90,13 @@ COLUMNS = [
         2,
     ),
     Column(
+        "distillmos",
+        "DistillMOS",
+        "Another model's guess at the same, which hears the artefacts of synthesis better.",
+        "high",
+        2,
+    ),
+    Column(
         "real_time_factor",
         "RTF",
         "Real-time factor: seconds of work for one second of speech. Below 1 is faster than speaking.",
@@ -97,6 +104,25 @@ COLUMNS = [
         3,
     ),
 ]
+
+
+def columns_among(keys: Iterable[str]) -> list[Column]:
+    """The columns of these keys in their order: COLUMNS, and after the WER one for each of Whisper's models."""
+    there = set(keys)
+    whisper = [
+        Column(
+            key,
+            f"WER % Whisper {label}",
+            f"Word error rate by Whisper's model {label}, which nobody here trained: what people would not understand.",
+            "low",
+        )
+        for key in sorted(there)
+        if (label := whisper_label(key))
+    ]
+    after = next(number for number, column in enumerate(COLUMNS, 1) if column.key == "wer")
+    return [column for column in [*COLUMNS[:after], *whisper, *COLUMNS[after:]] if column.key in there]
+
+
 EER_MEANING = (
     "An equal error rate (EER) says how often an attacker who compares two voices is wrong: at 0 every speaker is "
     "found, at 50 the attacker can only guess. Above 50 it is wrong more often than by guessing, and who knows it can "
@@ -136,8 +162,7 @@ class Body:
 
 def columns_of(bodies: Sequence[Body]) -> list[Column]:
     """The columns that any row has a figure in."""
-    there = {key for body in bodies for row in body.rows for key in row.cells}
-    return [column for column in COLUMNS if column.key in there]
+    return columns_among(key for body in bodies for row in body.rows for key in row.cells)
 
 
 def bodies(experiment: Experiment, run: str = "") -> list[Body]:
@@ -153,7 +178,8 @@ def bodies(experiment: Experiment, run: str = "") -> list[Body]:
 def mark_best(rows: Sequence[Row]) -> list[Row]:
     """The rows with the best figures of the anonymization systems marked, equals together; of a single one, nothing."""
     best: dict[str, float] = {}
-    for column in COLUMNS:
+    columns = columns_among(key for row in rows for key in row.cells)
+    for column in columns:
         ranks = [_rank(column, row.cells[column.key]) for row in rows if _counts(row, column)]
         if len(ranks) > 1:
             best[column.key] = min(ranks)
@@ -164,7 +190,7 @@ def mark_best(rows: Sequence[Row]) -> list[Row]:
                 row.cells[column.key],
                 best=_counts(row, column) and _rank(column, row.cells[column.key]) == best.get(column.key),
             )
-            for column in COLUMNS
+            for column in columns
             if column.key in row.cells
         }
         marked.append(replace(row, cells=cells))
@@ -186,10 +212,11 @@ def _rows(experiment: Experiment, name: str, group: str, run: str) -> list[Row]:
     pairs = [(system, level) for system in experiment.systems for level in sorted(v for s, v in levels if s == system)]
     # A figure without a level (speed) belongs to all levels of its system.
     pairs = [(s, v) for s, v in pairs if v or not any(other == s and level for other, level in pairs)]
+    keys = {*(column.key for column in COLUMNS), *(record.metric for record in experiment.records)}
     rows = []
     for system, level in [(ORIGINAL, ""), *pairs]:
         cells = {}
-        for column in COLUMNS:
+        for column in columns_among(keys):
             cell = _cell(experiment, column, system, level, name, group)
             if cell:
                 cells[column.key] = cell

@@ -43,6 +43,24 @@ def test_mean_of_lists() -> None:
     assert summary.mean_of([one, replace(one, value=None)]) is None and summary.mean_of([]) is None
 
 
+def test_a_column_for_each_model_of_whisper_after_the_wer() -> None:
+    cells = {key: summary.Cell(value, str(value)) for key, value in
+             {"whisper_small_wer": 5.0, "wer": 9.0, "distillmos": 3.5, "dnsmos_ovrl": 3.0}.items()}  # fmt: skip
+    body = summary.Body("test", "all", [summary.Row("a", "a", cells)])
+    shown = summary.columns_of([body])
+    assert [column.title for column in shown] == ["WER %", "WER % Whisper small", "DNSMOS", "DistillMOS"]
+    worse = {key: replace(cell, value=cell.value + 1) for key, cell in cells.items()}
+    best = summary.mark_best([*body.rows, summary.Row("b", "b", worse)])
+    assert best[0].cells["whisper_small_wer"].best and best[1].cells["distillmos"].best
+    records = [
+        Record("whisper_small_wer", 5.0, "%", "a", set="test"),
+        Record("distillmos", 3.5, system="a", set="test"),
+    ]
+    run = Experiment(Path("x"), None, records, [], {}, "", Config())
+    [table] = overview_tables(run)
+    assert table.header == ["system", "WER % Whisper small", "DistillMOS"] and table.rows[-1] == ["a", "5.0", "3.50"]
+
+
 def test_speed_is_that_of_the_steps_on_the_way() -> None:
     def timing(step: str, output: str, wall: float) -> Timing:
         return Timing(step, output, wall, 10.0, "")
