@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16000
 RATES = (1000, 1_000_000)  # Hz, lowest and highest that are believed
 MEAN = "mean"
+SILENT = 0.5 / 32768  # half a step of 16-bit audio: a recording without a larger sample is silence
+INTEGERS = {"int16": 2.0**15, "int32": 2.0**31}  # arrays of these are taken, and what is full scale in them
+LARGEST = 2.0  # of float samples: decoders and resamplers go beyond 1, but not so far
 UNKNOWN = 2**48  # samples; libsndfile says more where a header says none, as of a FLAC from a pipe
 
 
@@ -103,8 +106,72 @@ def load_file(
         _check_length(file, len(samples), wanted, name)
         if len(samples) == 0:
             raise DataError(f"{name} holds no samples")
-        mono = _one_channel(samples, channel, name)
+        mono = one_channel(samples, channel, name)
     return mono if rate == sample_rate else resample(np.ascontiguousarray(mono), rate, sample_rate)
+
+
+def from_array(samples: Any, rate: int, *, channel: int | str = 0, name: str = "samples") -> np.ndarray:
+    """An array of samples as what `load_file` would give of a file that holds them: float32 (n,), mono, 16 kHz.
+
+    Args:
+        samples: (frames,) or (frames, channels), of float in [-1, 1] (a little beyond is let pass), int16 or int32.
+        rate: Hz of the array.
+        channel: which one is taken, see the head of this module.
+        name: of the array in messages.
+
+    Raises:
+        DataError: another type or shape, no samples, NaN or infinite ones, floats far beyond [-1, 1], a rate that is
+            none, a channel that it has not.
+    """
+    import numpy as np
+
+    if isinstance(rate, bool) or rate != int(rate) or not RATES[0] <= rate <= RATES[1]:
+        raise DataError(f"{name}: a sample rate of {rate}", f"give whole Hz, {RATES[0]} to {RATES[1]}, e.g. 16000")
+    array = np.asarray(samples)
+    if array.dtype.kind != "f" and array.dtype.name not in INTEGERS:
+        raise DataError(
+            f"{name}: an array of {array.dtype}; expected float in [-1, 1], int16 or int32",
+            "read the file by soundfile.read(path), or scale to [-1, 1] and give .astype('float32')",
+        )
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] > max(array.shape[0], 1)):
+        raise DataError(
+            f"{name}: shape {array.shape}; expected (samples,) or (samples, channels)",
+            "transpose it (.T)" if array.ndim == 2 else "",
+        )
+    if not array.size:
+        raise DataError(f"{name}: shape {array.shape}, no samples", "leave empty recordings out")
+    scaled = (array / INTEGERS[array.dtype.name] if array.dtype.kind == "i" else array).astype(np.float32)
+    if not np.isfinite(scaled).all():
+        raise DataError(f"{name}: NaN or infinite samples", "find where they come from; numpy.nan_to_num hides it")
+    peak = float(np.abs(scaled).max())
+    if peak > LARGEST:
+        raise DataError(
+            f"{name}: floats up to {peak:g}, where full scale is 1",
+            "divide by full scale (32768 for 16-bit samples), or give them as int16",
+        )
+    mono = one_channel(scaled, channel, name) if scaled.ndim == 2 else scaled
+    return mono if rate == SAMPLE_RATE else resample(np.ascontiguousarray(mono), int(rate), SAMPLE_RATE)
+
+
+def as_original(samples: np.ndarray, rate: int, frames: int = 0) -> np.ndarray:
+    """Samples (n,) at 16 kHz at the rate, and of the length, of the recording that they stand for.
+
+    Args:
+        rate: Hz of the result.
+        frames: its length, to which it is cut, or filled with zeros; 0 = as many as there are.
+    """
+    import numpy as np
+
+    if rate != SAMPLE_RATE:
+        samples = resample(samples.astype(np.float32), SAMPLE_RATE, rate)
+    return np.pad(samples[:frames], (0, max(frames - len(samples), 0))) if frames else samples
+
+
+def is_silent(samples: np.ndarray) -> bool:
+    """Does no sample reach half a step of 16-bit audio? Such a recording is not spoken anew, but stays silent."""
+    import numpy as np
+
+    return len(samples) == 0 or float(np.abs(samples).max()) < SILENT
 
 
 def file_duration(path: str | Path, where: str = "") -> float:
@@ -190,8 +257,8 @@ def _check_length(file: soundfile.SoundFile, found: int, wanted: int, name: str)
         raise DataError(f"{name} is cut off: {found} of {wanted} samples")
 
 
-def _one_channel(samples: np.ndarray, channel: int | str, name: str) -> np.ndarray:
-    """(frames, channels) -> (frames,)."""
+def one_channel(samples: np.ndarray, channel: int | str, name: str) -> np.ndarray:
+    """(frames, channels) -> (frames,); DataError, naming `name`, for no such channel or one that alone is silent."""
     import numpy as np
 
     if channel == MEAN:

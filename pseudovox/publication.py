@@ -14,7 +14,7 @@ import hmac
 import io
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -67,23 +67,35 @@ def form_of(data: DataDir, utterance: str) -> Form:
     Raises:
         DataError: it is a part of a file or what a command prints, or its file cannot be read.
     """
-    import soundfile
-
     entry = data.tables["wav.scp"].get(utterance, "|")
     if "segments" in data.tables or entry.endswith("|"):
         raise DataError(
             f"{data.path}: {utterance} is no file of its own but a segment or a command's output, so it has no format",
             "publish.format=flac, or utils/materialize_data_dir.py before it is anonymized",
         )
+    return form_of_file(entry, lambda: data.duration(utterance), f"{data.path}/wav.scp, {utterance}: ")
+
+
+def form_of_file(path: str | Path, duration: Callable[[], float], where: str = "") -> Form:
+    """The form of an audio file.
+
+    Args:
+        duration: gives its length in seconds, where its header does not.
+        where: put before its name in messages.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    import soundfile
+
     try:
-        info = soundfile.info(entry)
+        info = soundfile.info(str(path))
     except (OSError, soundfile.SoundFileError) as error:
-        raise DataError(f"{data.path}/wav.scp, {utterance}: {entry}: cannot be read as audio: {error}") from None
+        raise DataError(f"{where}{path}: cannot be read as audio: {error}") from None
     coding = info.subtype if info.subtype in KEPT else soundfile.default_subtype(info.format)
     # Of an MP3 libsndfile may guess the length, of a FLAC from a pipe it knows none.
     known = info.format != "MP3" and info.frames < audio.UNKNOWN
-    frames = info.frames if known else round(data.duration(utterance) * info.samplerate)
-    return Form(info.format, coding, info.samplerate, frames)
+    return Form(info.format, coding, info.samplerate, info.frames if known else round(duration() * info.samplerate))
 
 
 def form_named(name: str) -> Form:
@@ -98,13 +110,9 @@ def form_named(name: str) -> Form:
 
 def encoded(samples: np.ndarray, form: Form) -> bytes:
     """Samples (n,) at 16 kHz, float in [-1, 1], as the content of a file without any tag."""
-    import numpy as np
     import soundfile
 
-    if form.rate != audio.SAMPLE_RATE:
-        samples = audio.resample(samples.astype(np.float32), audio.SAMPLE_RATE, form.rate)
-    if form.frames:
-        samples = np.pad(samples[: form.frames], (0, max(form.frames - len(samples), 0)))
+    samples = audio.as_original(samples, form.rate, form.frames)
     file = io.BytesIO()
     soundfile.write(file, audio.pcm(samples), form.rate, format=form.container, subtype=form.coding)
     return file.getvalue()

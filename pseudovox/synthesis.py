@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pseudovox import f0, seeds, world
+from pseudovox import audio, f0, seeds, world
 from pseudovox.anonymize.targets import UTT2TARGET
 from pseudovox.archive import read_scp
 from pseudovox.datadir import read_table
@@ -97,6 +97,14 @@ class Synthesizer:
             speech = self.network(Conditions(*inputs), noise)[0, :samples].cpu().numpy()
         return world.set_speech_level(speech, self.options.level)
 
+    def like(
+        self, original: np.ndarray, content: np.ndarray, contour: np.ndarray, voice: np.ndarray, identity: str = ""
+    ) -> np.ndarray:
+        """Speech as long as the original (samples,) at 16 kHz, and silence if that is silence; else as a call."""
+        if audio.is_silent(original):
+            return np.zeros(len(original), np.float32)
+        return self(content, contour, voice, len(original), identity)
+
 
 class SynthesizeWorker:
     """Synthesizes data dirs in a worker process; gives the samples of each utterance.
@@ -125,8 +133,7 @@ class SynthesizeWorker:
             content = self.open(self.bottleneck / name / "bottleneck.scp")[utterance.id]
             contour = self.open(self.contours / name / "f0.scp")[utterance.id]
             voice = self._voice(voice_table(self.voices / name, one_hot=bool(self.synthesize.speakers)), utterance.id)
-            samples = len(utterance.audio())
-            yield utterance, self.synthesize(content, contour, voice, samples, utterance.id)
+            yield utterance, self.synthesize.like(utterance.audio(), content, contour, voice, utterance.id)
 
     def _voice(self, table: Path, utterance: str) -> np.ndarray:
         if table.name != UTT2TARGET:
