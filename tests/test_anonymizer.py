@@ -16,6 +16,7 @@ import tiny_models
 import pseudovox
 from pseudovox import audio, packs
 from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.packing import probe
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEMS = ("pca_gmm", "resynthesis", "mcadams")
@@ -32,10 +33,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("recordings")
     (made / "anna").mkdir()
     for number in range(2):
-        soundfile.write(made / f"anna/{number}.wav", tiny_models.voice(200 + 20 * number), 16000)
-    ben = tiny_models.voice(110, 1.3, 44100)
+        soundfile.write(made / f"anna/{number}.wav", probe(200 + 20 * number, 1.0), 16000)
+    ben = probe(110, 1.3, 44100)
     soundfile.write(made / "ben.flac", np.stack([ben, -ben], axis=1), 44100)
-    soundfile.write(made / "carl.wav", tiny_models.voice(120, 0.7, 8000), 8000)
+    soundfile.write(made / "carl.wav", probe(120, 0.7, 8000), 8000)
     soundfile.write(made / "still.wav", np.zeros(8000), 16000)
     return made
 
@@ -78,7 +79,7 @@ def test_same_as_the_recipe(system: str, models: Path, folder: Path, by_recipe: 
 
 
 def test_the_voice_hangs_on_speaker_and_seed_alone(models: Path) -> None:
-    samples = tiny_models.voice(200)
+    samples = probe(200, 1.0)
     anonymizer = pseudovox.Anonymizer.load(pack=models, device="cpu")
     first = anonymizer.anonymize(samples, 16000, "anna")
     assert not np.array_equal(first, anonymizer.anonymize(samples, 16000, "berta"))
@@ -91,14 +92,14 @@ def test_the_voice_hangs_on_speaker_and_seed_alone(models: Path) -> None:
 
 
 def test_types_of_arrays(models: Path) -> None:
-    samples = np.round(tiny_models.voice(200) * 32768).astype(np.int16)
+    samples = np.round(probe(200, 1.0) * 32768).astype(np.int16)
     anonymizer = pseudovox.Anonymizer.load("mcadams", device="cpu")
     first = anonymizer.anonymize(samples, 16000)
     for same in (samples / 32768, samples.astype(np.int32) * 65536, list(samples / 32768)):
         assert np.array_equal(first, anonymizer.anonymize(same, 16000))
 
 
-VOICE = tiny_models.voice(200)
+VOICE = probe(200, 1.0)
 
 
 @pytest.mark.parametrize(

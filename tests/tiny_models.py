@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from pseudovox import config as configuration
 from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
-from pseudovox.audio import SAMPLE_RATE
 from pseudovox.models import store
 
 XVECTOR, CONTENT, SPEAKERS = 16, 8, 12
+BOTTLENECK: dict[str, Any] = {
+    "bins": 40, "phones": 5, "channels": 16, "factor": 0, "dilations": [1, 1], "stride": 2, "dimension": CONTENT,
+    "codes": 6,
+}  # fmt: skip
 
 
 def make(exp: Path) -> Path:
     """exp/models/{xvector,bottleneck,synthesizer,pseudo/{pca_gmm,pool}}, config.yaml and markers; gives `exp`."""
-    config = configuration.load(None, ["bottleneck.codes=6", "pseudo.pca_size=3", "pseudo.gmm_size=2"])
+    config = configuration.load(None, ["bottleneck.codes=6", "pseudo.pca_size=3", "pseudo.gmm_size=1"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         _save(
@@ -32,8 +36,7 @@ def make(exp: Path) -> Path:
         )  # fmt: skip
         _save(
             exp / "models/bottleneck", "bottleneck",
-            {"bins": 40, "phones": 5, "channels": 16, "factor": 0, "dilations": [1, 1], "stride": 2,
-             "dimension": CONTENT, "codes": 6},
+            BOTTLENECK,
             {"dimension": CONTENT, "floor_decibels": 45.0, "frame_shift_seconds": 0.02,
              "phones": ["a", "b", "c", "d", "e"], "validation": {"frame_accuracy": 0.5}},
         )  # fmt: skip
@@ -53,7 +56,7 @@ def make(exp: Path) -> Path:
         folder = exp / "models/pseudo" / name
         folder.mkdir(parents=True)
         options = configuration.load(None, ["pseudo.candidates=3", "pseudo.averaged=2"]).pseudo
-        options.strategy, options.pca_size, options.gmm_size = name, 3, 2
+        options.strategy, options.pca_size, options.gmm_size = name, 3, 1
         pseudo_speakers.save(folder, pseudo_speakers.find(name).fit(pool, options, 1), {"pitch": facts})
         pseudo_speakers.write_npz(folder / pseudo_pitch.FILE, vars(pitch))
         _mark(folder, "fit_pseudo_speakers")
@@ -61,7 +64,7 @@ def make(exp: Path) -> Path:
     return exp
 
 
-def _save(folder: Path, kind: str, hyperparameters: dict[str, object], facts: dict[str, object]) -> None:
+def _save(folder: Path, kind: str, hyperparameters: dict[str, Any], facts: dict[str, Any]) -> None:
     store.save(folder, store.build(kind, hyperparameters), kind=kind, hyperparameters=hyperparameters, facts=facts)
     _mark(folder, f"train_{kind}")
 
@@ -78,15 +81,3 @@ def _mark(folder: Path, step: str) -> None:
         "digest": "d", "counts": {"utterances": 12}, "versions": {"pseudovox": "0.1.0", "commit": "0123456789ab"},
     }  # fmt: skip
     (folder / ".done.json").write_text(json.dumps(marker))
-
-
-def voice(pitch: float, seconds: float = 1.0, rate: int = SAMPLE_RATE, seed: int = 0) -> np.ndarray:
-    """Something like a voice, float32 (samples,): harmonics of a gliding pitch, formants, pauses, a little noise."""
-    time = np.arange(round(seconds * rate)) / rate
-    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 1.5 * time))) / rate
-    sound = np.zeros(len(time))
-    for harmonic in range(1, int(3500 / pitch)):
-        gain = sum(np.exp(-(((harmonic * pitch - formant) / 150) ** 2)) for formant in (600, 1700)) + 0.05
-        sound += gain * np.sin(harmonic * phase)
-    sound *= (np.sin(2 * np.pi * 2 * time) > -0.8) * 0.1
-    return (sound + 1e-4 * np.random.default_rng(seed).standard_normal(len(time))).astype(np.float32)
