@@ -129,11 +129,7 @@ class Anonymizer:
         if not speaker or not all(recordings):
             raise UsageError("an empty id of a speaker or a recording; voices are drawn by them")
         for name, samples in recordings.items():
-            if len(samples) < SHORTEST * audio.SAMPLE_RATE:
-                raise DataError(
-                    f"{name}: {len(samples) / audio.SAMPLE_RATE:.3f} s of speech; {SHORTEST:g} s are needed",
-                    "join it with what comes before or after, or leave it out",
-                )
+            check_length(samples, name)
         tables = {"wav.scp": dict.fromkeys(recordings, ""), "utt2spk": dict.fromkeys(recordings, speaker)}
         if gender:
             tables["spk2gender"] = {speaker: gender}
@@ -142,6 +138,15 @@ class Anonymizer:
             return {name: np.zeros(len(samples), np.float32) for name, samples in ordered.items()}
         with _one_thread():
             return self._system(DataDir(SET, tables), ordered)
+
+
+def check_length(samples: np.ndarray, name: str) -> None:
+    """DataError, which says `name`, unless (samples,) at 16 kHz are long enough to be anonymized."""
+    if len(samples) < SHORTEST * audio.SAMPLE_RATE:
+        raise DataError(
+            f"{name}: {len(samples) / audio.SAMPLE_RATE:.3f} s of speech; {SHORTEST:g} s are needed",
+            "join it with what comes before or after, or leave it out",
+        )
 
 
 class _McAdams:

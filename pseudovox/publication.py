@@ -98,13 +98,17 @@ def form_of_file(path: str | Path, duration: Callable[[], float], where: str = "
     return Form(info.format, coding, info.samplerate, info.frames if known else round(duration() * info.samplerate))
 
 
-def form_named(name: str) -> Form:
-    """The form of a format's name, e.g. flac: its usual coding at 16 kHz; UsageError for one that cannot be written."""
+def form_named(name: str, where: str = "publish.format") -> Form:
+    """The form of a format's name, e.g. flac: its usual coding at 16 kHz; UsageError for one that cannot be written.
+
+    `where` it was given is said in the message.
+    """
     import soundfile
 
     container = name.upper()
     if container not in soundfile.available_formats() or not soundfile.default_subtype(container):
-        raise UsageError(f"publish.format {name!r}: expected {ORIGINAL}, flac, wav, ogg, mp3 or what libsndfile writes")
+        own = f"{ORIGINAL}, " if where == "publish.format" else ""
+        raise UsageError(f"{where} {name!r}: expected {own}flac, wav, ogg, mp3 or what libsndfile writes")
     return Form(container, soundfile.default_subtype(container), audio.SAMPLE_RATE)
 
 
