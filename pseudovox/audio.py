@@ -34,6 +34,8 @@ RATES = (1000, 1_000_000)  # Hz, lowest and highest that are believed
 MEAN = "mean"
 RECO2CHANNEL = "reco2channel"  # the table of the channels to be taken, by recording
 LOUDEST = 2.0**31  # of a sample: floats on the scale of 32-bit integers; nothing sensible is beyond
+SILENT = 0.5 / 32768  # half a step of 16-bit audio: a recording without a larger sample is silence
+INTEGERS = {"int16": 2.0**15, "int32": 2.0**31}  # arrays of these are taken, and what is full scale in them
 UNKNOWN = 2**48  # samples; libsndfile says more where a header says none, as of a FLAC from a pipe
 
 
@@ -155,20 +157,101 @@ def _mono(file: soundfile.SoundFile, name: str, wanted: int, channel: int | str)
     import numpy as np
 
     channels = file.channels
-    if channel != MEAN and (not isinstance(channel, int) or not 0 <= channel < channels):
-        raise DataError(f"{name} has {channels} channels; there is no channel {channel} (they count from 0)")
+    _check_channel(channels, channel, name)
     found, sounding = 0, np.zeros(channels, bool)
     for block in _blocks(file, name, wanted):
         found += len(block)
         if channels > 1 and channel != MEAN:
             sounding |= block.any(axis=0)
-        yield np.asarray(block.mean(axis=1) if channel == MEAN else np.ascontiguousarray(block[:, channel]))
+        yield np.asarray(block.mean(axis=1) if channel == MEAN else np.ascontiguousarray(block[:, int(channel)]))
     _check_length(file, found, wanted, name)
     if found == 0:
         raise DataError(f"{name} holds no samples")
-    if channels > 1 and channel != MEAN and sounding.any() and not sounding[channel]:
+    if channels > 1 and channel != MEAN:
+        _check_sounding(sounding, channel, name)
+
+
+def _one_channel(samples: np.ndarray, channel: int | str, name: str) -> np.ndarray:
+    """One channel (frames,) of an array (frames, channels)."""
+    import numpy as np
+
+    _check_channel(samples.shape[1], channel, name)
+    if channel == MEAN:
+        return np.asarray(samples.mean(axis=1))
+    _check_sounding(np.asarray(samples.any(axis=0)), channel, name)
+    return np.ascontiguousarray(samples[:, int(channel)])
+
+
+def _check_channel(channels: int, channel: int | str, name: str) -> None:
+    if channel != MEAN and (not isinstance(channel, int) or not 0 <= channel < channels):
+        raise DataError(f"{name} has {channels} channels; there is no channel {channel} (they count from 0)")
+
+
+def _check_sounding(sounding: np.ndarray, channel: int | str, name: str) -> None:
+    """DataError if the channel that is asked for is silent and another one is not; `sounding`: bool (channels,)."""
+    if sounding.any() and not sounding[channel]:  # type: ignore[index]
         other = int(sounding.argmax())
         raise DataError(f"{name}: channel {channel} is silent, channel {other} is not", f"--channel {other}")
+
+
+def from_array(samples: Any, rate: int, *, channel: int | str = 0, name: str = "samples") -> np.ndarray:
+    """An array of samples as what `load_file` would give of a file that holds them: float32 (n,), mono, 16 kHz.
+
+    Args:
+        samples: (frames,) or (frames, channels), of float, in [-1, 1] as a rule, int16 or int32.
+        rate: Hz of the array.
+        channel: which one is taken, see the head of this module.
+        name: of the array in messages.
+
+    Raises:
+        DataError: another type or shape, no samples, NaN or infinite ones, floats that are on no scale (beyond
+            LOUDEST), a rate that is none, a channel that it has not.
+    """
+    import numpy as np
+
+    if isinstance(rate, bool) or rate != int(rate) or not RATES[0] <= rate <= RATES[1]:
+        raise DataError(f"{name}: a sample rate of {rate}", f"give whole Hz, {RATES[0]} to {RATES[1]}, e.g. 16000")
+    array = np.asarray(samples)
+    if array.dtype.kind != "f" and array.dtype.name not in INTEGERS:
+        raise DataError(
+            f"{name}: an array of {array.dtype}; expected float in [-1, 1], int16 or int32",
+            "read the file by soundfile.read(path), or scale to [-1, 1] and give .astype('float32')",
+        )
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] > max(array.shape[0], 1)):
+        raise DataError(
+            f"{name}: shape {array.shape}; expected (samples,) or (samples, channels)",
+            "transpose it (.T)" if array.ndim == 2 else "",
+        )
+    if not array.size:
+        raise DataError(f"{name}: shape {array.shape}, no samples", "leave empty recordings out")
+    scaled = (array / INTEGERS[array.dtype.name] if array.dtype.kind == "i" else array).astype(np.float32)
+    if not np.isfinite(scaled).all():
+        raise DataError(f"{name}: NaN or infinite samples", "find where they come from; numpy.nan_to_num hides it")
+    peak = float(np.abs(scaled).max())
+    if peak > LOUDEST:
+        raise DataError(f"{name}: samples up to {peak:.1e}; full scale is 1", "scale them to [-1, 1]")
+    mono = _one_channel(scaled, channel, name) if scaled.ndim == 2 else scaled
+    return mono if rate == SAMPLE_RATE else resample(np.ascontiguousarray(mono), int(rate), SAMPLE_RATE)
+
+
+def as_original(samples: np.ndarray, rate: int, frames: int = 0) -> np.ndarray:
+    """Samples (n,) at 16 kHz at the rate, and of the length, of the recording that they stand for.
+
+    Args:
+        rate: Hz of the result.
+        frames: its length, to which it is cut, or filled with zeros; 0 = as many as there are.
+    """
+    import numpy as np
+
+    if rate != SAMPLE_RATE:
+        samples = resample(samples.astype(np.float32), SAMPLE_RATE, rate)
+    return np.pad(samples[:frames], (0, max(frames - len(samples), 0))) if frames else samples
+
+
+def is_silent(samples: np.ndarray) -> bool:
+    """Does no sample reach half a step of 16-bit audio? Such a recording is not spoken anew, but stays silent."""
+
+    return len(samples) == 0 or max(float(samples.max()), -float(samples.min())) < SILENT
 
 
 def file_duration(path: str | Path, where: str = "") -> float:

@@ -22,7 +22,15 @@ from typing import Any
 from pseudovox import schema, yamltext
 from pseudovox.errors import UsageError
 
-ROOT = Path(__file__).resolve().parent.parent  # the checkout: conf/ and recipes/ lie beside the package
+
+def _root() -> Path:
+    """Where conf/ and pretrained/ lie: the checkout, or, of an installed package, the folder in it that has both."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parent
+    return checkout if (checkout / "conf/default.yaml").is_file() else package / "share"
+
+
+ROOT = _root()  # with conf/ and pretrained/; in a checkout alone with recipes/, steps/ ... as well
 
 
 # A step that a recipe or a system may replace by a script of its own (section `steps`), by the key that it has there:

@@ -15,7 +15,7 @@ import hmac
 import io
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -69,32 +69,48 @@ def form_of(data: DataDir, utterance: str) -> Form:
     Raises:
         DataError: it is a part of a file or what a command prints, or its file cannot be read.
     """
-    import soundfile
-
     entry = data.tables["wav.scp"].get(utterance, "|")
     if "segments" in data.tables or entry.endswith("|"):
         raise DataError(
             f"{data.path}: {utterance} is no file of its own but a segment or a command's output, so it has no format",
             "publish.format=flac, or utils/materialize_data_dir.py before it is anonymized",
         )
+    return form_of_file(entry, lambda: data.duration(utterance), f"{data.path}/wav.scp, {utterance}: ")
+
+
+def form_of_file(path: str | Path, duration: Callable[[], float], where: str = "") -> Form:
+    """The form of an audio file.
+
+    Args:
+        duration: gives its length in seconds, where its header does not.
+        where: put before its name in messages.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    import soundfile
+
     try:
-        info = soundfile.info(entry)
+        info = soundfile.info(str(path))
     except (OSError, soundfile.SoundFileError) as error:
-        raise DataError(f"{data.path}/wav.scp, {utterance}: {entry}: cannot be read as audio: {error}") from None
+        raise DataError(f"{where}{path}: cannot be read as audio: {error}") from None
     coding = info.subtype if info.subtype in KEPT else soundfile.default_subtype(info.format)
     # Of an MP3 libsndfile may guess the length, of a FLAC from a pipe it knows none.
     known = info.format != "MP3" and info.frames < audio.UNKNOWN
-    frames = info.frames if known else round(data.duration(utterance) * info.samplerate)
-    return Form(info.format, coding, info.samplerate, frames)
+    return Form(info.format, coding, info.samplerate, info.frames if known else round(duration() * info.samplerate))
 
 
-def form_named(name: str) -> Form:
-    """The form of a format's name, e.g. flac: its usual coding at 16 kHz; UsageError for one that cannot be written."""
+def form_named(name: str, where: str = "publish.format") -> Form:
+    """The form of a format's name, e.g. flac: its usual coding at 16 kHz; UsageError for one that cannot be written.
+
+    `where` it was given is said in the message.
+    """
     import soundfile
 
     container = name.upper()
     if container not in soundfile.available_formats() or not soundfile.default_subtype(container):
-        raise UsageError(f"publish.format {name!r}: expected {ORIGINAL}, flac, wav, ogg, mp3 or what libsndfile writes")
+        own = f"{ORIGINAL}, " if where == "publish.format" else ""
+        raise UsageError(f"{where} {name!r}: expected {own}flac, wav, ogg, mp3 or what libsndfile writes")
     return Form(container, soundfile.default_subtype(container), audio.SAMPLE_RATE)
 
 

@@ -338,6 +338,8 @@ def versions() -> dict[str, str]:
 
 def commit() -> str:
     """The checkout's commit, "-dirty" behind it if tracked files were changed; "unknown" outside git."""
+    if not (configuration.ROOT / "pyproject.toml").is_file():
+        return "unknown"  # an installed package; the repository around it, if any, is another's
     try:
         done = subprocess.run(
             ["git", "-C", str(configuration.ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],

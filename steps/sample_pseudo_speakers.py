@@ -111,7 +111,8 @@ def _level(config: Config, data: DataDir) -> str:
 
 
 def _write_genders(folder: Path, genders: dict[str, str]) -> None:
-    write_atomic(folder / "spk2gender", "".join(f"{speaker} {genders[speaker]}\n" for speaker in bytewise(genders)))
+    if genders:
+        write_atomic(folder / "spk2gender", "".join(f"{speaker} {genders[speaker]}\n" for speaker in bytewise(genders)))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from pseudovox import blocks
-from pseudovox.audio import SAMPLE_RATE
+from pseudovox.audio import SAMPLE_RATE, is_silent
 from pseudovox.errors import UsageError
 from pseudovox.seeds import generator
 from pseudovox.world import as_loud
@@ -48,7 +48,6 @@ PURPOSE = "mcadams"  # of the random draws
 # Below this share of a frame's energy the prediction error is rounding: the recursion stops, where the reference
 # implementation goes on and ends in NaN (a pure tone does that).
 PREDICTED = 1e-10
-SILENT = 0.5 / 32768  # half a step of 16-bit audio: what has no larger sample is not brought to the level of speech
 # Frames that are worked on together: bounds memory, and keeps them in a core's cache.
 CHUNK = {"cpu": 512, "cuda": 16384}
 
@@ -385,6 +384,22 @@ def published_scale(samples: np.ndarray, variant: int) -> np.ndarray:
     return np.asarray(np.trunc(samples / peak * 32766), dtype=np.float64) / 32768
 
 
+def largest_factor(options: McAdams) -> float:
+    """The factor by which a frame may grow, of the decibels of the configuration; inf where it has no limit."""
+    return 10 ** (options.largest_gain / 20) if options.largest_gain else math.inf
+
+
+def scaled(samples: np.ndarray, original: np.ndarray, options: McAdams, decibels: float) -> np.ndarray:
+    """Warped samples (n,) with speech at `decibels` re full scale, or at the published scale; silence as it is.
+
+    Args:
+        original: the recording (n,), see `world.as_loud`.
+    """
+    if options.scale == "published":
+        return published_scale(samples, options.variant)
+    return samples if is_silent(samples) else as_loud(samples, original, decibels)
+
+
 class McAdamsWorker:
     """Anonymizes data dirs in a worker process; gives the samples of each utterance.
 
@@ -397,7 +412,6 @@ class McAdamsWorker:
 
     def __init__(self, options: McAdams, level: str, seed: int, decibels: float, *, device: str = "cpu") -> None:
         self.options, self.level, self.seed, self.decibels, self.device = options, level, seed, decibels, device
-        self.largest_gain = 10 ** (options.largest_gain / 20) if options.largest_gain else math.inf
         self.drawn: dict[Path, dict[str, float]] = {}
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, np.ndarray]]:
@@ -410,15 +424,8 @@ class McAdamsWorker:
             signals,
             [self.drawn[utterance.data.path][utterance.id] for utterance in batch],
             VARIANTS[self.options.variant],
-            largest_gain=self.largest_gain,
+            largest_gain=largest_factor(self.options),
             device=self.device,
         )
         for utterance, signal in zip(batch, signals, strict=True):
-            yield utterance, self._scaled(found.pop(0), signal)
-
-    def _scaled(self, samples: np.ndarray, original: np.ndarray) -> np.ndarray:
-        if self.options.scale == "published":
-            return published_scale(samples, self.options.variant)
-        if max(float(samples.max()), -float(samples.min())) < SILENT:
-            return samples
-        return as_loud(samples, original, self.decibels)
+            yield utterance, scaled(found.pop(0), signal, self.options, self.decibels)

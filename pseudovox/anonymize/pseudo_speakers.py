@@ -42,7 +42,7 @@ class Own(Strategy):
     """The source's own x-vector: resynthesis without anonymization, the control that shows what synthesis costs."""
 
     name = "own"
-    fitted = False
+    fitted = gendered = False
 
     @classmethod
     def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> Own:
@@ -112,7 +112,7 @@ class Sampled:
     Attributes:
         vectors: pseudo x-vector, float32 (dimension,), by utterance.
         pitches: mean and deviation of log F0, float32 (2,), by utterance; empty without a model of pitch.
-        genders: of the pseudo-speakers, by original speaker.
+        genders: of the pseudo-speakers, by original speaker; empty where nothing tells them.
         drawn: number of different pseudo-speakers.
     """
 
@@ -138,7 +138,7 @@ def sample(
     Args:
         strategy: fitted.
         pitch: of the strategy's voices; None leaves F0 to itself.
-        data: where it has no spk2gender, the strategy tells the genders by the x-vectors.
+        data: where it has no spk2gender, the strategy tells the genders by the x-vectors, if it cares for them.
         utterance_vectors, speaker_vectors: the originals, (dimension,) by utterance and by speaker.
         options: section of the configuration.
         level: "spk", one pseudo-speaker for all of a speaker's utterances, or "utt", one for each.
@@ -149,14 +149,16 @@ def sample(
     requests: list[tuple[str, list[str], Source]] = []  # identity, its utterances, who is replaced
     for speaker, utterances in data.spk2utt.items():
         original = speaker_vectors[speaker]
-        gender = known[speaker] if known else strategy.gender_of(original)
-        genders[speaker] = OTHER[gender] if options.cross_gender else gender
+        if known or strategy.gendered:
+            gender = known[speaker] if known else strategy.gender_of(original)
+            genders[speaker] = OTHER[gender] if options.cross_gender else gender
+        wanted = genders.get(speaker, "")
         if level == "spk":
-            requests.append((speaker, utterances, Source(original, original, genders[speaker])))
+            requests.append((speaker, utterances, Source(original, original, wanted)))
         else:
             for utterance in utterances:
                 own = utterance_vectors[utterance]
-                requests.append((utterance, [utterance], Source(original, own, genders[speaker])))
+                requests.append((utterance, [utterance], Source(original, own, wanted)))
     vectors: dict[str, np.ndarray] = {}
     pitches: dict[str, np.ndarray] = {}
     for start in range(0, len(requests), BLOCK):
@@ -167,9 +169,9 @@ def sample(
         for (_, members, _), vector in zip(block, drawn, strict=True):
             vectors.update(dict.fromkeys(members, vector))
         if pitch is not None:
-            wanted = [source.gender for source in sources]
+            asked = [source.gender for source in sources]
             found = pitch.draw_all(
-                drawn, wanted, (generator(seed, "pseudo-pitch", key) for key in keys), options.pitch_spread
+                drawn, asked, (generator(seed, "pseudo-pitch", key) for key in keys), options.pitch_spread
             )
             for (_, members, _), one in zip(block, found, strict=True):
                 pitches.update(dict.fromkeys(members, one))

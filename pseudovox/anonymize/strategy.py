@@ -53,7 +53,7 @@ class Source:
     Attributes:
         vector: x-vector (dimension,) of the speaker; the mean of the utterances' in its data dir.
         own: what this request is for: the utterance's x-vector at utterance level, else the same as `vector`.
-        gender: wanted of the pseudo-speaker, "f" or "m".
+        gender: wanted of the pseudo-speaker, "f" or "m"; "" where it is not known and the strategy does not ask.
     """
 
     vector: np.ndarray
@@ -66,6 +66,7 @@ class Strategy:
 
     name: ClassVar[str]
     fitted: ClassVar[bool] = True  # False: there is nothing to learn, so it can be used without a fit
+    gendered: ClassVar[bool] = True  # False: what it draws does not depend on `Source.gender`, which may be ""
 
     @classmethod
     def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> Strategy:

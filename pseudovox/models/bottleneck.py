@@ -188,8 +188,9 @@ class BottleneckNetwork(nn.Module):
         """Input frames before and behind a place on which the bottleneck there depends; -1: on all of them."""
         if self.front is not None:
             return -1
-        layers = sum(layer.linear.padding[0] for layer in self.layers)  # type: ignore[union-attr,operator,misc]
-        return int(self.entry.linear.padding[0] + self.stride * (layers + 1))  # type: ignore[arg-type,operator]
+        layers: Any = self.layers
+        wide = sum(layer.linear.padding[0] for layer in layers)
+        return int(self.entry.linear.padding[0]) + self.stride * (wide + 1)  # type: ignore[arg-type]
 
     def output_frames(self, frames: int) -> int:
         """Output frames for so many input frames."""

@@ -7,6 +7,8 @@ of the network and costs nothing per frame.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -69,7 +71,8 @@ class FrameNetwork(nn.Module):
     @property
     def context(self) -> int:
         """Frames before and behind a place on which the numbers there depend."""
-        return sum(block.wide.padding[0] for block in self.blocks)  # type: ignore[union-attr,operator,misc]
+        blocks: Any = self.blocks
+        return sum(block.wide.padding[0] for block in blocks)
 
     def frames(
         self, content: torch.Tensor, log_f0: torch.Tensor, voiced: torch.Tensor, xvector: torch.Tensor

@@ -9,6 +9,7 @@ the pitch need not be learned.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -110,13 +111,12 @@ class HifiGan(nn.Module):
         """Frames of 10 ms before and behind a place on which the waveform there depends."""
         left = self.step * HOP  # samples of a place in a layer
         reach = 3 * left
-        for rise, blocks in zip(self.rise, self.blocks, strict=True):
+        rises: Any = self.rise
+        levels: Any = self.blocks
+        for rise, blocks in zip(rises, levels, strict=True):
             reach += left  # of a transposed convolution, and of what is injected
-            left //= rise.stride[0]  # type: ignore[index,operator]
-            widest = max(
-                sum(layer.padding[0] for layer in [*block.wide, *block.plain])  # type: ignore[union-attr,misc]
-                for block in blocks  # type: ignore[union-attr]
-            )
+            left //= rise.stride[0]
+            widest = max(sum(layer.padding[0] for layer in [*block.wide, *block.plain]) for block in blocks)
             reach += left * (widest + 2)
         return -(-(reach + 3) // HOP) + self.step
 

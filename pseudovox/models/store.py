@@ -43,14 +43,21 @@ def build(kind: str, hyperparameters: dict[str, Any]) -> torch.nn.Module:
 
 
 def save(
-    folder: Path, network: torch.nn.Module, *, kind: str, hyperparameters: dict[str, Any], facts: dict[str, Any]
-) -> None:
-    """Write a model dir; `facts` is what users of the model must know (labels, frame shift, statistics)."""
+    folder: Path, network: torch.nn.Module, *, kind: str, hyperparameters: dict[str, Any], facts: dict[str, Any],
+    weights: Mapping[str, torch.Tensor] | None = None,
+) -> None:  # fmt: skip
+    """Write a model dir.
+
+    Args:
+        facts: what users of the model must know (labels, frame shift, statistics).
+        weights: to be stored in place of the network's own, e.g. in half precision (packing.halved).
+    """
     from safetensors.torch import save as to_bytes
 
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomic(folder / "weights.safetensors", to_bytes(weights))
+    own = weights or network.state_dict()
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in own.items()}
+    write_atomic(folder / "weights.safetensors", to_bytes(stored))
     card = {"kind": kind, "hyperparameters": hyperparameters, "facts": facts}
     write_atomic(folder / "model.json", json.dumps(card, indent=1, sort_keys=True) + "\n")
 
@@ -81,7 +88,7 @@ def read_card(folder: Path, *kinds: str) -> dict[str, Any]:
 
 
 def load(folder: Path | str, *kinds: str, device: Any = "cpu") -> tuple[Any, dict[str, Any]]:
-    """Rebuild a network from its model dir, in eval mode on `device`.
+    """Rebuild a network from its model dir, in eval mode on `device`, in single precision however it is stored.
 
     Returns:
         (network, facts)

@@ -1,0 +1,83 @@
+"""Models of random weights in the layout of exp/<recipe>, and recordings: to try a system in a second."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pseudovox import config as configuration
+from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
+from pseudovox.models import store
+
+XVECTOR, CONTENT, SPEAKERS = 16, 8, 12
+BOTTLENECK: dict[str, Any] = {
+    "bins": 40, "phones": 5, "channels": 16, "factor": 0, "dilations": [1, 1], "stride": 2, "dimension": CONTENT,
+    "codes": 6,
+}  # fmt: skip
+
+
+def make(exp: Path) -> Path:
+    """exp/models/{xvector,bottleneck,synthesizer,pseudo/{pca_gmm,pool}}, config.yaml and markers; gives `exp`."""
+    config = configuration.load(None, ["bottleneck.codes=6", "pseudo.pca_size=3", "pseudo.gmm_size=1"])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        _save(
+            exp / "models/xvector", "xvector",
+            {"features": 30, "channels": [8, 8, 8, 8, 16], "embedding": XVECTOR, "speakers": SPEAKERS, "loss": "aam"},
+            {
+                "features": asdict(config.xvector.features), "speakers": [f"s{number}" for number in range(SPEAKERS)],
+                "validation": {"eer": 12.5},
+            },
+        )  # fmt: skip
+        _save(
+            exp / "models/bottleneck", "bottleneck",
+            BOTTLENECK,
+            {"dimension": CONTENT, "floor_decibels": 45.0, "frame_shift_seconds": 0.02,
+             "phones": ["a", "b", "c", "d", "e"], "validation": {"frame_accuracy": 0.5}},
+        )  # fmt: skip
+        _save(
+            exp / "models/synthesizer", "synthesizer",
+            {"bottleneck": CONTENT, "xvector": XVECTOR, "envelope": 50, "aperiodicity": 1, "channels": 16, "kernel": 3,
+             "dilations": [1, 2], "speaker": 4, "stride": 2, "dropout": 0.0},
+            {"bottleneck": CONTENT, "xvector": XVECTOR, "stride": 2, "validation": {"mel_cepstral_distortion": 9.9}},
+        )  # fmt: skip
+    generator = np.random.default_rng(2)
+    genders = tuple("fm"[row % 2] for row in range(SPEAKERS))
+    vectors = generator.standard_normal((SPEAKERS, XVECTOR)).astype(np.float32)
+    pool = pseudo_speakers.Pool(vectors, genders, vectors, np.arange(SPEAKERS))
+    contours = [[generator.uniform(*((160, 240) if gender == "f" else (90, 140)), 50)] for gender in genders]
+    pitch, facts = pseudo_pitch.fit(pool, contours)
+    for name in ("pca_gmm", "pool"):
+        folder = exp / "models/pseudo" / name
+        folder.mkdir(parents=True)
+        options = configuration.load(None, ["pseudo.candidates=3", "pseudo.averaged=2"]).pseudo
+        options.strategy, options.pca_size, options.gmm_size = name, 3, 1
+        pseudo_speakers.save(folder, pseudo_speakers.find(name).fit(pool, options, 1), {"pitch": facts})
+        pseudo_speakers.write_npz(folder / pseudo_pitch.FILE, vars(pitch))
+        _mark(folder, "fit_pseudo_speakers")
+    (exp / "config.yaml").write_text(configuration.to_yaml(config))
+    return exp
+
+
+def _save(folder: Path, kind: str, hyperparameters: dict[str, Any], facts: dict[str, Any]) -> None:
+    store.save(folder, store.build(kind, hyperparameters), kind=kind, hyperparameters=hyperparameters, facts=facts)
+    _mark(folder, f"train_{kind}")
+
+
+def _mark(folder: Path, step: str) -> None:
+    """What a step leaves besides its model."""
+    (folder / "log").mkdir()
+    command = f"command: steps/{step}.py --config exp/tiny/config.yaml /somewhere/data/train {folder}"
+    (folder / "log" / f"{step}.log").write_text(f"2026-01-01 00:00:00,000 INFO {command}\n")
+    (folder / "tensorboard").mkdir()
+    (folder / "tensorboard/events.out.tfevents.1").write_bytes(b"x")
+    marker = {
+        "step": step, "settings": {}, "inputs": {"0:train": "1", "1:bottleneck": "2", "2:train": "3"}, "seed": 1,
+        "digest": "d", "counts": {"utterances": 12}, "versions": {"pseudovox": "0.1.0", "commit": "0123456789ab"},
+    }  # fmt: skip
+    (folder / ".done.json").write_text(json.dumps(marker))
