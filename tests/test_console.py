@@ -135,14 +135,23 @@ def test_from_a_wheel(place: Path) -> None:
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / name).write_bytes((ROOT / name).read_bytes())
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    building = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place / "wheels"), str(tree)]
+    building = [
+        *pip,
+        "wheel",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(place / "wheels"),
+        str(tree),
+    ]
     built = subprocess.run(building, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
     wheel = next((place / "wheels").glob("*.whl"))
     held = set(zipfile.ZipFile(wheel).namelist())
     shared = [path.relative_to(tree) for name in ("conf", "pretrained") for path in (tree / name).rglob("*.*")]
     assert shared and not {f"pseudovox/share/{path}" for path in shared} - held
-    installing = [*pip, "install", "--no-deps", "--target", str(place / "site"), str(wheel)]
+    installing = [*pip, "install", "--no-index", "--no-deps", "--target", str(place / "site"), str(wheel)]
     installed = subprocess.run(installing, capture_output=True, text=True)
     assert installed.returncode == 0, installed.stderr
     environment = {**os.environ, "PYTHONPATH": str(place / "site")}
