@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from pseudovox import stage
@@ -47,7 +48,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
         check_front_end(config.bottleneck)
 
     inputs = [*data, *(root / part.name for root in sources.values() for part in data)]
-    with stage.output(args, args.out_dir, settings=config.bottleneck, inputs=inputs, prepare=check) as out:
+    # What was made of the speech is among the inputs; where the teacher's model lies decides nothing.
+    settings = replace(config.bottleneck, teacher="", alignment="")
+    with stage.output(args, args.out_dir, settings=settings, inputs=inputs, prepare=check) as out:
         if out is None:
             return
         from pseudovox.augment import augment
