@@ -2,7 +2,8 @@
 
 Trained on 680,000 hours of recordings from the web; even its small models get most words of clean read English right,
 so that the WER says what people would understand. Several models may listen (`judges.whisper`), each a judge of its
-own, "whisper-<model>".
+own, "whisper-<model>". The model base (int8) gets 10 % of the words of LibriSpeech test-other wrong: 42 of 412, in 20
+utterances of 4 speakers.
 
 Decoding is greedy (one beam, temperature 0, nothing drawn), without time stamps, each 30 s for themselves, not led by
 the words before; int8 on a CPU, float16 on CUDA. Texts are compared as Whisper's authors do, by their normaliser: for
