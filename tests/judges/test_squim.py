@@ -11,6 +11,7 @@ from torchaudio.models.squim import subjective
 from pseudovox import judges, pretrained
 from pseudovox.audio import write_wav
 from pseudovox.errors import MissingModelError
+from pseudovox.judges import Asked
 
 
 def objective() -> torch.nn.Module:
@@ -48,7 +49,7 @@ def test_scores_of_speech_silence_and_the_very_short(cache: Path) -> None:
     generator = np.random.default_rng(0)
     sounds = [0.1 * generator.standard_normal(size) for size in (30000, 300, 30000)] + [np.zeros(9000)]
     for name, size in (("squim_objective", 3), ("squim_subjective", 1)):
-        hear = judges.JudgeWorker(name, str(cache / "clean.wav")).judge
+        hear = judges.JudgeWorker(Asked(name, str(cache / "clean.wav"))).judge
         found = [hear(sound.astype(np.float32)) for sound in sounds]
         assert all(one.shape == (size,) and one.dtype == np.float32 and np.isfinite(one).all() for one in found)
         assert np.array_equal(found[0], hear(sounds[0].astype(np.float32))), "what came before does not matter"
@@ -60,14 +61,15 @@ def test_scores_of_speech_silence_and_the_very_short(cache: Path) -> None:
 
 
 def test_what_is_missing_is_named_with_its_mend(cache: Path) -> None:
-    assert judges.missing("squim_objective") == []
-    assert judges.missing("squim_subjective") == ["recording to compare with"]
-    assert judges.mend("squim_subjective") == "judges.reference=FILE"
-    assert judges.missing("squim_subjective", "clean.wav") == []
+    objective, subjective = Asked("squim_objective"), Asked("squim_subjective")
+    assert judges.missing(objective) == []
+    assert judges.missing(subjective) == ["recording to compare with"]
+    assert judges.mend(subjective) == "judges.reference=FILE"
+    assert judges.missing(Asked("squim_subjective", "clean.wav")) == []
     for name in ("SQUIM_OBJECTIVE", "SQUIM_SUBJECTIVE"):
         pretrained.cache_file(name).unlink()
-    assert judges.missing("squim_objective") == ["weights of SQUIM_OBJECTIVE"]
-    assert judges.mend("squim_subjective") == "local/download.py SQUIM_SUBJECTIVE; judges.reference=FILE"
+    assert judges.missing(objective) == ["weights of SQUIM_OBJECTIVE"]
+    assert judges.mend(subjective) == "local/download.py SQUIM_SUBJECTIVE; judges.reference=FILE"
     with pytest.raises(MissingModelError, match="nothing is downloaded"):
-        judges.JudgeWorker("squim_objective")
-    assert judges.installed(["squim_objective"]) == {"squim_objective": None}
+        judges.JudgeWorker(objective)
+    assert judges.installed([objective]) == {"squim_objective": None}
