@@ -139,7 +139,7 @@ def put_classifier(pack: Path, exp: Path) -> None:
 
 def put_path(pack: Path, exp: Path) -> None:
     path = pack / packs.CONFIG
-    path.write_text(path.read_text().replace("method: dio", "method: /home/anna/method"))
+    path.write_text(path.read_text().replace("method: praat", "method: /home/anna/method"))
 
 
 def put_much(pack: Path, exp: Path) -> None:

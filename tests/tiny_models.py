@@ -23,7 +23,7 @@ BOTTLENECK: dict[str, Any] = {
 
 def make(exp: Path) -> Path:
     """exp/models/{xvector,bottleneck,synthesizer,pseudo/{pca_gmm,pool}}, config.yaml and markers; gives `exp`."""
-    config = configuration.load(None, ["bottleneck.codes=6", "pseudo.pca_size=3", "pseudo.gmm_size=1"])
+    config = configuration.compose("own", overrides=["bottleneck.codes=6", "pseudo.pca_size=3", "pseudo.gmm_size=1"])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         _save(

@@ -4,8 +4,9 @@ Quality Assessment") by the package of that name: how natural would listeners fi
 A small network that learned to answer as a large one does, which was built on wav2vec 2.0 XLS-R and trained on
 listeners' ratings of coded, transmitted, denoised and synthesized speech. It predicts the mean opinion score, 1 (bad)
 to 5 (excellent), and hears a vocoder's artefacts that DNSMOS, trained on noise, does not. Clean read English
-(20 utterances of LibriSpeech test-other) is 3.8. Level does not count. Windows of 7.68 s, at most 1 s apart, are averaged; shorter
-utterances are followed by silence up to that, as in the package. The weights (17 MB; MIT) are in its wheel.
+(20 utterances of LibriSpeech test-other) is 3.8. Level does not count. Windows of 7.68 s, at most 1 s apart, are
+averaged; shorter utterances are followed by silence up to that, as in the package. The weights (17 MB; MIT) are in its
+wheel.
 """
 
 from __future__ import annotations
