@@ -90,11 +90,12 @@ def extract(samples: np.ndarray, options: config.F0) -> np.ndarray:
 def _praat_rest(floor: float) -> int:
     """Samples that a block is longer than whole frames, so that Praat's frames, which it centres, lie on ours.
 
-    What comes near to one frame more or less is left out: in which way Praat rounds it hangs on the block.
+    Left out is what comes near to one frame more or less, or puts the middle of a frame on a sample: in which way Praat
+    rounds that hangs on the block.
     """
     window = 3.0 / floor * SAMPLE_RATE  # of Praat, three periods of the lowest pitch
     distances = {}
-    for rest in range(FRAME_SHIFT):
+    for rest in range(0, FRAME_SHIFT, 2):
         frames, beyond = divmod(1000 * FRAME_SHIFT + rest - window, FRAME_SHIFT)
         first = (1000 * FRAME_SHIFT + rest - frames * FRAME_SHIFT) / 2
         if 0.5 < beyond < FRAME_SHIFT - 0.5:
