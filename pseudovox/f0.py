@@ -72,19 +72,39 @@ def extract(samples: np.ndarray, options: config.F0) -> np.ndarray:
     """
     check(options)
     count = frame_count(len(samples))
-    rest = len(samples) % FRAME_SHIFT
-    peak = _peak(samples) if options.method == "praat" else 0.0
+    cuts = blocks.cut(count, blocks.size(1000 / FRAME_PERIOD), round(SETTLING * 1000 / FRAME_PERIOD))
+    praat = options.method == "praat"
+    peak = _peak(samples) if praat else 0.0
+    rest = _praat_rest(options.floor) if praat and len(cuts) > 1 else len(samples) % FRAME_SHIFT
     contour = np.zeros(count, np.float32)
-    for block in blocks.cut(count, blocks.size(1000 / FRAME_PERIOD), round(SETTLING * 1000 / FRAME_PERIOD)):
-        # Every block is longer than whole frames by as much as the recording, since Praat centres its frames.
-        part = samples[block.first * FRAME_SHIFT : (block.last - 1) * FRAME_SHIFT + rest]
-        contour[block.start : block.end] = _extract(part, options, peak, len(part) == len(samples))[block.kept]
+    for block in cuts:
+        end = (block.last - 1) * FRAME_SHIFT + rest
+        part = samples[block.first * FRAME_SHIFT : end]
+        if end > len(samples):
+            part = np.pad(part, (0, end - len(samples)))
+        contour[block.start : block.end] = _extract(part, options, peak)[block.kept]
         blocks.report(block.end / count)
     return contour
 
 
-def _extract(samples: np.ndarray, options: config.F0, peak: float, whole: bool) -> np.ndarray:
-    """F0 of a block, float32 (frames,); for Praat `peak` of the recording, and whether the block is the whole of it."""
+def _praat_rest(floor: float) -> int:
+    """Samples that a block is longer than whole frames, so that Praat's frames, which it centres, lie on ours.
+
+    Left out is what comes near to one frame more or less, or puts the middle of a frame on a sample: in which way Praat
+    rounds that hangs on the block.
+    """
+    window = 3.0 / floor * SAMPLE_RATE  # of Praat, three periods of the lowest pitch
+    distances = {}
+    for rest in range(0, FRAME_SHIFT, 2):
+        frames, beyond = divmod(1000 * FRAME_SHIFT + rest - window, FRAME_SHIFT)
+        first = (1000 * FRAME_SHIFT + rest - frames * FRAME_SHIFT) / 2
+        if 0.5 < beyond < FRAME_SHIFT - 0.5:
+            distances[rest] = abs(first - FRAME_SHIFT * round(first / FRAME_SHIFT))
+    return min(distances, key=lambda rest: distances[rest])
+
+
+def _extract(samples: np.ndarray, options: config.F0, peak: float) -> np.ndarray:
+    """F0 of a block, float32 (frames,); `peak`: of the recording, for Praat."""
     signal = np.ascontiguousarray(samples, dtype=np.float64)
     limits = {"f0_floor": options.floor, "f0_ceil": options.ceiling, "frame_period": FRAME_PERIOD}
     if options.method == "dio":
@@ -92,7 +112,7 @@ def _extract(samples: np.ndarray, options: config.F0, peak: float, whole: bool) 
         coarse, times = pyworld().dio(signal, SAMPLE_RATE, allowed_range=options.allowed_range, **limits)
         contour = pyworld().stonemask(signal, coarse, times, SAMPLE_RATE)
     elif options.method == "praat":
-        contour = _praat(signal, options, peak, whole)
+        contour = _praat(signal, options, peak)
     else:
         contour, _ = pyworld().harvest(signal, SAMPLE_RATE, **limits)
     contour = fit_length(contour, frame_count(len(signal)))
@@ -106,7 +126,7 @@ def _peak(samples: np.ndarray) -> float:
     return max(float(samples.max()) - mean, mean - float(samples.min())) if len(samples) else 0.0
 
 
-def _praat(signal: np.ndarray, options: config.F0, peak: float, whole: bool) -> np.ndarray:
+def _praat(signal: np.ndarray, options: config.F0, peak: float) -> np.ndarray:
     """F0 (frames,) by Praat, at the nearest of its frames, whose times are centred on the signal; 0 = unvoiced.
 
     What is silence Praat tells from the loudest sample, which is to be that of the whole recording, `peak`.
@@ -128,9 +148,7 @@ def _praat(signal: np.ndarray, options: config.F0, peak: float, whole: bool) -> 
     except parselmouth.PraatError:  # shorter than three periods of the lowest pitch
         return np.zeros(len(times))
     values = pitch.selected_array["frequency"]
-    place = (times - pitch.x1) / pitch.dx
-    # Of a length in whole frames Praat's lie midway between ours; in all blocks it is then the later one that is taken.
-    index = (np.round(place) if whole else np.floor(place + 0.5 + 1e-6)).astype(int)
+    index = np.round((times - pitch.x1) / pitch.dx).astype(int)
     return np.where((index >= 0) & (index < len(values)), values[np.clip(index, 0, len(values) - 1)], 0.0)
 
 

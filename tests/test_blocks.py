@@ -27,7 +27,7 @@ def speech(seconds: float, rate: int = RATE) -> np.ndarray:
     draw = np.random.default_rng(1)
     time = np.arange(round(seconds * rate)) / rate
     phase = 2 * np.pi * np.cumsum(140 + 40 * np.sin(2 * np.pi * 0.4 * time)) / rate
-    voiced = np.clip(4 * np.sin(2 * np.pi * 1.3 * time), 0, 1)
+    voiced = np.clip(-4 * np.sin(2 * np.pi * 1.3 * time), 0, 1)
     buzz = sum(np.cos(k * phase) / k for k in range(1, 16))
     return (0.1 * voiced * buzz + 0.005 * draw.standard_normal(len(time))).astype(np.float32)
 
@@ -107,8 +107,11 @@ def test_f0(method: str, extra: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(blocks, "SECONDS", seconds)
         found.append(f0.extract(signal, F0(method=method)))
     assert 0.2 < (found[0] > 0).mean() < 0.8
-    if (method, extra) == ("praat", 0):
-        found.pop(0)  # Praat's frames lie midway between ours, and a whole recording's are rounded to even
+    if method == "praat":  # of a whole recording its frames lie up to 5 ms off ours, on whichever side
+        whole = found.pop(0)
+        assert ((whole > 0) == (found[0] > 0)).mean() > 0.95
+        both = (whole > 0) & (found[0] > 0)
+        np.testing.assert_allclose(found[0][both], whole[both], rtol=0.02)
     for other in found[1:]:
         np.testing.assert_allclose(other, found[0], rtol=1e-4)
 
@@ -162,8 +165,10 @@ def test_synthesizers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     torch.manual_seed(0)
     network = store.build(kind, SYNTHESIZERS[name])
     for parameter in network.parameters():  # layers that start as nothing would hide what they see
-        if parameter.dim() > 1 and float(parameter.std()) < 0.02:
-            torch.nn.init.normal_(parameter, std=float(parameter[0].numel()) ** -0.5)
+        if parameter.dim() > 1 and float(parameter.detach().std()) < 0.02:
+            torch.nn.init.normal_(parameter, std=1.5 * parameter[0].numel() ** -0.5)
+        elif parameter.dim() == 1 and kind == "hifigan":
+            torch.nn.init.zeros_(parameter)
     if kind == "synthesizer":
         network.target_mean[0], network.target_mean[20] = -10.0, -30.0
     facts = {"bottleneck": 6, "stride": 2, "xvector": 5}
