@@ -12,8 +12,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 SECONDS = 60.0  # of a block
 _listeners: list[Callable[[float], None]] = []
@@ -66,6 +68,8 @@ def stream(
     pieces: Iterable[np.ndarray], longest: int, context: int = 0, multiple: int = 1
 ) -> Iterator[tuple[Block, np.ndarray]]:
     """The blocks that `cut` makes of a signal that comes in pieces (n, ...), each with what is worked out of it."""
+    import numpy as np
+
     whole = longest
     longest, context = _rounded(longest, context, multiple)
     held: list[np.ndarray] = []
@@ -103,6 +107,8 @@ def pauses(voiced: np.ndarray, shortest: int, longest: int) -> list[int]:
     Returns:
         the first frame of every stretch, 0 first.
     """
+    import numpy as np
+
     cuts = [0]
     while len(voiced) - cuts[-1] > longest:
         low = cuts[-1] + shortest
