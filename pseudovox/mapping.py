@@ -248,7 +248,8 @@ def _run_job(job: _Job) -> _Result:
 
         def tell(batch: list[Utterance], share: float) -> None:
             if len(batch) == 1:  # of several, nobody knows which one a share is of
-                job.progress.write_text(f"{done + share * batch[0].duration:.3f}")  # noqa: B023
+                with contextlib.suppress(OSError):  # a full disk is told of where output is written
+                    job.progress.write_text(f"{done + share * batch[0].duration:.3f}")  # noqa: B023
 
         for utterance, result in _results(worker, piece, device, job.batch_seconds, failed, tell):
             if piece.arrays:
