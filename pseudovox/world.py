@@ -82,6 +82,8 @@ def synthesize(analysis: Analysis, contour: np.ndarray, samples: int) -> np.ndar
     if len(f0) > LONGEST_WHOLE * FRAMES_PER_SECOND:
         cuts = blocks.pauses(f0 > 0, *(round(seconds * FRAMES_PER_SECOND) for seconds in STRETCH))
     envelope, aperiodicity = fit_length(analysis.envelope, len(f0)), fit_length(analysis.aperiodicity, len(f0))
+    if len(cuts) == 1:
+        return _synthesized(envelope, aperiodicity, f0, samples)
     out = np.zeros(samples, np.float32)
     fade = _fade()
     for start, end in zip(cuts, [*cuts[1:], len(f0)], strict=True):

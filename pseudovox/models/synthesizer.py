@@ -62,12 +62,16 @@ class SynthesizerNetwork(FrameNetwork):
         Returns:
             (envelope (B, T, envelope), aperiodicity (B, T, aperiodicity))
         """
-        parts = []
-        for block in blocks.cut(log_f0.shape[1], blocks.size(SAMPLE_RATE / HOP), self.context, self.stride):
-            own = content[:, block.first // self.stride : -(-block.last // self.stride)]
-            found = self(own, log_f0[:, block.worked], voiced[:, block.worked], xvector)
-            parts.append(found[:, block.kept])
-        frames = torch.cat(parts, 1) * self.target_deviation + self.target_mean
+        cuts = blocks.cut(log_f0.shape[1], blocks.size(SAMPLE_RATE / HOP), self.context, self.stride)
+        if len(cuts) == 1:  # as it is: a copy would be laid out in another way, and sums over it round differently
+            frames = self(content, log_f0, voiced, xvector)
+        else:
+            parts = []
+            for block in cuts:
+                own = content[:, block.first // self.stride : -(-block.last // self.stride)]
+                parts.append(self(own, log_f0[:, block.worked], voiced[:, block.worked], xvector)[:, block.kept])
+            frames = torch.cat(parts, 1)
+        frames = frames * self.target_deviation + self.target_mean
         envelope, aperiodicity = frames[..., : self.envelope], frames[..., self.envelope :]
         centre = envelope.mean(dim=1, keepdim=True)
         return centre + (envelope - centre) * self.spread**sharpen, aperiodicity
