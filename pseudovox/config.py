@@ -387,6 +387,8 @@ class Bottleneck:
     quantizer_start: int = 20000  # update at which the quantiser comes in, by k-means
     frame_weight: float = 1.0  # of the frame cross-entropy, where phones.ctm gives labels
     ctc_weight: float = 0.3  # of CTC
+    spectrum_weight: float = 0.0  # of the squared error of the unaltered spectrum, told by the bottleneck and the voice
+    spectrum_coefficients: int = 24  # of that spectrum's cepstrum, each scaled to variance 1
     chunk_seconds: float = 2.0  # utterances with phone times are cut to chunks; the others come whole
     longest_seconds: float = 16.0  # of an utterance that comes whole; longer ones are left out
     augmented: float = 0.5  # share of the inputs with noise, reverberation and gain

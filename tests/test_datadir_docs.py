@@ -25,7 +25,7 @@ def test_tables() -> None:
 def test_tools() -> None:
     tools = {name for name, _ in rows("program", "makes")}
     others = {
-        f"utils/{name}.py" for name in ("resolve_config", "check_step", "check_setup", "average_runs")
+        f"utils/{name}.py" for name in ("resolve_config", "check_step", "check_setup", "average_runs", "make_pack")
     }  # not about data dirs
     assert tools == {str(path.relative_to(ROOT)) for path in (ROOT / "utils").glob("*.py")} - others
     assert not [

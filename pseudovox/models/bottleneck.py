@@ -117,12 +117,37 @@ class Content(NamedTuple):
         ctc_logits: (B, T, phones + 1), the blank last.
         quantized: what the quantiser gave; None while it is off.
         taught: (B, T, teacher) a guess at a teacher's outputs, scaled to mean 0 and variance 1; None without one.
+        spectrum: (B, T, spectrum) a guess at the speech as it was before it was altered; None where no voice was given.
     """
 
     frame_logits: torch.Tensor
     ctc_logits: torch.Tensor
     quantized: Quantized | None
     taught: torch.Tensor | None = None
+    spectrum: torch.Tensor | None = None
+
+
+class SpectrumHead(nn.Module):
+    """Guesses the spectrum of speech from its bottleneck and its voice, so that the bottleneck need not tell the voice.
+
+    Args:
+        dimension: of the bottleneck.
+        voice: numbers that describe the voice.
+        channels: width.
+        outputs: numbers per frame.
+    """
+
+    def __init__(self, dimension: int, voice: int, channels: int, outputs: int) -> None:
+        super().__init__()
+        self.entry = nn.Conv1d(dimension, channels, 1)
+        self.voice = nn.Linear(voice, channels)
+        self.layer = nn.Conv1d(channels, channels, 3, padding=1)
+        self.exit = nn.Conv1d(channels, outputs, 1)
+
+    def forward(self, narrow: torch.Tensor, voice: torch.Tensor) -> torch.Tensor:
+        """(B, T, dimension), (B, voice) -> (B, T, outputs)"""
+        frames = functional.relu(self.entry(narrow.transpose(1, 2)) + self.voice(voice).unsqueeze(2))
+        return self.exit(functional.relu(self.layer(frames))).transpose(1, 2).float()
 
 
 class BottleneckNetwork(nn.Module):
@@ -140,6 +165,8 @@ class BottleneckNetwork(nn.Module):
         dropout: probability.
         decay, restart_below: see Quantizer.
         teacher: numbers per frame of a teacher's outputs that are guessed as well; 0 = none.
+        spectrum: cepstral coefficients of each input frame that are guessed as well, given their mean and deviation
+            over the utterance; 0 = none.
         front: parameters of a WaveFront in the place of log-mel frames; it takes the stride, which is then 2.
         front_trained: the WaveFront's weights are trained.
     """
@@ -151,7 +178,8 @@ class BottleneckNetwork(nn.Module):
     def __init__(
         self, *, bins: int, phones: int, channels: int, factor: int, dilations: list[int], stride: int,
         dimension: int, codes: int, tail: int = 1, dropout: float = 0.1, decay: float = 0.99,
-        restart_below: float = 0.03, teacher: int = 0, front: dict[str, Any] | None = None, front_trained: bool = False,
+        restart_below: float = 0.03, teacher: int = 0, spectrum: int = 0, front: dict[str, Any] | None = None,
+        front_trained: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.front = WaveFront(front, trained=front_trained) if front else None
@@ -177,6 +205,7 @@ class BottleneckNetwork(nn.Module):
         self.frame_head = nn.Conv1d(channels, phones, 1)
         self.ctc_head = nn.Conv1d(channels, phones + 1, 1)
         self.teacher_head = nn.Conv1d(channels, teacher, 1) if teacher else None
+        self.spectrum_head = SpectrumHead(dimension, 2 * spectrum, channels, stride * spectrum) if spectrum else None
 
     def set_statistics(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         """Normalise inputs by a mean and standard deviation per band (bins,)."""
@@ -220,18 +249,23 @@ class BottleneckNetwork(nn.Module):
         quantized = self._quantize(narrow)
         return narrow if quantized is None else quantized.vectors
 
-    def forward(self, log_mel: torch.Tensor, mask: torch.Tensor | None = None) -> Content:
-        """(B, T, bins), mask bool (B, T') False at padding -> Content"""
+    def forward(
+        self, log_mel: torch.Tensor, mask: torch.Tensor | None = None, voice: torch.Tensor | None = None
+    ) -> Content:
+        """(B, T, bins), mask bool (B, T') False at padding, voice (B, 2 * spectrum) -> Content"""
         narrow = self.project(log_mel)
         quantized = self._quantize(narrow, mask)
         if quantized is not None:
             narrow = quantized.vectors
+        spectrum = None
+        if self.spectrum_head is not None and voice is not None:
+            spectrum = self.spectrum_head(narrow, voice)
         frames = self.widen(narrow.transpose(1, 2))
         for layer in self.tail:
             frames = layer(frames)
         return Content(
             self.frame_head(frames).transpose(1, 2).float(), self.ctc_head(frames).transpose(1, 2).float(), quantized,
-            None if self.teacher_head is None else self.teacher_head(frames).transpose(1, 2).float(),
+            None if self.teacher_head is None else self.teacher_head(frames).transpose(1, 2).float(), spectrum,
         )  # fmt: skip
 
     def _quantize(self, narrow: torch.Tensor, mask: torch.Tensor | None = None) -> Quantized | None:

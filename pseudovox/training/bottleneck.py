@@ -4,6 +4,11 @@ A batch is of one kind: chunks of utterances whose phones are aligned (by `phone
 or whole utterances with the phones that espeak-ng gives their text. The kinds alternate at random by the amount of
 speech that each has. With a teacher (steps/extract_teacher.py) every utterance comes in chunks, aligned or not, and the
 network learns to give the teacher's outputs as well.
+
+Phones alone teach the bottleneck to forget how a sound was said, and with it words that a listener would have got.
+With `spectrum_weight` the bottleneck must also do for restoring the speech, from an input whose formants, filter, noise
+and room were altered at random and from a description of the voice: it learns to keep what these cannot tell. (The same
+thought as in NANSY, Choi et al. 2021, "Neural analysis and synthesis": perturb what shall not pass.)
 """
 
 from __future__ import annotations
@@ -163,6 +168,14 @@ class FrameTargets:
         return ((frames - self.mean) / self.deviation).astype(np.float16)
 
 
+def cosines(bins: int, coefficients: int) -> np.ndarray:
+    """The orthonormal cosine transform from log-mel bands to cepstral coefficients: float32 (bins, coefficients)."""
+    place = np.pi * (np.arange(bins)[:, None] + 0.5) / bins
+    matrix = np.cos(place * np.arange(coefficients)) * np.sqrt(2.0 / bins)
+    matrix[:, 0] /= np.sqrt(2.0)
+    return matrix.astype(np.float32)
+
+
 class PhoneBatches:
     """Numbered batches for the content extractor.
 
@@ -175,12 +188,18 @@ class PhoneBatches:
 
     Raises:
         DataError: an utterance has neither phones nor text, or nothing is left to train on.
+        UsageError: more cepstral coefficients than bands.
     """
 
     def __init__(
         self, data: Sequence[DataDir], options: Bottleneck, seed: int, augment: Augment,
         sources: Mapping[str, Path] | None = None,
     ) -> None:  # fmt: skip
+        if options.spectrum_weight and options.spectrum_coefficients > options.bins:
+            raise UsageError(
+                f"bottleneck.spectrum_coefficients {options.spectrum_coefficients}: expected at most bottleneck.bins,"
+                f" {options.bins}"
+            )
         self.data, self.options, self.seed = list(data), options, seed
         self.targets = FrameTargets(data, options, sources or {})
         self.phones, self.labels = self.targets.phones, self.targets.labels_of
@@ -213,6 +232,9 @@ class PhoneBatches:
         self.taught: FeatureCache[tuple[int, str], np.ndarray] = FeatureCache(
             lambda key: self.targets.of_teacher(*key), limit
         )
+        self.spectra: FeatureCache[tuple[int, str], tuple[np.ndarray, np.ndarray]] = FeatureCache(self._spectrum, limit)
+        self.cepstrum = cosines(options.bins, options.spectrum_coefficients)
+        self.cepstrum_statistics: tuple[np.ndarray, np.ndarray] | None = None
 
     def warm(self) -> None:
         """Compute the features ahead, on all cores."""
@@ -225,6 +247,29 @@ class PhoneBatches:
         chosen = utterances[:: max(1, len(utterances) // 300)]
         frames = np.concatenate([self.cache[(*utterance, 0)] for utterance in chosen])
         return torch.from_numpy(frames.mean(0)), torch.from_numpy(frames.std(0))
+
+    def _cepstrum(self, number: int, utterance: str) -> np.ndarray:
+        """Cepstrum of an utterance as recorded, float32 (frames, spectrum_coefficients)."""
+        if self.options.front_end == "wav2vec2":
+            samples = audio.load(self.data[number], utterance)
+            spectrum = log_mel(samples, self.options.bins, self.options.floor_decibels).numpy()
+        else:
+            spectrum = self.cache[(number, utterance, 0)]
+        return spectrum @ self.cepstrum
+
+    def _spectrum(self, key: tuple[int, str]) -> tuple[np.ndarray, np.ndarray]:
+        """The frames that are to be restored, normalised over the training set, and what is told of the voice.
+
+        Returns:
+            (float16 (frames, coefficients), float32 (2 * coefficients,): mean and deviation of these frames)
+        """
+        if self.cepstrum_statistics is None:
+            keys = sorted({*self.aligned, *self.held_out})
+            sample = np.concatenate([self._cepstrum(*other) for other in keys[:: max(1, len(keys) // 100)]])
+            self.cepstrum_statistics = sample.mean(0), np.maximum(sample.std(0), 1e-3)
+        mean, deviation = self.cepstrum_statistics
+        frames = (self._cepstrum(*key) - mean) / deviation
+        return frames.astype(np.float16), np.concatenate([frames.mean(0), frames.std(0)])
 
     def batch(self, index: int) -> Batch:
         """The index-th batch: `frames` (B, T, bins) with `labels` (B, T'), or with `mask` (B, T') and CTC targets."""
@@ -260,7 +305,7 @@ class PhoneBatches:
         alters = draw is not None and self.options.alter != Alteration.none()
         # Faster speech takes more of it; what is too much is cut off again.
         longer = math.ceil(length * (1 + self.options.alter.speed)) + 1 if alters else length
-        rows: dict[str, list[np.ndarray]] = {"frames": [], "labels": [], "teacher": []}
+        rows: dict[str, list[np.ndarray]] = {name: [] for name in ("frames", "labels", "teacher", "spectrum", "voice")}
         for (number, utt), variant, place in zip(utterances, variants, places, strict=True):
             whole = self.cache[(number, utt, variant)]
             # Whole output frames only: a short utterance is repeated, and its labels with it.
@@ -272,11 +317,17 @@ class PhoneBatches:
                 taught = self.taught[(number, utt)]
                 # The teacher has a frame every 20 ms.
                 targets["teacher"] = taught[np.minimum(np.arange(count) * stride // 2, len(taught) - 1)]
-            came_from = np.arange(length)
+            source = np.arange(length * stride)
             if alters:
                 assert draw is not None
                 frames, source = alter(frames, self.options.alter, draw)
-                came_from = source[stride // 2 :: stride][:length] // stride
+                source = source[: length * stride]
+            came_from = source[stride // 2 :: stride] // stride
+            if self.options.spectrum_weight:
+                spectrum, voice = self.spectra[(number, utt)]
+                spectrum = cut(spectrum[: count * stride], start * stride, longer * stride)[source]
+                rows["spectrum"].append(spectrum.reshape(length, -1))
+                rows["voice"].append(voice)
             rows["frames"].append(frames[: length * stride])
             for name, target in targets.items():
                 rows[name].append(cut(target, start, longer)[came_from])
@@ -351,7 +402,7 @@ class BottleneckLearner(Learner):
         self.network.constrain()
 
     def loss(self, batch: Batch, stage: str) -> torch.Tensor:
-        out = self.network(batch["frames"], batch.get("mask"))
+        out = self.network(batch["frames"], batch.get("mask"), batch.get("voice"))
         if "labels" in batch:
             labels = batch["labels"]
             # (Without a single label in it, a batch has no cross-entropy: its mean would be 0 / 0.)
@@ -361,6 +412,10 @@ class BottleneckLearner(Learner):
                 apart = functional.mse_loss(out.taught, batch["teacher"].float())
                 self.log(f"{stage}/teacher", apart, batch_size=1)
                 value = value + self.options.teacher_weight * apart
+            if "spectrum" in batch:
+                apart = functional.mse_loss(out.spectrum, batch["spectrum"].float())
+                self.log(f"{stage}/spectrum", apart, batch_size=1)
+                value = value + self.options.spectrum_weight * apart
             if stage == "valid":
                 counted = labels != IGNORED
                 right = (out.frame_logits.argmax(2) == labels)[counted].float().mean()
@@ -440,7 +495,8 @@ def train(
         "bins": options.bins, "phones": len(batches.phones), "channels": options.channels, "factor": options.factor,
         "dilations": list(options.dilations), "stride": options.stride, "dimension": options.dimension,
         "codes": options.codes, "tail": options.tail, "dropout": options.dropout, "decay": options.decay,
-        "restart_below": options.restart_below, "teacher": batches.targets.teacher, **front_end(options),
+        "restart_below": options.restart_below, "teacher": batches.targets.teacher,
+        "spectrum": options.spectrum_coefficients if options.spectrum_weight else 0, **front_end(options),
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "bottleneck-weights"))
@@ -468,18 +524,21 @@ def train(
 
 @torch.inference_mode()
 def validate(network: BottleneckNetwork, batches: PhoneBatches) -> dict[str, float]:
-    """Of the finished network on held-out chunks: share of frames whose phone is right; share of the variance of the
-    teacher's outputs that is explained, if there is one; perplexity of the codes if there is a quantiser; empty without
-    such chunks."""
+    """Of the finished network on held-out chunks: share of frames whose phone is right; shares of the variance of the
+    teacher's outputs and of the spectrum that are explained, if they are learnt; perplexity of the codes if there is a
+    quantiser; empty without such chunks."""
     found = {}
     for batch in batches.validation():
         if "labels" in batch:
-            out, labels = network(batch["frames"]), batch["labels"]
+            out, labels = network(batch["frames"], voice=batch.get("voice")), batch["labels"]
             right = (out.frame_logits.argmax(2) == labels)[labels != IGNORED]
             found["frame_accuracy"] = round(float(right.float().mean()), 4)
             if "teacher" in batch:
                 apart = functional.mse_loss(out.taught, batch["teacher"].float())
                 found["teacher_explained"] = round(1.0 - float(apart), 4)
+            if "spectrum" in batch:
+                apart = functional.mse_loss(out.spectrum, batch["spectrum"].float())
+                found["spectrum_explained"] = round(1.0 - float(apart), 4)
             if out.quantized is not None:
                 found["perplexity"] = round(float(out.quantized.perplexity), 2)
     return found

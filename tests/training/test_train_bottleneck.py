@@ -12,16 +12,17 @@ from pseudovox import seeds
 from pseudovox.archive import write_arrays
 from pseudovox.config import Alteration, Bottleneck, Training
 from pseudovox.datadir import DataDir, Phone
-from pseudovox.errors import DataError
+from pseudovox.errors import DataError, UsageError
 from pseudovox.models import store
 from pseudovox.training import bottleneck
-from pseudovox.training.bottleneck import IGNORED, PhoneBatches, frame_labels
+from pseudovox.training.bottleneck import IGNORED, PhoneBatches, cosines, frame_labels
 
 TRAINING = Training(updates=4, round_updates=2, batch_size=3, warmup=1, threads=1)
 OPTIONS = Bottleneck(
     bins=10, channels=8, factor=4, dilations=[1], dimension=6, codes=3, tail=1, chunk_seconds=0.3, variants=1,
     validation=1, quantizer_start=2, training=TRAINING,
 )  # fmt: skip
+SPECTRUM = {"spectrum_weight": 1.0, "spectrum_coefficients": 8}
 
 
 def louder(samples: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -207,6 +208,51 @@ def test_a_teacher_is_learnt(tiny_data: DataDir, sources: dict[str, Path], tmp_p
     assert facts["validation"].keys() == {"frame_accuracy", "teacher_explained", "perplexity"}
     network, _ = store.load(tmp_path / "taught", "bottleneck")
     assert network.teacher_head.out_channels == 3
+
+
+def test_cosines_are_orthonormal() -> None:
+    matrix = cosines(80, 24)
+    assert np.allclose(matrix.T @ matrix, np.eye(24), atol=1e-6)
+    assert np.allclose(np.ones(80) @ matrix, [np.sqrt(80), *[0.0] * 23], atol=1e-5)  # level is the first alone
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_spectrum_to_be_restored_is_that_of_the_recording(
+    tiny_data: DataDir, sources: dict[str, Path], stride: int
+) -> None:
+    options = Bottleneck(
+        **{
+            **vars(OPTIONS),
+            **SPECTRUM,
+            "stride": stride,
+            "alter": Alteration(**{**vars(Alteration.none()), "warp": 0.3}),
+        }
+    )
+    batches = PhoneBatches([tiny_data], options, 1, louder, sources)
+    chunk = batches._chunks([(0, "f1-0")], [1], [0.0], np.random.default_rng(3))
+    coefficients = options.spectrum_coefficients
+    assert chunk["spectrum"].shape == (1, 30 // stride, stride * coefficients)
+    whole = batches.cache[(0, "f1-0", 0)] @ cosines(options.bins, coefficients)
+    assert batches.cepstrum_statistics is not None
+    mean, deviation = batches.cepstrum_statistics
+    expected = (whole - mean) / deviation  # of the recording, neither louder nor warped
+    assert np.allclose(chunk["spectrum"].reshape(30, -1), expected[:30], atol=0.01)
+    assert np.allclose(chunk["voice"][0], np.concatenate([expected.mean(0), expected.std(0)]), atol=1e-4)
+
+
+def test_a_spectrum_is_learnt(tiny_data: DataDir, sources: dict[str, Path], tmp_path: Path) -> None:
+    options = Bottleneck(**{**vars(OPTIONS), **SPECTRUM})
+    only = {"alignment": sources["alignment"]}
+    facts = bottleneck.train([tiny_data], options, 1, tmp_path / "model", device="cpu", augment=louder, sources=only)
+    assert facts["validation"].keys() == {"frame_accuracy", "spectrum_explained", "perplexity"}
+    network, _ = store.load(tmp_path / "model", "bottleneck")
+    frames = torch.randn(2, 20, options.bins)
+    told = [network(frames, voice=torch.full((2, 16), value)) for value in (0.0, 1.0)]
+    assert torch.equal(told[0].frame_logits, told[1].frame_logits)  # the voice is told to this head alone
+    assert not torch.equal(told[0].spectrum, told[1].spectrum)
+    assert network(frames).spectrum is None
+    with pytest.raises(UsageError, match=r"spectrum_coefficients 24: expected at most bottleneck.bins, 10"):
+        PhoneBatches([tiny_data], Bottleneck(**{**vars(OPTIONS), "spectrum_weight": 1.0}), 1, louder, only)
 
 
 def test_an_archive_that_lacks_an_utterance_is_named(tiny_data: DataDir, sources: dict[str, Path]) -> None:
