@@ -373,6 +373,7 @@ class Bottleneck:
     teacher_weight: float = 1.0  # of their squared error, each number scaled to variance 1
     bins: int = 80  # log-mel bands
     floor_decibels: float = 45.0  # features are floored so far under the utterance's maximum
+    adapted: bool = False  # to the utterance: its mean and deviation per band normalise the input and are told as well
     channels: int = 1024
     factor: int = 128  # narrow factor of the layers; 0 = plain convolutions
     dilations: list[int] = field(default_factory=lambda: [1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3])  # one a layer

@@ -11,6 +11,7 @@ import torch
 
 from pseudovox import blocks, f0, features
 from pseudovox.models import store
+from pseudovox.models.bottleneck import speech_statistics
 
 if TYPE_CHECKING:
     from pseudovox.mapping import Utterance
@@ -67,9 +68,12 @@ class Extractor:
         if context < 0:
             context = round(ATTENTION * FRAMES_PER_SECOND)
         stride = self.network.stride
+        statistics = None
+        if self.network.adaptation is not None:  # of the whole, whatever it is cut to
+            statistics = speech_statistics(frames[None]).to(self.device)
         parts = []
         for block in blocks.cut(len(frames), blocks.size(FRAMES_PER_SECOND), context, stride):
-            found = self.network.extract(frames[None, block.worked].to(self.device))[0].cpu().numpy()
+            found = self.network.extract(frames[None, block.worked].to(self.device), statistics)[0].cpu().numpy()
             begin = (block.start - block.first) // stride
             parts.append(found[begin : begin - (block.start - block.end) // stride])
             blocks.report(block.end / len(frames))

@@ -116,11 +116,11 @@ def test_f0(method: str, extra: int, monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(other, found[0], rtol=1e-4)
 
 
-@pytest.mark.parametrize(("stride", "codes"), [(1, 0), (2, 0), (2, 8)])
-def test_content(stride: int, codes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("stride", "codes", "adapted"), [(1, 0, False), (2, 0, True), (2, 8, False)])
+def test_content(stride: int, codes: int, adapted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = {
         "bins": 20, "phones": 5, "channels": 16, "factor": 0, "dilations": [1, 2, 3], "stride": stride, "dimension": 6,
-        "codes": codes,
+        "codes": codes, "adapted": adapted,
     }  # fmt: skip
     torch.manual_seed(0)
     network = store.build("bottleneck", parameters)

@@ -127,6 +127,23 @@ class Content(NamedTuple):
     spectrum: torch.Tensor | None = None
 
 
+def speech_statistics(log_mel: torch.Tensor) -> torch.Tensor:
+    """Mean and deviation of each band over the speech of utterances: the frames that are louder than their mean.
+
+    Args:
+        log_mel: (B, T, bins).
+
+    Returns:
+        (B, 2 * bins); of frames that are all alike, those of all.
+    """
+    level = log_mel.mean(2, keepdim=True)
+    weight = (level >= level.mean(1, keepdim=True) - 1e-4).to(log_mel.dtype)
+    weight = (weight / weight.sum(1, keepdim=True)).transpose(1, 2)
+    mean = weight @ log_mel
+    variance = weight @ log_mel.square() - mean.square()
+    return torch.cat([mean, variance.clamp(min=1e-4).sqrt()], 2).squeeze(1)
+
+
 class SpectrumHead(nn.Module):
     """Guesses the spectrum of speech from its bottleneck and its voice, so that the bottleneck need not tell the voice.
 
@@ -167,6 +184,7 @@ class BottleneckNetwork(nn.Module):
         teacher: numbers per frame of a teacher's outputs that are guessed as well; 0 = none.
         spectrum: cepstral coefficients of each input frame that are guessed as well, given their mean and deviation
             over the utterance; 0 = none.
+        adapted: normalise each band over the utterance's speech, and tell every frame these statistics.
         front: parameters of a WaveFront in the place of log-mel frames; it takes the stride, which is then 2.
         front_trained: the WaveFront's weights are trained.
     """
@@ -178,10 +196,12 @@ class BottleneckNetwork(nn.Module):
     def __init__(
         self, *, bins: int, phones: int, channels: int, factor: int, dilations: list[int], stride: int,
         dimension: int, codes: int, tail: int = 1, dropout: float = 0.1, decay: float = 0.99,
-        restart_below: float = 0.03, teacher: int = 0, spectrum: int = 0, front: dict[str, Any] | None = None,
-        front_trained: bool = False,
+        restart_below: float = 0.03, teacher: int = 0, spectrum: int = 0, adapted: bool = False,
+        front: dict[str, Any] | None = None, front_trained: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
+        if front and adapted:
+            raise ValueError("adapted: a front end's samples have no bands to be normalised")
         self.front = WaveFront(front, trained=front_trained) if front else None
         if self.front and (stride * FRAME_SAMPLES != self.front.network.hop or bins != FRAME_SAMPLES):
             hop = self.front.network.hop
@@ -191,6 +211,7 @@ class BottleneckNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(bins))
         self.register_buffer("scale", torch.ones(bins))
         self.register_buffer("quantizing", torch.zeros((), dtype=torch.uint8))
+        self.adaptation = nn.Linear(2 * bins, channels) if adapted else None
         inputs = self.front.width if self.front else bins
         self.entry = FactorizedLayer(inputs, channels, 0, context=5, bypass=0.0, dropout=dropout)
         steps = stride > 1 and not self.front
@@ -225,11 +246,22 @@ class BottleneckNetwork(nn.Module):
         """Output frames for so many input frames."""
         return -(-frames // self.stride)
 
-    def project(self, log_mel: torch.Tensor) -> torch.Tensor:
+    def project(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
         """Log-mel frames, or samples, (B, T, bins) -> bottleneck before quantisation (B, ceil(T / stride), dimension).
 
         Each vector has mean 0 and variance 1, which keeps the codebook's scale in place during training.
+
+        Args:
+            log_mel: the frames.
+            statistics: an adapted network's `speech_statistics` (B, 2 * bins); None: those of these frames.
         """
+        told: torch.Tensor | None = None
+        if self.adaptation is not None:
+            statistics = speech_statistics(log_mel) if statistics is None else statistics
+            mean, deviation = statistics.unsqueeze(1).chunk(2, 2)
+            told = torch.cat([(mean - self.mean) * self.scale, deviation * self.scale], 2).squeeze(1)
+            # To the deviation that is usual: what the network then sees has mean 0 and variance 1 in speech.
+            log_mel = (log_mel - mean) / deviation.clamp(min=0.1) / self.scale + self.mean
         short = -log_mel.shape[1] % self.stride
         if self.front is not None:
             frames = self.front(functional.pad(log_mel, (0, 0, 0, short)))
@@ -237,15 +269,18 @@ class BottleneckNetwork(nn.Module):
             frames = ((log_mel - self.mean) * self.scale).transpose(1, 2)
             if short:
                 frames = functional.pad(frames, (0, short), mode="replicate")
-        frames = self.step(self.entry(frames))
+        frames = self.entry(frames)
+        if self.adaptation is not None and told is not None:
+            frames = frames + self.adaptation(told).unsqueeze(2)
+        frames = self.step(frames)
         for layer in self.layers:
             frames = layer(frames)
         narrow = self.bottleneck(frames).transpose(1, 2).float()
         return functional.layer_norm(narrow, narrow.shape[-1:])
 
-    def extract(self, log_mel: torch.Tensor) -> torch.Tensor:
+    def extract(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
         """The bottleneck as other networks get it, quantised if the quantiser is on: (B, T', dimension)."""
-        narrow = self.project(log_mel)
+        narrow = self.project(log_mel, statistics)
         quantized = self._quantize(narrow)
         return narrow if quantized is None else quantized.vectors
 

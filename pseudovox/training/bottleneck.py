@@ -440,6 +440,8 @@ def check_front_end(options: Bottleneck) -> None:
     if options.front_end not in ("conv", "wav2vec2"):
         raise UsageError(f"bottleneck.front_end {options.front_end!r}: expected conv or wav2vec2")
     if options.front_end == "wav2vec2":
+        if options.adapted:
+            raise UsageError("bottleneck.adapted: a wav2vec2 front end has no bands to normalise; leave it out")
         pretrained.weights_file(options.wav2vec2.bundle, options.wav2vec2.weights, FRONT_WEIGHTS)
 
 
@@ -496,7 +498,8 @@ def train(
         "dilations": list(options.dilations), "stride": options.stride, "dimension": options.dimension,
         "codes": options.codes, "tail": options.tail, "dropout": options.dropout, "decay": options.decay,
         "restart_below": options.restart_below, "teacher": batches.targets.teacher,
-        "spectrum": options.spectrum_coefficients if options.spectrum_weight else 0, **front_end(options),
+        "spectrum": options.spectrum_coefficients if options.spectrum_weight else 0, "adapted": options.adapted,
+        **front_end(options),
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "bottleneck-weights"))

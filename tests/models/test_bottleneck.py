@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pseudovox.models import store
-from pseudovox.models.bottleneck import BottleneckNetwork, FactorizedLayer
+from pseudovox.models.bottleneck import BottleneckNetwork, FactorizedLayer, speech_statistics
 
 SMALL = {
     "bins": 8, "phones": 5, "channels": 16, "factor": 4, "dilations": [1, 2], "stride": 2, "dimension": 6, "codes": 3,
@@ -82,3 +82,25 @@ def test_model_dir_gives_the_same_features(tmp_path) -> None:
     frames = torch.randn(1, 30, 8)
     assert torch.equal(network.extract(frames), again.extract(frames))
     assert facts == {"stride": 2}
+
+
+def test_statistics_are_those_of_the_louder_frames() -> None:
+    frames = torch.tensor([[[0.0, 0.0], [4.0, 6.0], [0.0, 0.0], [8.0, 6.0]]])
+    assert torch.allclose(speech_statistics(frames), torch.tensor([[6.0, 6.0, 2.0, 0.01]]))
+    alike = speech_statistics(torch.full((1, 5, 2), -3.3))
+    assert torch.allclose(alike, torch.tensor([[-3.3, -3.3, 0.01, 0.01]]))
+
+
+def test_adapted_network_normalises_and_is_told_of_the_utterance() -> None:
+    torch.manual_seed(0)
+    network = BottleneckNetwork(**SMALL, adapted=True).eval()
+    frames = torch.randn(2, 40, 8)
+    other = frames * torch.rand(8).add(0.5) + torch.randn(8)  # another microphone
+    assert network.adaptation is not None
+    assert torch.allclose(network.extract(frames), network.extract(frames, speech_statistics(frames)))
+    assert not torch.allclose(network.extract(frames), network.extract(other), atol=1e-3)
+    torch.nn.init.zeros_(network.adaptation.weight)
+    first, second = (network.project(given)[0] for given in (frames, frames * 2.0 + 3.0))
+    assert torch.allclose(first, second, atol=1e-4)  # told nothing, it only sees what is left
+    with pytest.raises(ValueError, match="have no bands to be normalised"):
+        BottleneckNetwork(**{**SMALL, "bins": 160}, front={"family": "wav2vec2"}, adapted=True)
