@@ -106,8 +106,8 @@ def mfcc(
     """
     mel, energy = _log_mel_and_energy(samples, bins, low, high)
     if floor_decibels > 0:
-        return floor_level(mel, floor_decibels) @ _dct(coefficients, bins, mel.device)
-    cepstra = mel @ _dct(coefficients, bins, mel.device)
+        return floor_level(mel, floor_decibels) @ dct(coefficients, bins, mel.device)
+    cepstra = mel @ dct(coefficients, bins, mel.device)
     cepstra[..., 0] = energy
     return cepstra
 
@@ -310,7 +310,7 @@ def _symmetric_filters(bins: int, low: float, high: float) -> np.ndarray:
 
 
 @_constant
-def _dct(coefficients: int, bins: int) -> np.ndarray:
+def dct(coefficients: int, bins: int) -> np.ndarray:
     """Orthonormal DCT-II with Kaldi's cepstral lifter, (bins, coefficients)."""
     if not 0 < coefficients <= bins:
         raise ValueError(f"{coefficients} coefficients from {bins} mel bins: expected at most as many")

@@ -117,7 +117,8 @@ class Content(NamedTuple):
         ctc_logits: (B, T, phones + 1), the blank last.
         quantized: what the quantiser gave; None while it is off.
         taught: (B, T, teacher) a guess at a teacher's outputs, scaled to mean 0 and variance 1; None without one.
-        spectrum: (B, T, spectrum) a guess at the speech as it was before it was altered; None where no voice was given.
+        spectrum: (B, T, stride * spectrum) a guess at the cepstra of the input frames before they were altered; None
+            where no voice was given.
     """
 
     frame_logits: torch.Tensor
@@ -255,23 +256,25 @@ class BottleneckNetwork(nn.Module):
             log_mel: the frames.
             statistics: an adapted network's `speech_statistics` (B, 2 * bins); None: those of these frames.
         """
-        told: torch.Tensor | None = None
-        if self.adaptation is not None:
-            statistics = speech_statistics(log_mel) if statistics is None else statistics
-            mean, deviation = statistics.unsqueeze(1).chunk(2, 2)
-            told = torch.cat([(mean - self.mean) * self.scale, deviation * self.scale], 2).squeeze(1)
-            # To the deviation that is usual: what the network then sees has mean 0 and variance 1 in speech.
-            log_mel = (log_mel - mean) / deviation.clamp(min=0.1) / self.scale + self.mean
         short = -log_mel.shape[1] % self.stride
+        told: torch.Tensor | None = None
         if self.front is not None:
             frames = self.front(functional.pad(log_mel, (0, 0, 0, short)))
         else:
-            frames = ((log_mel - self.mean) * self.scale).transpose(1, 2)
+            frames = (log_mel - self.mean) * self.scale
+            if self.adaptation is not None:
+                if statistics is None:
+                    statistics = speech_statistics(log_mel)
+                mean, deviation = statistics.unsqueeze(1).chunk(2, 2)
+                told = self.adaptation(torch.cat([(mean - self.mean) * self.scale, deviation * self.scale], 2))
+                told = told.transpose(1, 2)
+                frames = (log_mel - mean) / deviation.clamp(min=0.1)
+            frames = frames.transpose(1, 2)
             if short:
                 frames = functional.pad(frames, (0, short), mode="replicate")
         frames = self.entry(frames)
-        if self.adaptation is not None and told is not None:
-            frames = frames + self.adaptation(told).unsqueeze(2)
+        if told is not None:
+            frames = frames + told
         frames = self.step(frames)
         for layer in self.layers:
             frames = layer(frames)

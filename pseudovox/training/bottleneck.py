@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pseudovox import audio, pretrained, seeds
+from pseudovox import audio, features, pretrained, seeds
 from pseudovox.archive import read_scp
 from pseudovox.config import Alteration
 from pseudovox.content import log_mel, sample_frames
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pseudovox")
 FRAMES_PER_SECOND = 100
+CPU = torch.device("cpu")
 SILENCE = "sil"
 FRONT_WEIGHTS = "bottleneck.wav2vec2.weights"  # the key
 IGNORED = -100  # label of frames that do not count, PyTorch's default
@@ -168,14 +169,6 @@ class FrameTargets:
         return ((frames - self.mean) / self.deviation).astype(np.float16)
 
 
-def cosines(bins: int, coefficients: int) -> np.ndarray:
-    """The orthonormal cosine transform from log-mel bands to cepstral coefficients: float32 (bins, coefficients)."""
-    place = np.pi * (np.arange(bins)[:, None] + 0.5) / bins
-    matrix = np.cos(place * np.arange(coefficients)) * np.sqrt(2.0 / bins)
-    matrix[:, 0] /= np.sqrt(2.0)
-    return matrix.astype(np.float32)
-
-
 class PhoneBatches:
     """Numbered batches for the content extractor.
 
@@ -233,7 +226,6 @@ class PhoneBatches:
             lambda key: self.targets.of_teacher(*key), limit
         )
         self.spectra: FeatureCache[tuple[int, str], tuple[np.ndarray, np.ndarray]] = FeatureCache(self._spectrum, limit)
-        self.cepstrum = cosines(options.bins, options.spectrum_coefficients)
         self.cepstrum_statistics: tuple[np.ndarray, np.ndarray] | None = None
 
     def warm(self) -> None:
@@ -255,7 +247,7 @@ class PhoneBatches:
             spectrum = log_mel(samples, self.options.bins, self.options.floor_decibels).numpy()
         else:
             spectrum = self.cache[(number, utterance, 0)]
-        return spectrum @ self.cepstrum
+        return spectrum @ features.dct(self.options.spectrum_coefficients, self.options.bins, CPU).numpy()
 
     def _spectrum(self, key: tuple[int, str]) -> tuple[np.ndarray, np.ndarray]:
         """The frames that are to be restored, normalised over the training set, and what is told of the voice.
