@@ -389,7 +389,8 @@ class Bottleneck:
     frame_weight: float = 1.0  # of the frame cross-entropy, where phones.ctm gives labels
     ctc_weight: float = 0.3  # of CTC
     spectrum_weight: float = 0.0  # of the squared error of the unaltered spectrum, told by the bottleneck and the voice
-    spectrum_coefficients: int = 24  # of that spectrum's cepstrum, each scaled to variance 1
+    spectrum_coefficients: int = 24  # of that spectrum's cepstrum
+    spectrum_emphasis: float = 0.0  # power of its natural deviation that each of them counts by; 0 = all the same
     chunk_seconds: float = 2.0  # utterances with phone times are cut to chunks; the others come whole
     longest_seconds: float = 16.0  # of an utterance that comes whole; longer ones are left out
     augmented: float = 0.5  # share of the inputs with noise, reverberation and gain
@@ -445,6 +446,7 @@ class Synthesizer:
     kind: str = "world"  # world, harmonic_noise, hifigan or nsf_hifigan
     speaker_input: str = "xvector"  # xvector, or one-hot: the voices are those of the training speakers
     coefficients: int = 60  # world: of the coded spectral envelope
+    emphasis: float = 0.0  # world: power of its natural deviation that each of them counts by; 0 = all the same
     channels: int = 384
     kernel: int = 5
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 1, 2, 4, 8])  # one a block
@@ -469,8 +471,8 @@ class Synthesizer:
         gan, network = {"hifigan", "adversarial"}, {"channels", "kernel", "dilations", "speaker", "dropout"}
         unused = {
             "world": {"harmonic_noise", "resolutions", *gan},
-            "harmonic_noise": {"coefficients", *gan},
-        }.get(self.kind, {"coefficients", "harmonic_noise", *network})
+            "harmonic_noise": {"coefficients", "emphasis", *gan},
+        }.get(self.kind, {"coefficients", "emphasis", "harmonic_noise", *network})
         return {key: value for key, value in asdict(self).items() if key not in unused}
 
 

@@ -31,7 +31,7 @@ from pseudovox.content import log_mel, sample_frames
 from pseudovox.errors import DataError, UsageError
 from pseudovox.models.bottleneck import FRAME_SAMPLES
 from pseudovox.training.alteration import alter
-from pseudovox.training.data import FeatureCache, cut
+from pseudovox.training.data import FeatureCache, cut, emphasis
 from pseudovox.training.fit import Learner, finish, fit
 
 if TYPE_CHECKING:
@@ -260,7 +260,8 @@ class PhoneBatches:
             sample = np.concatenate([self._cepstrum(*other) for other in keys[:: max(1, len(keys) // 100)]])
             self.cepstrum_statistics = sample.mean(0), np.maximum(sample.std(0), 1e-3)
         mean, deviation = self.cepstrum_statistics
-        frames = (self._cepstrum(*key) - mean) / deviation
+        weight = emphasis(deviation, self.options.spectrum_emphasis)
+        frames = (self._cepstrum(*key) - mean) / deviation * weight
         return frames.astype(np.float16), np.concatenate([frames.mean(0), frames.std(0)])
 
     def batch(self, index: int) -> Batch:

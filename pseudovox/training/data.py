@@ -93,3 +93,17 @@ def cut(frames: np.ndarray, start: int, length: int) -> np.ndarray:
     if start + length <= len(frames):
         return frames[start : start + length]
     return frames[np.arange(start, start + length) % len(frames)]
+
+
+def emphasis(deviation: np.ndarray, power: float) -> np.ndarray:
+    """What to multiply normalised coefficients by, so that errors of those that vary more count more.
+
+    Args:
+        deviation: natural standard deviations (coefficients,).
+        power: 0 = all count the same; 1 = squared errors count as in natural units.
+
+    Returns:
+        (coefficients,), mean square 1.
+    """
+    weight = deviation**power
+    return weight / np.sqrt(np.square(weight).mean())

@@ -16,7 +16,7 @@ import torch
 
 from pseudovox import f0, seeds, world
 from pseudovox.content import Extractor
-from pseudovox.training.data import FeatureCache, cut
+from pseudovox.training.data import FeatureCache, cut, emphasis
 from pseudovox.training.fit import Learner, finish, fit
 from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
 
@@ -101,6 +101,7 @@ class SynthesizerBatches(ChunkBatches):
             self.mean[envelope:] = frames[spoken, envelope:].mean(0)
             self.deviation[envelope:] = np.maximum(frames[spoken, envelope:].std(0), 1e-3)
             network.f0_statistics.copy_(torch.tensor([log_f0[spoken].mean(), max(log_f0[spoken].std(), 1e-3)]))
+        self.deviation[:envelope] /= emphasis(self.deviation[:envelope], self.options.emphasis)
         network.target_mean.copy_(torch.from_numpy(self.mean))
         network.target_deviation.copy_(torch.from_numpy(self.deviation))
         network.xvector_mean.copy_(torch.from_numpy(self.voices.mean()))
@@ -118,7 +119,7 @@ class SynthesizerBatches(ChunkBatches):
 
 
 class SynthesizerLearner(Learner):
-    """Absolute error of the normalised frames; the aperiodicity counts where there is voice."""
+    """Absolute error of the scaled frames; the aperiodicity counts where there is voice."""
 
     network: SynthesizerNetwork
 

@@ -1,10 +1,11 @@
-"""The feature cache keeps what fits and never changes a value; cutting repeats what is too short."""
+"""The feature cache keeps what fits and never changes a value; cutting repeats what is too short; emphasis."""
 
 import pickle
 
 import numpy as np
+import pytest
 
-from pseudovox.training.data import FeatureCache, cut
+from pseudovox.training.data import FeatureCache, cut, emphasis
 
 
 class Counted:
@@ -63,3 +64,12 @@ def test_cut() -> None:
     frames = np.arange(5)[:, None]
     assert cut(frames, 1, 3)[:, 0].tolist() == [1, 2, 3]
     assert cut(frames, 0, 7)[:, 0].tolist() == [0, 1, 2, 3, 4, 0, 1]
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_emphasis_of_coefficients_that_vary_more(power: float) -> None:
+    deviation = np.array([4.0, 1.0, 0.25])
+    weight = emphasis(deviation, power)
+    assert np.mean(weight**2) == pytest.approx(1.0)
+    assert weight[0] / weight[1] == pytest.approx(4.0**power)
+    assert weight[1] / weight[2] == pytest.approx(4.0**power)

@@ -117,6 +117,16 @@ def test_statistics_normalise_the_targets(made: DataDir) -> None:
     assert torch.allclose(network.xvector_mean, torch.full((12,), 1 / 6), atol=0.01)
 
 
+def test_emphasis_widens_the_scale_of_what_varies_more(made: DataDir) -> None:
+    even, uneven = (store.build("synthesizer", hyperparameters()) for _ in range(2))
+    batches_of(made).set_statistics(even)
+    batches_of(made, emphasis=1.0).set_statistics(uneven)
+    # With a power of 1 all coefficients of the envelope have the same scale: errors count as in natural units.
+    rms = float(even.target_deviation[:8].square().mean().sqrt())
+    assert torch.allclose(uneven.target_deviation[:8], torch.full((8,), rms), rtol=1e-4)
+    assert torch.equal(uneven.target_deviation[8:], even.target_deviation[8:])
+
+
 def hyperparameters() -> dict[str, object]:
     return {
         "bottleneck": 6, "stride": 2, "xvector": 12, "envelope": 8, "aperiodicity": 1, "channels": 8, "kernel": 3,
