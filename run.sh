@@ -3,6 +3,7 @@
 # `./run.sh` runs recipes/mini from speech to the table of results; see ./run.sh --help and --list.
 # shellcheck disable=SC2046,SC2086,SC2154  # lists of data dirs are split on purpose; their names hold no spaces
 set -euo pipefail
+export LC_ALL=C PYTHONUTF8=1 # before the first tool: patterns and cases differ by locale (Turkish i)
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # ---------------------------------------------------------------------- settings

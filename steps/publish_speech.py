@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Lay anonymized speech out as recordings: as the folder that it came from, or for release (stage publish).
 
 Without --release every recording is written where its original lay (table utt2path), in its format and at its rate, as

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Resolve the configuration of a recipe for run.sh.
 
 Merges conf/default.yaml, the named blocks, the recipe, its size, and every `--set`, and writes the result to
