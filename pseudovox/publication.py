@@ -207,9 +207,8 @@ def check_seed(seed: int, options: Publish, made: str = "") -> None:
     """Raise UsageError if a seed that can be guessed decided who speaks in a release; `made`: where it was found."""
     if seeds.is_public(seed) and not options.public_seed:
         raise UsageError(
-            f"{made + ': made with ' if made else ''}seed {seed}, which can be guessed: with it and the speakers' ids the "
-            "voices of a release can be drawn again",
-            "./run.sh --publish --force without --seed draws a secret one; publish.public_seed=true releases it as it is",
+            f"{made + ': made with ' if made else ''}seed {seed}: it can be guessed, and with it who got which voice",
+            "./run.sh --publish --force without --seed draws a secret one; publish.public_seed=true releases it anyway",
         )
 
 
