@@ -3,6 +3,7 @@
 # `./run.sh` runs recipes/mini from speech to the table of results; see ./run.sh --help and --list.
 # shellcheck disable=SC2046,SC2086,SC2154  # lists of data dirs are split on purpose; their names hold no spaces
 set -euo pipefail
+export LC_ALL=C PYTHONUTF8=1 # before the first tool: patterns and cases differ by locale (Turkish i)
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # ---------------------------------------------------------------------- settings
@@ -13,6 +14,8 @@ stop_stage=15      # last stage
 nj=0               # parallel jobs of a step; 0: one per core
 device=auto        # auto, cpu, cuda, cuda:<n>
 seed=              # of every random draw; empty: the recipe's
+seed_file=         # with a secret seed; empty: <exp>/private/seed where it is there, or drawn into it by --publish
+publish=           # lay anonymized recordings out for giving away
 data=              # data dirs; empty: data/<recipe>
 exp=               # models and results; empty: exp/<recipe>
 force=             # make outputs anew
@@ -40,7 +43,8 @@ from making its speech to the table of results, on the CPU or GPU there is. A st
   --set KEY=VALUE      override one key of the configuration (repeatable); conf/default.yaml explains all
   --data-dir DIR       data dirs (data/<recipe>)
   --exp-dir DIR        models and results (exp/<recipe>)
-  --publish            lay anonymized recordings out for giving away, too (recipe own; docs/publishing.md)
+  --publish            lay anonymized recordings out for giving away, too (recipe own; docs/publishing.md), made with a
+                       secret seed, which is drawn, or read from the file that --seed-file FILE names
   --force              make the outputs of the chosen stages anew
 
 Examples:
@@ -61,7 +65,7 @@ while [ $# -gt 0 ]; do
     --check) check=yes; shift; continue ;;
     --dry-run) dry_run=yes; shift; continue ;;
     --force) force=yes; shift; continue ;;
-    --publish) settings+=(--set publish.release=true); shift; continue ;;
+    --publish) publish=yes; settings+=(--set publish.release=true); shift; continue ;;
   esac
   case $option in --*=*) die "write '${1%%=*} ${1#*=}' (with a space), not '$1'" ;; esac
   [ $# -ge 2 ] || die "option $1 is unknown or lacks its value; see ./run.sh --help"
@@ -73,6 +77,7 @@ while [ $# -gt 0 ]; do
     --nj) nj=$2 ;;
     --device) device=$2 ;;
     --seed) seed=$2 ;;
+    --seed-file) seed_file=$2 ;;
     --set) settings+=(--set "$2") ;;
     --data-dir) data=$2 ;;
     --exp-dir) exp=$2 ;;
@@ -88,7 +93,12 @@ for folder in "$data" "$exp"; do
   esac
 done
 [[ $nj =~ ^[0-9]+$ ]] || die "--nj $nj: expected a whole number, 0 for one job per core"
-[ -z "$seed" ] || settings+=(--set "seed=$seed")
+[ -z "$seed" ] || [ -z "$seed_file" ] || die "--seed or --seed-file, not both"
+if [ -n "$seed" ]; then
+  settings+=(--set "seed=$seed")
+elif [ -n "$seed_file$publish" ] || [ -e "$exp/private/seed" ]; then
+  settings+=(--seed-file "${seed_file:-$exp/private/seed}")
+fi
 
 . utils/run_functions.sh
 first=$(stage_number "$stage")

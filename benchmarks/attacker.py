@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """How fast an attacker is trained: hours of speech in a minute, and how long the VPC 2024's training would take here.
 
     python benchmarks/attacker.py                                       # conf/attacker/vpc2024.yaml

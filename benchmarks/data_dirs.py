@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Time and memory of the data-dir tools on a dir of a million utterances, beside the same work in awk and sort.
 
 Makes the data dir (20,000 speakers; wav.scp utt2spk spk2utt text utt2dur spk2gender utt2num_frames) in a folder of its

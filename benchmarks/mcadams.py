@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """How fast McAdams anonymization is, and that it computes what a plain loop over frames computes.
 
     python benchmarks/mcadams.py                      # some 20 s of one core

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """How fast the privacy metrics are, and what they need: every figure with the command's own ratio.
 
     python benchmarks/metrics.py                 # all of it, under a minute on two cores

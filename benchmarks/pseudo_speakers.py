@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """How fast pseudo-speakers are drawn: 10^5 utterances, each from a generator of its own.
 
     python benchmarks/pseudo_speakers.py               # half a minute on one core

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """What the neural vocoders cost and learn, against WORLD, on the models and speech of a run of recipes/mini.
 
     python benchmarks/vocoder.py train harmonic_noise --seconds 150   # losses before and after, updates per second

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Download corpora and pretrained weights, or say whom to ask for them.
 
 NAME is an entry of conf/downloads/corpora.yaml or models.yaml, a corpus of several parts (librispeech: all of them),

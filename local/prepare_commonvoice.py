@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Data dirs of Common Voice, sentences read by volunteers, from its published layout.
 
 Reads    <corpus>/<language>/<table>.tsv and <language>/clips/; <corpus> may be the folder above cv-corpus-<version>.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """A data dir from a folder of your own recordings: any format, rate and channels that libsndfile reads.
 
 Reads    <folder>/<speaker>/.../<name>.wav (.flac .ogg .mp3 ...): the first folder level is the speaker. A file at the

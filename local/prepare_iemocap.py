@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """A data dir of IEMOCAP (acted dialogues with emotions) from its published layout.
 
 Reads    <corpus>/Session<1-5>/sentences/wav/<dialog>/*.wav, and the labels (dialog/EmoEvaluation) and words

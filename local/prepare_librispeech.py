@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Data dirs of LibriSpeech from its published layout.
 
 Reads    <corpus>/<subset>/<reader>/<chapter>/*.flac (or .wav .ogg .opus .mp3) and *.trans.txt, and SPEAKERS.TXT.

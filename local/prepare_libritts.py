@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Data dirs of LibriTTS (or LibriTTS-R) from its published layout.
 
 Reads    <corpus>/<subset>/<reader>/<chapter>/*.wav and *.normalized.txt, and SPEAKERS.txt.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Make the synthetic corpus of recipes/mini: speech of voices that do not exist, by espeak-ng, offline.
 
 Reads    nothing (espeak-ng and its data come with the package espeakng-loader)

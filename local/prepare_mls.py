@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Data dirs of one language of Multilingual LibriSpeech (MLS) from its published layout.
 
 Reads    <corpus>/<part>/audio/<speaker>/<book>/*.flac (or .opus), <part>/transcripts.txt, and metainfo.txt.

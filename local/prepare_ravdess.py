@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Data dirs of RAVDESS (acted emotional speech) for training and speaker verification, speaker-disjoint.
 
 Reads    <corpus>/Actor_<nn>/03-01-<emotion>-<intensity>-<statement>-<repetition>-<nn>.wav (or .flac)

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Data dirs of speechocean762, English of people whose first language is Mandarin, from its published layout.
 
 Reads    <corpus>/<train|test>/{wav.scp,utt2spk,text,spk2gender,spk2age} and the files below <corpus>/WAVE.

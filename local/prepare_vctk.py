@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """A data dir of VCTK, version 0.92 or 0.80, from its published layout.
 
 Reads    <corpus>/wav48_silence_trimmed/<speaker>/*_mic<1|2>.flac (0.92) or <corpus>/wav48/<speaker>/*.wav (0.80),

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Data dirs of VoxCeleb 1 or 2 from its published layout, and of its official lists of trials.
 
 Reads    <corpus>/<dev|test>/<wav|aac>/<speaker>/<video>/*.wav (or .flac), and vox1_meta.csv or vox2_meta.csv in

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Data dirs of the VoicePrivacy Challenges: enrolment, trials and emotions, under the challenges' own names.
 
 Reads    LibriSpeech (dev-clean, test-clean), VCTK (second microphone) or IEMOCAP in their published layouts, and, where

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Enrolment and trials from a data dir of one's own, to measure systems on it.
 
 Of each speaker's utterances some enrol, drawn by (seed, utterance); the others are tried against all speakers of the

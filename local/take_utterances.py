@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """A data dir of a few utterances of every speaker of another one: many voices, little speech.
 
 Attackers need many speakers rather than much of each. Those taken are spread over the speaker's utterances,

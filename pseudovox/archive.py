@@ -13,7 +13,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pseudovox.datadir import bytewise, read_table, scp_path, write_atomic
 from pseudovox.errors import DataError
@@ -21,6 +21,8 @@ from pseudovox.inputs import open_regular
 
 if TYPE_CHECKING:
     import numpy as np
+
+Key = TypeVar("Key")
 
 
 def write_ark(path: Path, arrays: Mapping[str, np.ndarray], final: Path | None = None) -> dict[str, str]:
@@ -235,3 +237,21 @@ def _check_size(file: BinaryIO, kind: str, left: int) -> None:
 def read_scp(path: Path | str, dimension: int | None = None) -> Archive:
     """Open an scp; `dimension` is checked on every read (DataError naming key and file)."""
     return Archive(path, dimension)
+
+
+def read_alike(paths: Mapping[Key, Path]) -> dict[Key, Archive]:
+    """Open several scps, e.g. of x-vectors that are to be compared: all arrays must have the dimension of the first.
+
+    Args:
+        paths: of the scps, by anything.
+
+    Returns:
+        the archives by the same; each checks the dimension on every read, as in `read_scp`.
+    """
+    found = {key: read_scp(path) for key, path in paths.items()}
+    first = next(iter(found.values()), None)
+    if first:
+        dimension = first[next(iter(first))].shape[-1]
+        for archive in found.values():
+            archive.dimension = dimension
+    return found

@@ -589,6 +589,7 @@ class Publish:
     format: str = "flac"  # of a release; original = each recording's own
     secret: str = ""  # file with the key of a release's names; '' = drawn and kept beside the release
     text: bool = False  # a release has the words, too
+    public_seed: bool = False  # release speech whose voices anybody can draw again, too
 
 
 @dataclass

@@ -229,12 +229,21 @@ class _Result:
 
 
 def _run_job(job: _Job) -> _Result:
-    """In the worker process: every piece of the job that an earlier life of it has not made."""
+    """In the worker process, or in this one if it is the only job: see `_make_pieces`."""
     import torch
 
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in another order round differently: one thread, whatever --nj is
+    try:
+        return _make_pieces(job)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _make_pieces(job: _Job) -> _Result:
+    """Make every piece of the job that an earlier life of it has not made."""
     from pseudovox.stage import resolve_device
 
-    torch.set_num_threads(1)  # sums in another order round differently: one thread, whatever --nj is
     device = resolve_device(job.device)
     worker = job.worker(device=device)
     failed: list[tuple[str, str, str]] = []

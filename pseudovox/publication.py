@@ -21,12 +21,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pseudovox import audio, blocks
+from pseudovox import audio, blocks, seeds
 from pseudovox.datadir import DataDir, bytewise, write_atomic
 from pseudovox.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from pseudovox.config import Publish
 
 ORIGINAL = "original"  # format of a release: each recording's own
 # Codings that are kept; others (floats, whose files get a date, and ADPCM) become the format's usual one.
@@ -199,6 +201,15 @@ def read_key(path: Path) -> bytes:
     if len(key) < KEY_BYTES:
         raise DataError(f"{path}: a key of {len(key)} bytes, which can be guessed; expected {KEY_BYTES} or more")
     return key
+
+
+def check_seed(seed: int, options: Publish, made: str = "") -> None:
+    """Raise UsageError if a seed that can be guessed decided who speaks in a release; `made`: where it was found."""
+    if seeds.is_public(seed) and not options.public_seed:
+        raise UsageError(
+            f"{made + ': made with ' if made else ''}seed {seed}: it can be guessed, and with it who got which voice",
+            "./run.sh --publish --force without --seed draws a secret one; publish.public_seed=true releases it anyway",
+        )
 
 
 def key_of(folder: Path, given: Path | None) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pseudovox.datadir import DataDir
     from pseudovox.mapping import Utterance
 
+log = logging.getLogger("pseudovox")
 SPEEDS = (0.2, 5.0)  # slowest and fastest
 
 
@@ -37,7 +39,16 @@ class RenderWorker:
     def process(self, batch: list[Utterance]) -> Iterable[tuple[Utterance, np.ndarray]]:
         for utterance in batch:
             samples = load(self.source or utterance.data, utterance.id.removeprefix(self.prefix))
-            yield utterance, at_speed(samples, self.speed)
+            yield utterance, within_full_scale(at_speed(samples, self.speed), utterance.id)
+
+
+def within_full_scale(samples: np.ndarray, name: str) -> np.ndarray:
+    """Samples (n,) scaled as a whole so that none lies beyond +-1, which 16-bit files cannot hold; says so."""
+    peak = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
+    if peak <= 1:
+        return samples
+    log.warning("%s: reaches %.4g times full scale; the utterance is scaled down to it as a whole", name, peak)
+    return samples / peak
 
 
 def at_speed(samples: np.ndarray, speed: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Align the phones of transcribed English speech (stage bottleneck, where bottleneck.alignment is pocketsphinx).
 
 Which phone is spoken in every 10 ms, found by pocketsphinx (utils/install.sh judges); the content extractor learns from

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Anonymize data dirs by moving formants with a McAdams coefficient: no model, no training (a whole system).
 
 Baseline B2 of the VoicePrivacy Challenges (Patino et al. 2021). The coefficient is fixed or drawn from a range, for

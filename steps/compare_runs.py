@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Compare several runs on one page: their systems in one table and one privacy-utility plane, and how the runs differ.
 
 Runs of another recipe, of other settings, of another commit: what they have in common is what they are compared by. (Of

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Recognise the words of data dirs (stage asr).
 
 Reads   data dirs, original or anonymized, and a model of steps/train_recognizer.py or of

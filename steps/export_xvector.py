@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Give an ECAPA-TDNN to SpeechBrain: a folder that its EncoderClassifier.from_hparams loads.
 
 The same recording then has the same embedding there and here. So the model must be of kind ecapa, with loss aam, and

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Extract bottleneck features: what is said, and as little as possible of who says it (stage content).
 
 Reads   data dirs, and the model dir of steps/train_bottleneck.py, which says what it takes in and how many frames

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Extract the fundamental frequency (stages fit and f0).
 
 Every 10 ms by WORLD; section `f0` of the configuration names the method and the range. Runs on CPU cores.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Run Whisper's encoder over speech, for the content extractor to learn from (stage bottleneck, where
 bottleneck.teacher names a model).
 

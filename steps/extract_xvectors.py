@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Extract x-vectors, by utterance and by speaker (stages embed and asv).
 
 Reads   data dirs, and the model dir of steps/train_xvector.py.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Fit the generator of pseudo-speakers on the speakers of the pool (stage fit).
 
 Section `pseudo` of the configuration names the strategy and its options. With --f0, the mean and the deviation of
@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
+from pseudovox.archive import read_alike, read_scp
 from pseudovox.config import Config
 
 
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     pool = stage.load_data(args, need=("spk2gender",))
     config.pseudo.select |= args.select
-    vectors = {part.path: read_scp(args.xvectors / part.name / "spk_xvector.scp") for part in pool}
+    vectors = read_alike({part.path: args.xvectors / part.name / "spk_xvector.scp" for part in pool})
     by_utterance = {part.path: read_scp(args.xvectors / part.name / "xvector.scp") for part in pool}
     contours = {part.path: read_scp(args.f0 / part.name / "f0.scp") for part in pool} if args.f0 else {}
     inputs = [*pool, *(args.xvectors / part.name for part in pool)]

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Take over a recogniser that others trained, as the one that measures intelligibility (stage asr).
 
 One of torchaudio's bundles, named by `recognizer.bundle` of the configuration: wav2vec 2.0 large, fine-tuned on the

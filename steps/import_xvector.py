@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Take over an ECAPA-TDNN that SpeechBrain trained, as a speaker embedding: an extractor, or an attacker.
 
 The model dir works wherever one of steps/train_xvector.py does: extract x-vectors with it, go on training from it

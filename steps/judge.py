@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Let independent judges, models that nobody trained here, judge a system (stage utility).
 
 resemblyzer    compares voices: EER of the trials, original with original (OO), original with anonymized (OA) and

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Measure how fast a system anonymizes, and in how much memory (stage utility).
 
 The real-time factor (seconds of work per second of speech) for speech of each length in `speed.durations`, at batch 1

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Show how different the pseudo-speakers are from one another, beside real speakers (stage report).
 
 Of every kind of voices, real, averaged over the pool, and made by each system, the cosine similarity of all pairs of

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Lay anonymized speech out as recordings: as the folder that it came from, or for release (stage publish).
 
 Without --release every recording is written where its original lay (table utt2path), in its format and at its rate, as
@@ -6,7 +6,8 @@ long as it; mono. With --release, for giving away: names drawn with a secret key
 format and one date for all, no speakers; the key and the table of names lie apart. Either way files are encoded anew,
 so headers and tags of the originals are gone. docs/publishing.md says what a release still tells.
 
-Section `publish` of the configuration: format of a release, its key, whether words are published too.
+Section `publish` of the configuration: format of a release, its key, whether words are published too. What was made
+with a seed that can be guessed, e.g. 1, is not released unless publish.public_seed says so.
 
 Reads   original data dirs; <data dir>_<system> beside each.
 Writes  <out-dir>/<data dir>/<path of the original>
@@ -15,7 +16,8 @@ Writes  <out-dir>/<data dir>/<path of the original>
 
 Examples
     steps/publish_speech.py --system mcadams data/own/recordings exp/own/mcadams/folder
-    steps/publish_speech.py --release --system mcadams data/own/recordings exp/own/mcadams/published
+    steps/publish_speech.py --release --set seed=$(cat exp/own/private/seed) --system mcadams data/own/recordings \\
+        exp/own/mcadams/published
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pseudovox import stage
+from pseudovox import digests, stage
 from pseudovox.config import Config
 from pseudovox.datadir import write_atomic
 
@@ -50,6 +52,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
         if not args.release:
             return [item for part in data for item in publication.folder_items(part, made[part.path])]
+        for data_dir in made.values():
+            marker = digests.read_marker(data_dir.path) or {}
+            publication.check_seed(int(marker.get("seed", args.seed)), options, str(data_dir.path))
         if secret:
             publication.read_key(secret)
         form = None if options.format == publication.ORIGINAL else publication.form_named(options.format)

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Give every speaker, or every utterance, a pseudo-speaker (stage sample).
 
 Whether a data dir is anonymized by speaker or by utterance is said by section `levels`. What a speaker gets depends on

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Emotion recognition on original and anonymized speech (stage utility): is the emotion kept?
 
 A small classifier (multinomial logistic regression) is trained on features of the original utterances, once for each

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Privacy metrics of a scored trial list, anybody's: EER, Cllr, linkability, ZEBRA, with confidence intervals.
 
 docs/metrics.md defines each metric and its unit. Intervals (95 %) come from a bootstrap over the speakers of both

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Pitch correlation between original and anonymized speech (stage utility): is the melody kept?
 
 F0 of both is extracted anew (section `pitch`), whatever F0 the system worked with. Two forms: over the frames that are

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Score speaker verification trials: equal error rate, Cllr, linkability, ZEBRA, each with its interval (stage asv).
 
 A speaker is enrolled as the mean of the embeddings of its enrolment utterances; the score is the cosine to the test
@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
+from pseudovox.archive import read_alike
 from pseudovox.config import ATTACKER_TRAININGS, Config
 from pseudovox.errors import UsageError
 from pseudovox.models import store
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     pairs = list(zip(data[::2], data[1::2], strict=True))
     for enrolment, trials in pairs:
         trials.check_trials(enrolment)
-    vectors = {part.name: read_scp(args.xvectors / part.name / "xvector.scp") for part in data}
+    vectors = read_alike({part.name: args.xvectors / part.name / "xvector.scp" for part in data})
     inputs = [*data, *(args.xvectors / part.name for part in data)]
     who = {"attacker": args.attacker, "system": args.system}
     if args.training:

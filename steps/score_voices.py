@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Voice distinctiveness and de-identification (stage utility): do voices still differ, and from the original ones?
 
 Utterances of a data dir are compared with each other by PLDA: original with original (oo), original with anonymized
@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
+from pseudovox.archive import read_alike
 from pseudovox.config import Config
 from pseudovox.datadir import write_atomic
 from pseudovox.errors import UsageError
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     made = stage.load_made(args, data)
     store.read_card(args.plda, "plda")
     names = [name for part in data for name in (part.name, made[part.path].name)]
-    vectors = {name: read_scp(args.xvectors / name / "xvector.scp") for name in names}
+    vectors = read_alike({name: args.xvectors / name / "xvector.scp" for name in names})
     levels = {part.name: config.levels.of(part.name) for part in data}
     settings = {
         "system": args.system,

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Word error rates of recognised speech (stage asr).
 
 Data dirs of one set (test_trials_f and test_trials_m) are scored together and by gender. The rate is the sum of
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args, need=("text",))
     store.read_card(args.model, *store.RECOGNIZERS)
     hypotheses = {part.name: args.hypotheses / part.name / "hyp" for part in data}
-    read = {name: read_table(path) for name, path in hypotheses.items()}
+    read = {name: read_table(path, allow_empty=True) for name, path in hypotheses.items()}  # empty: no word was heard
     inputs = [*data, *hypotheses.values(), args.model / "lm.arpa"]
     settings = [config.wer, config.decoder, {"system": args.system}]
     if args.training:

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Take the trace of known pseudo-speakers off speaker embeddings: what the informed attacker does (stage asv).
 
 The attacker learns on its own anonymized speech, by ridge regression, what embedding a pseudo x-vector makes one
@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_scp, write_arrays
+from pseudovox.archive import read_alike, read_scp, write_arrays
 from pseudovox.config import Config
 from pseudovox.datadir import DataDir
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     own_speech = [DataDir.load(path, allow_pipes=args.allow_pipes) for path in args.own_speech]
     data = [*own_speech, *stage.load_data(args)]
     made_of = {part.name: args.pseudo / part.name.removesuffix(f"_{args.system}") for part in data}
-    vectors = {part.name: read_scp(args.xvectors / part.name / "xvector.scp") for part in data}
+    vectors = read_alike({part.name: args.xvectors / part.name / "xvector.scp" for part in data})
     pseudo = {name: read_scp(folder / "pseudo_xvector.scp") for name, folder in made_of.items()}
     inputs = [*data, *(args.xvectors / part.name for part in data), *made_of.values()]
     settings = {"system": args.system, "own_speech": [part.name for part in own_speech]}

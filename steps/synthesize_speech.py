@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Speak data dirs with other voices: the anonymized data dirs (stage synthesize).
 
 A synthesizer of kind `world` turns bottleneck features, F0 and a voice into WORLD frames, and WORLD makes the waveform,

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Train the content extractor (stage bottleneck).
 
 A convolutional TDNN-F from log-mel frames, or from what a wav2vec 2.0 model makes of the speech (bottleneck.front_end),

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Train a PLDA back end on speaker embeddings (stage asv).
 
 Embeddings are centred, reduced by LDA, brought to one length, and modelled by two Gaussians, one of speakers and one of
@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
+from pseudovox.archive import read_alike
 from pseudovox.config import Config
 from pseudovox.errors import UsageError
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if options.lda_dimension < 0 or options.plda_smoothing < 0:
         raise UsageError("scoring.lda_dimension and scoring.plda_smoothing must not be negative")
     data = stage.load_data(args)
-    vectors = {part.name: read_scp(args.xvectors / part.name / "xvector.scp") for part in data}
+    vectors = read_alike({part.name: args.xvectors / part.name / "xvector.scp" for part in data})
     inputs = [*data, *(args.xvectors / part.name for part in data)]
     settings = {"lda_dimension": options.lda_dimension, "plda_smoothing": options.plda_smoothing}
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, seeded=False, torch_device=False) as out:

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Train the recogniser that measures intelligibility (stage asr): characters by CTC, with a word language model.
 
 It is trained on original speech and used on original and on anonymized speech; another one may be trained on what a

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Train the synthesizer (stage synthesizer).
 
 From bottleneck features, F0, voicing and a voice to speech: by the spectral envelope and aperiodicity of WORLD, which

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Train a speaker embedding: the x-vector extractor (stage xvector) or an attacker's (stage attacker).
 
 The section of the configuration says what is trained: `xvector`, or `attacker`, the evaluation ASV, which has a seed

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Transform F0: to the pseudo-speakers, and otherwise (stage f0).
 
 `f0.transform` lists what is done, in its order; `f0.transforms` with what numbers; conf/default.yaml explains both, and

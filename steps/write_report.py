@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Put all results together: a page to open in a browser, results.json, RESULTS.md and the table (stage report).
 
 Made anew when a figure, a time, the configuration or the commit has changed; what was there is replaced, so no figure

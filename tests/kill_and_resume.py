@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Kill ./run.sh and all of its workers at random instants, run it again, and compare with an unbroken run.
 
 One chain is killed again and again (SIGKILL) until it comes to its end; a new one begins if there are kills left. The

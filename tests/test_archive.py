@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudovox.archive import read_scp, write_ark, write_arrays
+from pseudovox.archive import read_alike, read_scp, write_ark, write_arrays
 from pseudovox.errors import DataError
 
 
@@ -174,3 +174,15 @@ def test_a_damaged_byte_gives_numbers_or_an_error(
         assert np.isfinite(read_scp(folder / "x.scp")["v"]).all()
     except DataError as error:
         assert "x.scp: v" in error.message
+
+
+def test_archives_that_are_to_be_compared_have_one_dimension(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, size in (("one", 4), ("two", 3)):
+        Path(name).mkdir()
+        write_arrays(Path(name), "xvector", {f"{name}-1": np.ones(size)})
+    found = read_alike({name: Path(name) / "xvector.scp" for name in ("one", "two")})
+    assert found["one"]["one-1"].shape == (4,)
+    with pytest.raises(DataError, match=r"two/xvector.scp: two-1: dimension 3, expected 4"):
+        _ = found["two"]["two-1"]
+    assert read_alike({}) == {}

@@ -149,6 +149,11 @@ def remove(name: str) -> Callable[[Path], None]:
         (write("trials", "a a-1 target\na a-1 taget\n"), "trials:2: expected `speaker utterance target|nontarget`"),
         (write("trials", "a a-1 target\na c nontarget\n"), "trials:2: utterance c is not in utt2spk"),
         (write("trials_f", "a c target\n"), "trials_f:1: utterance c is not in utt2spk"),
+        (
+            write("trials", "a a-1 target\nb a-1 target\n"),
+            "trials:2: b a-1 is a target trial, but utt2spk says",
+        ),
+        (write("trials", "a a-1 nontarget\n"), "trials:1: a a-1 is a nontarget trial, but utt2spk says"),
         (write("enrolls", "a-1\nc\n"), "enrolls:2: utterance c is not in utt2spk"),
         (write("phones.ctm", "a-1 1 0 0.1 t\nc 1 0 0.1 t\n"), "phones.ctm:2: utterance c is not in utt2spk"),
         (lambda folder: (folder / "vad.scp").mkdir(), "vad.scp: is no plain file"),

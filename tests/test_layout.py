@@ -1,8 +1,10 @@
 """The tree keeps its shape: dependencies point one way, steps are documented, nothing is pickled or linked."""
 
 import ast
-import re
+import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,9 @@ def test_programs_use_the_library_alone_and_start_fast(path: Path) -> None:
     assert path.name.startswith("prepare_") or len(path.read_text().splitlines()) <= 200
     documentation = ast.get_docstring(ast.parse(path.read_text())) or ""
     assert "Example" in documentation or "example" in documentation, "the manual page lacks an example"
-    assert re.match(r"#!/usr/bin/env python3", path.read_text())
+    up = "../" * len(path.relative_to(ROOT).parent.parts)
+    launcher = f"""'exec "${{0%/*}}/{up}utils/python.sh" "$0" "$@"'"""
+    assert path.read_text().startswith(f"#!/usr/bin/env -S bash -c {launcher}\n")
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
@@ -53,6 +57,24 @@ def test_no_symlinks_and_no_large_files() -> None:
     files = [ROOT / line.split("\t", 1)[1] for line in TRACKED]
     files = [path for path in files if (ROOT / "pretrained") not in path.parents]  # tests/test_pack.py measures those
     assert not [path for path in files if path.exists() and path.stat().st_size > 2**20]
+
+
+def test_programs_find_the_environment(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "PSEUDOVOX_PYTHON": sys.executable}
+    call = [ROOT / "utils/validate_data_dir.py", "nowhere"]
+    shown = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert shown.returncode == 3 and "nowhere: no such data dir" in shown.stderr
+    # Without one, the message's mend is a program that is there.
+    alone = tmp_path / "utils"
+    alone.mkdir()
+    for name in ("python.sh", "validate_data_dir.py"):
+        shutil.copy(ROOT / "utils" / name, alone)
+    (tmp_path / "bin").mkdir()
+    for name in ("bash", "env", "dirname"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or name)
+    call = [alone / "validate_data_dir.py", "nowhere"]
+    shown = subprocess.run(call, env={"PATH": str(tmp_path / "bin")}, capture_output=True, text=True)
+    assert shown.returncode == 1 and f"mend: {alone}/install.sh" in shown.stderr
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)

@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PSEUDOVOX_PYTHON": sys.executable}
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PSEUDOVOX_PYTHON": sys.executable, **variables}
     return subprocess.run([str(ROOT / "run.sh"), *arguments], capture_output=True, text=True, env=environment)
 
 
@@ -30,6 +30,13 @@ def test_list_is_the_table_of_stages() -> None:
     assert [int(line.split()[0]) for line in shown] == list(range(16))
     names = "data xvector bottleneck synthesizer embed fit sample f0 content synthesize attacker asv asr utility report"
     assert [line.split()[1] for line in shown] == [*names.split(), "publish"]
+
+
+@pytest.mark.parametrize("variable", ["LC_ALL", "LANG", "LC_COLLATE", "LC_CTYPE"])
+def test_stages_are_the_same_in_any_locale(variable: str) -> None:
+    # (Where the machine has no such locale, this cannot fail.)
+    settings = {"LC_ALL": "", variable: "tr_TR.UTF-8"}
+    assert run("--list", **settings).stdout == run("--list").stdout
 
 
 @pytest.mark.parametrize("recipe", sorted(path.parent.name for path in ROOT.glob("recipes/*/recipe.yaml")))

@@ -1,8 +1,12 @@
 """Seeds: golden values (they may never change), and independence of what they are for."""
 
 import hashlib
+from pathlib import Path
 
-from pseudovox.seeds import generator, seed_for
+import pytest
+
+from pseudovox.errors import DataError
+from pseudovox.seeds import generator, is_public, secret_seed, seed_for
 
 
 def test_golden() -> None:
@@ -26,3 +30,15 @@ def test_draws_do_not_depend_on_what_was_drawn_before() -> None:
     first = generator(7, "augment", "u1").random(4)
     generator(7, "augment", "u2").random(100)
     assert (generator(7, "augment", "u1").random(4) == first).all()
+
+
+def test_a_secret_seed_is_drawn_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "private/seed"
+    drawn = secret_seed(path)
+    assert not is_public(drawn) and drawn < 2**128
+    assert path.stat().st_mode & 0o077 == 0 and path.parent.stat().st_mode & 0o077 == 0
+    assert secret_seed(path) == drawn != secret_seed(tmp_path / "other")
+    for text in ("1", "", "-5", "\u0661" * 30, f"{2**100} 7"):
+        path.write_text(text)
+        with pytest.raises(DataError, match="holds no secret seed"):
+            secret_seed(path)

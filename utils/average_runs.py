@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Put several runs of a recipe, e.g. of three seeds, into one table: mean [lowest, highest] of every figure.
 
 Reads   <exp-dir>/report/results.json of each run.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """What this machine has, and what a recipe lacks (./run.sh --check).
 
 Lists machine (cores, memory, disk, GPU), environment (Python and packages against constraints.txt) and recipe

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Does a script of yours keep what a step promises? Runs it on the smallest data and lists the breaches.
 
 The script is put in the place of a step of run.sh (configuration section `steps`), with the very command line that

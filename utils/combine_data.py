@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """One data dir of the utterances of several.
 
 A table that one of the dirs lacks is left out, and said; but utt2uniq and segments are filled in. A record may stand

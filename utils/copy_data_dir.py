@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Copy a data dir, with a prefix or suffix for the ids of utterances and speakers; recordings keep theirs.
 
 Reads    <data-dir>.

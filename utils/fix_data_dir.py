@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Mend a data dir: sort it, and leave out what is malformed or not in every table; all that was done is printed.
 
 Lines that repeat a key go (the first one stays), then utterances, speakers and recordings that a table lacks. utt2spk

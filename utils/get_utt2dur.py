@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Add utt2dur, the length of every utterance in seconds, to a data dir that has none.
 
 Lengths are those of segments, else of the headers of the audio files, else (without wav.scp) frames of

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Make a pack of the models that a recipe trained: what pretrained/ holds, to be used and given away.
 
 Networks are stored in half precision where that is harmless, without logs, optimiser states and the classifier of the

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Write the audio of a data dir once into plain files: what commands in wav.scp print, what segments cut out,
 one channel of several.
 

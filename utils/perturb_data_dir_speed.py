@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """A copy of a data dir at another speed: ids get Kaldi's prefix (sp1.1-), audio is played <factor> times as fast.
 
 Reads    <data-dir>.

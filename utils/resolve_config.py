@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Resolve the configuration of a recipe for run.sh.
 
 Merges conf/default.yaml, the named blocks, the recipe, its size, and every `--set`, and writes the result to
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from pseudovox import config as configuration
-from pseudovox import places
+from pseudovox import places, publication, seeds
 from pseudovox.datadir import write_atomic
 from pseudovox.errors import PseudovoxError
 
@@ -26,12 +26,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, help="data dirs; optional ones that are not there are left out")
     parser.add_argument("--prepare", action="store_true", help="stage 0 will run: the corpora must be there")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--seed-file", type=Path, metavar="FILE", help="with a secret seed; drawn if it is not there")
     parser.add_argument("--dry-run", action="store_true", help="print, write nothing")
     args = parser.parse_args(argv)
     try:
+        if args.seed_file and (args.seed_file.exists() or not args.dry_run):
+            args.set.insert(0, f"seed={seeds.secret_seed(args.seed_file)}")
         config = configuration.compose(args.recipe, overrides=args.set)
         systems = configuration.systems_of(config, args.system)
         resolved = {system: configuration.compose(args.recipe, system, args.set) for system in systems}
+        if config.publish.release and not args.dry_run:
+            publication.check_seed(config.seed, config.publish)
         roots = places.roots(config)
         if args.data_dir and not args.dry_run:
             absent = places.absent(config, args.data_dir)

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Turn spk2utt into utt2spk: lines `<utterance> <speaker>`, in the order in which they come.
 
 Reads    the files named, or standard input.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Split a data dir into parts: whole speakers of about equal duration, or with --per-utt as many utterances each.
 
 Durations are those of utt2dur or segments; where there are neither, numbers of utterances are evened out. Parts keep

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """A data dir of some of the utterances of another one; every table is cut to fit.
 
   subset_data_dir.py [--speakers|--shortest|--first|--last|--per-spk] <data-dir> <number> <new-dir>

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Check a data dir by Kaldi's rules: tables that agree, sorted bytewise, speaker ids as prefixes of utterance ids.
 
 Reads    <data-dir>. Writes nothing; prints one line if all is well, or the first fault, its file and line, and

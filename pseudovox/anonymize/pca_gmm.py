@@ -6,6 +6,7 @@ Turner, Lovisotto and Martinovic 2020, "Speaker anonymization with distribution-
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -228,7 +229,6 @@ def fit_voices(
     from sklearn.decomposition import PCA
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
-    from sklearn.utils._testing import ignore_warnings
 
     check_sizes(pca_size, gmm_size, covariance)
     speakers = len(vectors)
@@ -238,6 +238,11 @@ def fit_voices(
             f"the pool has {speakers} speakers ({name or 'all'}); {pca_size:g} components and {gmm_size} mixtures "
             f"need {least}",
             "a larger pool, or e.g. --set pseudo.pca_size=0.9 --set pseudo.gmm_size=1",
+        )
+    if not np.ptp(vectors, axis=0).any():
+        raise DataError(
+            f"the x-vectors of all {speakers} speakers of the pool ({name or 'all'}) are the same: they have no spread",
+            "look at the x-vectors of the pool: they are of one recording, or of an extractor that learnt nothing",
         )
     pca = PCA(n_components=int(pca_size) if pca_size >= 1 else pca_size, svd_solver="full").fit(vectors)
     points = pca.transform(vectors)
@@ -250,7 +255,8 @@ def fit_voices(
         max_iter=1000,
         random_state=state,
     )
-    with ignore_warnings(category=ConvergenceWarning):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(points)
         # The likelihood may go on flickering in its last digits: go on from there with a wider tolerance.
         mixture.set_params(warm_start=True)

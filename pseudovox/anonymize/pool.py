@@ -9,6 +9,7 @@ x-vector based speaker anonymization").
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -259,12 +260,12 @@ def cluster(affinity: Affinity, vectors: np.ndarray, state: int, name: str = "")
     """
     from sklearn.cluster import AffinityPropagation
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.utils._testing import ignore_warnings
 
     similarities = affinity.scores(vectors, vectors)
     for damping in (0.5, 0.7, 0.9, 0.95):  # heavier ones end oscillations
         found = AffinityPropagation(damping=damping, max_iter=1000, affinity="precomputed", random_state=state)
-        with ignore_warnings(category=ConvergenceWarning):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
             labels = found.fit(similarities).labels_
         if found.n_iter_ < 1000 and labels.min() >= 0:
             log.info("%s pool: %d clusters of %d speakers", name, labels.max() + 1, len(labels))

@@ -166,21 +166,35 @@ def _check_audio_entries(data: DataDir) -> None:
 
 
 def _check_lists(data: DataDir) -> None:
-    utterances = data.utt2spk.keys()
+    utt2spk = data.utt2spk
     for name, lines in data.lists.items():
         kind = list_kind(name)
         if kind == "trials":
-            found: Iterable[str] = (utterance for _, utterance, _ in parse_trials(data, name))
+            found: Iterable[str] = _consistent_trials(data, name)
         elif kind:
             found = (words(line, 1)[0] for line in lines)
         else:
             continue
         for place, utterance in enumerate(found, 1):
-            if utterance not in utterances:
+            if utterance not in utt2spk:
                 raise DataError(
                     f"{data.path}/{name}:{place}: utterance {utterance} is not in utt2spk",
                     f"add it to utt2spk, or leave out the line: {_fix(data)}",
                 )
+
+
+def _consistent_trials(data: DataDir, name: str) -> Iterator[str]:
+    """The utterance of each line of a trial list; DataError where `target` or `nontarget` contradicts utt2spk."""
+    utt2spk = data.utt2spk
+    for place, (speaker, utterance, target) in enumerate(parse_trials(data, name), 1):
+        if target != (utt2spk.get(utterance, speaker if target else None) == speaker):
+            said, right = ("target", "nontarget") if target else ("nontarget", "target")
+            raise DataError(
+                f"{data.path}/{name}:{place}: {speaker} {utterance} is a {said} trial, but utt2spk says that "
+                f"{utterance} is spoken by {utt2spk[utterance]}",
+                f"write {right} in this line, or correct utt2spk",
+            )
+        yield utterance
 
 
 def parse_trials(data: DataDir, name: str) -> Iterator[tuple[str, str, bool]]:

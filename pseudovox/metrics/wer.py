@@ -8,6 +8,7 @@ the result: rates under different normalisations cannot be compared.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from pseudovox.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
 
-# What each normalisation does beside joining the words by single spaces.
+# What each normalisation does beside joining the words by single spaces and composing accents (Unicode's NFC).
 NORMALISATIONS = {
     "none": "case, punctuation and accents count",
     "case": "upper case",
@@ -62,6 +63,7 @@ def normalise(text: str, how: str = "none") -> str:
     """A text as it is compared; `how` is one of NORMALISATIONS. Idempotent."""
     if how not in NORMALISATIONS:
         raise ValueError(f"normalisation {how!r}, expected one of {', '.join(NORMALISATIONS)}")
+    text = unicodedata.normalize("NFC", text)
     if how in ("case", "words"):
         text = text.upper()
     if how == "words":

@@ -152,8 +152,9 @@ def records(
         raise DataError(f"{len(target)} target and {len(nontarget)} non-target trials: an EER needs both")
     draw = generator(seed, "bootstrap", f"{attacker}/{system}/{trials.name}")
     found = measure(scores.as_list(), draw, replicates=config.scoring.interval_rounds, allow_few=True)
-    genders = {trials.spk2gender[speaker] for speaker in trials.speakers}
-    group = genders.pop() if len(genders) == 1 else "all"
+    spk2gender = trials.tables.get("spk2gender", {})
+    genders = {spk2gender.get(speaker, "") for speaker in trials.speakers}
+    group = (genders.pop() if len(genders) == 1 else "") or "all"
     original = trials.name.removesuffix(f"_{system}")
     counts = {"targets": len(target), "nontargets": len(nontarget), "speakers": len(scores.speakers)}
     details: dict[str, dict[str, Any]] = {name: {} for name in RECORDED}

@@ -244,6 +244,16 @@ def _check(options: Training) -> None:
     rate_factor(options, 0)
 
 
+def _devices(device: str, count: int) -> int | list[int]:
+    """What Lightning is to take: so many devices, or the one GPU that is named."""
+    _, colon, index = device.partition(":")
+    if not colon:
+        return count
+    if count > 1:
+        raise UsageError(f"training.devices {count}, and --device {device} names one", "give --device cuda")
+    return [int(index)]
+
+
 def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> Fitted:
     """Train `learner` in place for `training.updates` updates, or until `training.patience` is at its end.
 
@@ -254,10 +264,10 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
         learner: the Lightning module.
         source: numbered batches.
         folder: for checkpoints and TensorBoard events; if it holds a checkpoint, training goes on from there.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda", or "cuda:<n>", which several `training.devices` cannot be.
 
     Raises:
-        UsageError: a word in the configuration of the training that is not known.
+        UsageError: a word in the configuration of the training that is not known; several devices, and one is named.
         DataError: the best weights are to be kept, but nothing is held out.
     """
     options = learner.training_options
@@ -273,7 +283,7 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
     last.parent.mkdir(parents=True, exist_ok=True)
     trainer = lightning.Trainer(
         accelerator="gpu" if device.startswith("cuda") else "cpu",
-        devices=options.devices,
+        devices=_devices(device, options.devices),
         # Spawned, since a step cannot be started twice: the second one would find the output dir locked.
         # (Of a generator and its discriminators each step has gradients for one of the two.)
         strategy=(

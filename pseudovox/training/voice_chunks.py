@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pseudovox import f0, seeds
-from pseudovox.archive import read_scp
+from pseudovox.archive import read_alike, read_scp
 from pseudovox.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class Voices:
             self.own = [{utt: rows[part.utt2spk[utt]] for utt in part.utterances} for part in data]
             self.speakers = self.own
             return
-        for part in data:
-            archive = read_scp(xvectors / part.name / "xvector.scp")
+        archives = read_alike({number: xvectors / part.name / "xvector.scp" for number, part in enumerate(data)})
+        for part, archive in zip(data, archives.values(), strict=True):
             own = {utt: unit(archive[utt]) for utt in part.utterances}
             means = {
                 speaker: unit(np.mean([own[utt] for utt in utts], axis=0)) for speaker, utts in part.spk2utt.items()

@@ -54,6 +54,11 @@ def test_bad_pca_size(pool: Pool, size: float) -> None:
         fit_voices(pool.of("f"), size, 1, 0)
 
 
+def test_a_pool_without_spread_is_refused() -> None:
+    with pytest.raises(DataError, match=r"x-vectors of all 40 speakers of the pool \(f\) are the same"):
+        fit_voices(np.ones((40, 8)), 2, 1, 0, "f")
+
+
 def test_pool_too_small(pool: Pool) -> None:
     with pytest.raises(DataError, match=r"30 speakers.*need 31"):
         PcaGmm.fit(pool, PseudoSpeakers(pca_size=30), seed=1)

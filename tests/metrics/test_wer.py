@@ -52,6 +52,11 @@ def test_normalise(how: str, expected: str) -> None:
 def test_unknown_normalisation_and_lost_utterances_are_errors() -> None:
     with pytest.raises(ValueError, match="none, case, words"):
         wer.normalise("A", "lower")
+
+
+@pytest.mark.parametrize("how", wer.NORMALISATIONS)
+def test_composed_and_decomposed_letters_are_the_same(how: str) -> None:
+    assert wer.count_edits("caf\u00e9 na\u00efve", "cafe\u0301 nai\u0308ve", how).errors == 0
     with pytest.raises(DataError, match="b has no hypothesis"):
         wer.edits_by_utterance({"a": "A", "b": "B"}, {"a": "A"})
 

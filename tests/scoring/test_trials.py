@@ -80,6 +80,14 @@ def test_records() -> None:
     assert by_metric["zebra_individual"].details == {"tag": "A"}
 
 
+def test_speakers_without_a_gender_are_one_group() -> None:
+    scores = module.score_trials(ENROLMENT, TRIALS, VECTORS, VECTORS)
+    tables = {name: table for name, table in TRIALS.tables.items() if name != "spk2gender"}
+    trials = DataDir(TRIALS.path, tables, TRIALS.lists)
+    found = module.records(scores, trials, Config(), attacker="ignorant", system="sys", seed=1)
+    assert {record.group for record in found} == {"all"}
+
+
 def test_plda_scores_with_the_count_of_enrolment_utterances() -> None:
     backend = Plda(np.zeros(2), np.eye(2), Gaussians(np.zeros(2), np.eye(2), np.eye(2)))
     found = module.score_trials(ENROLMENT, TRIALS, VECTORS, VECTORS, backend)

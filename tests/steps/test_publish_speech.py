@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Program) ->
         path.with_suffix(".txt").write_text(f"word {number}\n")
     done = program("local/prepare_folder.py", "in", "data")
     assert done.returncode == 0, done.stderr
-    done = program("steps/anonymize_mcadams.py", "--device", "cpu", "data/recordings", "data")
+    done = program("steps/anonymize_mcadams.py", "--seed", 2**100, "--device", "cpu", "data/recordings", "data")
     assert done.returncode == 0, done.stderr
     return tmp_path / "in"
 
@@ -145,3 +145,12 @@ def test_what_no_folder_can_be_made_of(folder: Path, program: Program) -> None:
     assert "has no utt2path" in publish(program, code=3)
     publish(program, "--release")  # needs none
     assert json.loads(Path("out/.done.json").read_text())["counts"]["recordings"] == len(RECORDINGS)
+
+
+def test_what_was_made_with_a_seed_that_can_be_guessed_is_not_released(folder: Path, program: Program) -> None:
+    done = program("steps/anonymize_mcadams.py", "--force", "--device", "cpu", "data/recordings", "data")
+    assert done.returncode == 0, done.stderr
+    told = publish(program, "--release", code=2)
+    assert "data/recordings_mcadams: made with seed 1, which can be guessed" in told and not Path("out").exists()
+    publish(program)  # for oneself
+    publish(program, "--release", "--set", "publish.public_seed=true", out="known")

@@ -112,6 +112,28 @@ def test_split_and_combine(tiny_data: DataDir, tool: Tool) -> None:
     validate("data/tiny/split2/1", no_feats=True)
 
 
+@pytest.mark.parametrize("scale", [32768.0, 40.0, 1.5])
+@pytest.mark.parametrize("speed", ["1.0", "0.9"])
+def test_samples_beyond_full_scale_are_scaled_as_a_whole(
+    tiny_data: DataDir, tool: Tool, caplog: pytest.LogCaptureFixture, scale: float, speed: str
+) -> None:
+    samples, rate = soundfile.read(tiny_data.tables["wav.scp"]["f1-0"])
+    samples = samples / np.abs(samples).max()
+    soundfile.write("wav/f1-0.wav", samples * scale, rate, subtype="FLOAT")
+    if speed == "1.0":
+        shown = tool("materialize_data_dir", "--nj", 1, "data/tiny", "new")
+    else:
+        shown = tool("perturb_data_dir_speed", "--nj", 1, speed, "data/tiny", "new")
+    assert shown[0] == 0, shown[2]
+    (name,) = (one for one in DataDir.load("new").utterances if one.endswith("f1-0"))
+    scaled, _ = soundfile.read(f"new/wav/{name}.wav")
+    told = shown[2] + caplog.text  # the log goes to stderr, or, once pytest has taken it, there
+    assert f"{name}: reaches " in told and told.count("times full scale") == 1
+    assert np.mean(np.abs(scaled) > 0.999) < 0.001
+    if speed == "1.0":
+        assert np.allclose(scaled, samples, atol=1e-4)
+
+
 def test_split_evens_out_durations() -> None:
     seconds = {"a-1": "1", "b-1": "1", "b-2": "1", "c-1": "9", "d-1": "6", "e-1": "6"}
     data = DataDir("data", {"utt2spk": {key: key[0] for key in seconds}, "utt2dur": seconds})

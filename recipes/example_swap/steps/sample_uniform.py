@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../../../utils/python.sh" "$0" "$@"'
 """Give every speaker, or every utterance, a pseudo-speaker drawn evenly over the pool's range (stage sample).
 
 Like steps/sample_pseudo_speakers.py, of which it is a copy, but for the class Uniform: where the Gaussian mixture
