@@ -85,6 +85,7 @@ class Archive(Mapping[str, "np.ndarray"]):
         self.path = Path(scp)
         self.entries = read_table(self.path)
         self.dimension = dimension
+        self.alike: list[Archive] = []  # those that must have the same dimension, whichever is read first
 
     def __getitem__(self, key: str) -> np.ndarray:
         import numpy as np
@@ -99,6 +100,9 @@ class Archive(Mapping[str, "np.ndarray"]):
             raise DataError(f"{self.path}: {key}: cannot read {entry}: {reason}", _mend(entry)) from None
         if not np.isfinite(array).all():
             raise DataError(f"{self.path}: {key}: holds NaN or infinite values in {entry}", REDO)
+        for other in self.alike:
+            if other.dimension is None:
+                other.dimension = array.shape[-1]
         if self.dimension is not None and array.shape[-1] != self.dimension:
             raise DataError(
                 f"{self.path}: {key}: dimension {array.shape[-1]}, expected {self.dimension}, in {entry}",
@@ -119,7 +123,8 @@ class Archive(Mapping[str, "np.ndarray"]):
             found = _read_rows(self.entries[key], first, count)
         except (OSError, ValueError):
             found = None  # the other way says what is wrong
-        if found is None or not np.isfinite(found).all() or self.dimension not in (None, found.shape[-1]):
+        unsure = self.alike and self.dimension is None
+        if found is None or not np.isfinite(found).all() or unsure or self.dimension not in (None, found.shape[-1]):
             return self[key][first : first + count]
         return found
 
@@ -240,7 +245,7 @@ def read_scp(path: Path | str, dimension: int | None = None) -> Archive:
 
 
 def read_alike(paths: Mapping[Key, Path]) -> dict[Key, Archive]:
-    """Open several scps, e.g. of x-vectors that are to be compared: all arrays must have the dimension of the first.
+    """Open several scps, e.g. of x-vectors that are to be compared: all must have the dimension of the first one read.
 
     Args:
         paths: of the scps, by anything.
@@ -249,9 +254,6 @@ def read_alike(paths: Mapping[Key, Path]) -> dict[Key, Archive]:
         the archives by the same; each checks the dimension on every read, as in `read_scp`.
     """
     found = {key: read_scp(path) for key, path in paths.items()}
-    first = next(iter(found.values()), None)
-    if first:
-        dimension = first[next(iter(first))].shape[-1]
-        for archive in found.values():
-            archive.dimension = dimension
+    for archive in found.values():
+        archive.alike = list(found.values())
     return found

@@ -162,7 +162,7 @@ def test_what_is_written_comes_back(tmp_path_factory, sound, utt2spk, value, cho
             "spk2gender": dict.fromkeys(utt2spk.values(), "f"),
             "utt2note": dict.fromkeys(chosen, value),
         },
-        {"enrolls": chosen, "trials": [f"s {utterance} target" for utterance in chosen]},
+        {"enrolls": chosen, "trials": [f"{utt2spk[utterance]} {utterance} target" for utterance in chosen]},
     )
     data.write()
     found = validate(data.path, no_feats=True, no_spk_sort=True, non_print=True)

@@ -184,10 +184,14 @@ def _check_lists(data: DataDir) -> None:
 
 
 def _consistent_trials(data: DataDir, name: str) -> Iterator[str]:
-    """The utterance of each line of a trial list; DataError where `target` or `nontarget` contradicts utt2spk."""
-    utt2spk = data.utt2spk
+    """The utterance of each line of a trial list; DataError where `target` or `nontarget` contradicts utt2spk.
+
+    What is compared with the utterance may also be no speaker of the dir but an enrolment of some name, as in
+    VoxCeleb's lists; of those utt2spk says nothing.
+    """
+    utt2spk, speakers = data.utt2spk, set(data.speakers)
     for place, (speaker, utterance, target) in enumerate(parse_trials(data, name), 1):
-        if target != (utt2spk.get(utterance, speaker if target else None) == speaker):
+        if speaker in speakers and utterance in utt2spk and target != (utt2spk[utterance] == speaker):
             said, right = ("target", "nontarget") if target else ("nontarget", "target")
             raise DataError(
                 f"{data.path}/{name}:{place}: {speaker} {utterance} is a {said} trial, but utt2spk says that "
