@@ -100,8 +100,8 @@ class Archive(Mapping[str, "np.ndarray"]):
             raise DataError(f"{self.path}: {key}: cannot read {entry}: {reason}", _mend(entry)) from None
         if not np.isfinite(array).all():
             raise DataError(f"{self.path}: {key}: holds NaN or infinite values in {entry}", REDO)
-        for other in self.alike:
-            if other.dimension is None:
+        if self.dimension is None:  # the first one that is read decides for those alike
+            for other in self.alike:
                 other.dimension = array.shape[-1]
         if self.dimension is not None and array.shape[-1] != self.dimension:
             raise DataError(

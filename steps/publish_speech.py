@@ -16,8 +16,7 @@ Writes  <out-dir>/<data dir>/<path of the original>
 
 Examples
     steps/publish_speech.py --system mcadams data/own/recordings exp/own/mcadams/folder
-    steps/publish_speech.py --release --set seed=$(cat exp/own/private/seed) --system mcadams data/own/recordings \\
-        exp/own/mcadams/published
+    steps/publish_speech.py --release --system mcadams data/own/recordings exp/own/mcadams/published
 """
 
 from __future__ import annotations
