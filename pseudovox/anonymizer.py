@@ -247,7 +247,9 @@ class _Stages:
             if "shift" in self.config.f0.transform and pitches:
                 source = f0.statistics([contour]) if self.config.f0.source == "utterance" else everything
                 target = f0.Statistics(float(pitches[name][0]), float(pitches[name][1]))
-            moved[name] = self.transform(contour, self.config.f0, Context(name, self.config.seed, source, target))
+            moved[name] = self.transform(
+                contour, self.config.f0, Context(f"{SET}/{name}", self.config.seed, source, target)
+            )
         return moved
 
 

@@ -374,6 +374,7 @@ class Bottleneck:
     bins: int = 80  # log-mel bands
     floor_decibels: float = 45.0  # features are floored so far under the utterance's maximum
     adapted: bool = False  # to the utterance: its mean and deviation per band normalise the input and are told as well
+    warps: list[float] = field(default_factory=list)  # stretches of the mel axis; the one of the surest phones is taken
     channels: int = 1024
     factor: int = 128  # narrow factor of the layers; 0 = plain convolutions
     dilations: list[int] = field(default_factory=lambda: [1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3])  # one a layer
@@ -460,6 +461,7 @@ class Synthesizer:
     )
     chunk_seconds: float = 2.0
     augmented: float = 0.5  # share of chunks whose content was extracted from augmented speech
+    alter: Alteration = field(default_factory=lambda: Alteration.none())  # of that speech's frames; speed is 0
     speaker_level: float = 0.5  # share of chunks conditioned on the speaker's mean x-vector, not the utterance's
     most_of_speaker: int = 0  # utterances of each training speaker and data dir, at most; 0 = all
     validation: int = 64

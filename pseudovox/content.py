@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,10 @@ def sample_frames(samples: np.ndarray) -> torch.Tensor:
 class Extractor:
     """A trained content extractor.
 
+    With `warps`, the mel axis of each utterance is first stretched by that one of these factors with which the phones
+    are surest, so that less of the vocal tract's length is left in what follows (Lee and Rose 1996, "Speaker
+    normalization using efficient frequency warping procedures"; the measure is ours: least entropy of the phones).
+
     Args:
         model: its model dir.
         device: torch device.
@@ -56,14 +60,30 @@ class Extractor:
         hyperparameters = store.read_card(model, "bottleneck")["hyperparameters"]
         self.bins, self.from_samples = int(hyperparameters["bins"]), bool(hyperparameters.get("front"))
         self.device = device
+        warps = self.facts.get("warps", ())  # (cards of older models know nothing of them)
+        self.warps = [torch.from_numpy(features.mel_warp(self.bins, factor)).float() for factor in warps]
 
     @torch.no_grad()
-    def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """The bottleneck of (samples,) at 16 kHz: float32 (frames, dimension), `facts["frame_shift_seconds"]` each."""
+    def __call__(self, samples: np.ndarray, change: Callable[[np.ndarray], np.ndarray] | None = None) -> np.ndarray:
+        """The bottleneck of (samples,) at 16 kHz: float32 (frames, dimension), `facts["frame_shift_seconds"]` each.
+
+        Args:
+            samples: the speech.
+            change: makes other log-mel frames (frames, bins) of its own, as many; what the extractor takes in.
+        """
         if self.from_samples:
-            frames = sample_frames(samples)
-        else:
-            frames = log_mel(samples, self.bins, self.facts["floor_decibels"])
+            return self._in_blocks(self.network.extract, sample_frames(samples))
+        frames = log_mel(samples, self.bins, self.facts["floor_decibels"])
+        if change is not None:
+            frames = torch.from_numpy(change(frames.numpy()))
+        if self.warps:
+            warped = [frames @ warp for warp in self.warps]
+            doubts = [float(self._in_blocks(self.network.doubt, one).mean()) for one in warped]
+            frames = warped[int(np.argmin(doubts))]
+        return self._in_blocks(self.network.extract, frames)
+
+    def _in_blocks(self, work: Callable[..., torch.Tensor], frames: torch.Tensor) -> np.ndarray:
+        """What `work` (a method of the network) makes of input frames (frames, bins), block by block."""
         context = self.network.context
         if context < 0:
             context = round(ATTENTION * FRAMES_PER_SECOND)
@@ -73,7 +93,7 @@ class Extractor:
             statistics = speech_statistics(frames[None]).to(self.device)
         parts = []
         for block in blocks.cut(len(frames), blocks.size(FRAMES_PER_SECOND), context, stride):
-            found = self.network.extract(frames[None, block.worked].to(self.device), statistics)[0].cpu().numpy()
+            found = work(frames[None, block.worked].to(self.device), statistics)[0].cpu().numpy()
             begin = (block.start - block.first) // stride
             parts.append(found[begin : begin - (block.start - block.end) // stride])
             blocks.report(block.end / len(frames))

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pseudovox import sources
+from pseudovox.audio_digests import audio_digests
 from pseudovox.datadir import DataDir
 from pseudovox.errors import DataError
 
@@ -35,18 +37,20 @@ def digest_file(path: Path) -> str:
 
 
 def digest_data(data: DataDir) -> str:
-    """Digest of a data dir: its tables, and what its audio was made from or the sizes of its files.
+    """Digest of a data dir: its tables (those that count, `data.reads`), and its audio.
 
-    File names in wav.scp do not count, so a moved dir keeps its digest.
+    The audio counts by what it was made from, where a step made it, else by the content of its files. File names in
+    wav.scp do not count, so a moved dir keeps its digest.
     """
-    parts: dict[str, Any] = {name: table for name, table in data.tables.items() if name != "wav.scp"}
-    parts.update(data.lists)
+    everything: dict[str, Any] = {**data.tables, **data.lists}
+    parts = {name: table for name, table in everything.items() if data.reads is None or name in data.reads}
     done = read_marker(data.path)
     if done:
         parts["wav.scp"] = done["digest"]
     else:
-        entries = data.tables["wav.scp"].items()
-        parts["wav.scp"] = {key: entry if entry.endswith("|") else _size(Path(entry)) for key, entry in entries}
+        wav = data.tables["wav.scp"]
+        files = {key: entry for key, entry in wav.items() if not entry.endswith("|")}
+        parts["wav.scp"] = {**wav, **dict(zip(files, audio_digests(list(files.values()), data.name), strict=True))}
     return digest_of(parts)
 
 
@@ -81,6 +85,11 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
     return marker if isinstance(marker, dict) and "digest" in marker else None
 
 
+def other_code(marker: Mapping[str, Any]) -> list[str]:
+    """The sources of a finished output that have changed since it was made; all of it if it does not say which."""
+    return sources.changed(marker["code"]) if "code" in marker else ["no sources were noted"]
+
+
 def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Dotted keys whose values differ between two nested dicts, as `key: old -> new`."""
     found: list[str] = []
@@ -91,10 +100,3 @@ def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str =
         elif before != after:
             found.append(f"{prefix}{key}: {str(before)[:60]} -> {str(after)[:60]}")
     return found
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

@@ -318,3 +318,17 @@ def dct(coefficients: int, bins: int) -> np.ndarray:
     table = np.cos(np.pi / bins * (np.arange(bins)[:, None] + 0.5) * order) * math.sqrt(2.0 / bins)
     table[:, 0] = math.sqrt(1.0 / bins)
     return table * (1.0 + 0.5 * CEPSTRAL_LIFTER * np.sin(np.pi * order / CEPSTRAL_LIFTER))
+
+
+def mel_warp(bins: int, factor: float) -> np.ndarray:
+    """A stretch of the mel axis, as of a vocal tract of another length, for (frames, bins) @ it.
+
+    Returns:
+        float64 (bins, bins): column k takes the input at bin k * factor (linear interpolation, held at the upper end).
+    """
+    place = np.clip((np.arange(bins) + 0.5) * factor - 0.5, 0, bins - 1)
+    below = np.minimum(np.floor(place).astype(int), bins - 2)
+    matrix = np.zeros((bins, bins))
+    matrix[below, np.arange(bins)] = 1 - (place - below)
+    matrix[below + 1, np.arange(bins)] += place - below
+    return matrix

@@ -5,7 +5,12 @@ which settings and inputs it was made. Run again, a step
 
     skips        output that was made from the same settings and inputs,
     continues    a partial output of the same settings and inputs,
+    begins anew  a partial output whose inputs alone have changed, e.g. since a bad file was taken away (a training
+                 that has left checkpoints stops instead),
     stops        before output of other settings, naming what differs (--force makes it anew).
+
+Output that other code made than today's is used, too, but a line says which sources have changed, and what is made of
+it, and the report, go on saying so (`code` and `other_code` in the marker).
 
 Two runs into one dir are kept apart by a lock that dies with its process. The lock is flock's: on a network file system
 it keeps apart what runs on one machine, and, where the file system passes it on (NFS 4, Lustre with `-o flock`),
@@ -32,14 +37,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pseudovox import __version__, jobs
+from pseudovox import __version__, jobs, sources
 from pseudovox import config as configuration
-from pseudovox.datadir import DataDir, bytewise, write_atomic
-from pseudovox.digests import MARKER, differing_keys, digest_data, digest_of, digest_path, read_marker
+from pseudovox.datadir import DataDir, bytewise, write_json
+from pseudovox.digests import MARKER, differing_keys, digest_data, digest_of, digest_path, other_code, read_marker
 from pseudovox.errors import DataError, PseudovoxError, UsageError
 
 log = logging.getLogger("pseudovox")
 SETTINGS = ".settings.json"  # in a partial output: what it is being made from
+CHECKPOINTS = "checkpoints"  # in a partial output: hours of work, which are not thrown away unasked
+Input = Path | str | DataDir | tuple[str, str]
 
 
 # ---------------------------------------------------------------------- arguments
@@ -83,12 +90,15 @@ def channel(word: str) -> int | str:
     return word if word == "mean" else int(word)
 
 
-def load_data(args: argparse.Namespace, *, need: Sequence[str] = ()) -> list[DataDir]:
+def load_data(
+    args: argparse.Namespace, *, need: Sequence[str] = (), reads: Sequence[str] | None = None
+) -> list[DataDir]:
     """The step's data dirs, checked, and cut to the first --limit utterances.
 
     Args:
         args: the step's arguments (`data_dirs`, `allow_pipes`, `channel`, `limit`).
         need: tables that must be there besides wav.scp and utt2spk.
+        reads: tables that decide the step's result besides these and segments, where others do not; None = all do.
 
     Raises:
         DataError: as DataDir.load.
@@ -102,6 +112,8 @@ def load_data(args: argparse.Namespace, *, need: Sequence[str] = ()) -> list[Dat
         data = DataDir.load(named, need=need, allow_pipes=args.allow_pipes)
         loaded[path] = data.subset(data.utterances[: args.limit]) if args.limit else data
         loaded[path].channel = args.channel
+        if reads is not None:
+            loaded[path].reads = frozenset(("wav.scp", "segments", "utt2spk", *need, *reads))
     return [loaded[path] for path in args.data_dirs]
 
 
@@ -144,7 +156,8 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
         config = configuration.load(args.config, args.set)
         args.seed = config.seed = config.seed if args.seed is None else args.seed
         args.nj = args.nj or len(os.sched_getaffinity(0))
-        args.script = _own_script(run)
+        args.source = Path(run.__code__.co_filename)
+        args.script = _own_script(args.source)
         if args.nj < 1 or args.limit < 0:
             raise UsageError("--nj and --limit must be positive")
         run(args, config)
@@ -236,7 +249,7 @@ def output(
     out_dir: Path | str,
     *,
     settings: Any,
-    inputs: Iterable[Path | str | DataDir] = (),
+    inputs: Iterable[Input] = (),
     seeded: bool = True,
     torch_device: bool = True,
     repair: Callable[[Path], bool] | None = None,
@@ -249,7 +262,8 @@ def output(
         args: the parsed arguments; `args.device` is resolved once work is sure to be done.
         out_dir: the output.
         settings: the configuration that decides the result (a dataclass, dict, or list of them).
-        inputs: files and folders that decide the result; a DataDir stands for its folder, as far as it was loaded.
+        inputs: files and folders that decide the result; a DataDir stands for its folder, as far as it was loaded; or
+            what else was read, as (name, digest). Where they alone have changed, unfinished output is begun anew.
         seeded: the seed decides the result too.
         torch_device: the step uses torch, so resolve --device.
         repair: `repair(folder)` tells whether a finished output still has all its files; if not, the step is
@@ -278,9 +292,12 @@ def output(
     if getattr(args, "script", None):
         made_from["script"] = args.script
     digest = digest_of(made_from)
+    named, final = final, _behind_link(final)
     partial = final.with_name(f"{final.name}.partial")
+    if replace and (done := read_marker(final)) and other_code(done):
+        args.force = True
     if not args.force and _is_finished(final, digest, repair):
-        log.info("%s: done already, skipped", final)
+        _tell_skipped(final)
         yield None
         return
     args.force = args.force or replace
@@ -289,18 +306,20 @@ def output(
     with _disk_errors(final), lock(final):
         _finish_rename(final, partial, digest)
         if _is_done(args, final, digest, made_from, repair):
-            log.info("%s: done already, skipped", final)
+            _tell_skipped(final)
             yield None
             return
         if final.exists() and not args.force:  # finished, but files are missing: put back and complete
             log.info("%s: files are missing, completing it", final)
-            write_atomic(final / SETTINGS, json.dumps(made_from))
+            write_json(final / SETTINGS, made_from)
             os.replace(final, partial)
             (partial / MARKER).unlink()
         continued = _prepare_partial(args, partial, made_from)
         if torch_device and jobs.place() == "local":
             args.device = resolve_device(args.device)
-        out = Output(partial, final)
+        out = Output(partial, named)
+        script = getattr(args, "source", None)
+        code, from_other = sources.sources(script) if script else {}, _other_code(inputs)
         started, when = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%S%z")
         with _log_file(partial, args):
             yield out
@@ -316,10 +335,12 @@ def output(
             "device": args.device,
             "nj": args.nj,
             "versions": versions(),
+            "code": code,
+            "other_code": from_other,
         }
         if continued:
             _remove_unfinished(partial)
-        write_atomic(partial / MARKER, json.dumps(marker, indent=1) + "\n")
+        write_json(partial / MARKER, marker)
         _finish_rename(final, partial, digest)
         rate = f", real-time factor {seconds / out.audio_seconds:.4f}" if out.audio_seconds else ""
         log.info("%s: done in %.1f s%s", final, seconds, rate)
@@ -350,9 +371,8 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _own_script(run: Callable[..., Any]) -> str | None:
+def _own_script(path: Path) -> str | None:
     """The digest of a step's script that is not one of ours: a user edits it, and its output is then made anew."""
-    path = Path(run.__code__.co_filename)
     ours = path.parent in (configuration.ROOT / "steps", configuration.ROOT / "local")
     return None if ours or not path.is_file() else digest_path(path)
 
@@ -365,24 +385,68 @@ def _plain(settings: Any) -> Any:
     return configuration.section_dict(settings)
 
 
-def _input_digests(inputs: Sequence[Path | str | DataDir]) -> dict[str, str]:
+def _tell_skipped(final: Path) -> None:
+    log.info("%s: done already, skipped", final)
+    done = read_marker(final) or {}
+    if names := other_code(done):
+        log.warning(
+            "%s: CAUTION, made by other code (commit %s; changed since: %s). It is used; --force makes it anew",
+            final, done.get("versions", {}).get("commit", "unknown"), _some(names),
+        )  # fmt: skip
+
+
+def _other_code(inputs: Sequence[Input]) -> dict[str, str]:
+    """Which of the outputs that something is made from, near or far, were made by other code: its sources by name."""
+    found: dict[str, str] = {}
+    for path in filter(None, map(_path_of, inputs)):
+        marker = read_marker(path if path.is_dir() else path.parent)
+        if marker:
+            found |= marker.get("other_code", {})
+            if names := other_code(marker):
+                found[f"{marker['step']} ({path.name})"] = _some(names)
+    return dict(sorted(found.items()))
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _path_of(given: Input) -> Path | None:
+    if isinstance(given, tuple):
+        return None
+    return given.path if isinstance(given, DataDir) else Path(given)
+
+
+def _input_digests(inputs: Sequence[Input]) -> dict[str, str]:
     digests: dict[str, str] = {}
     for number, given in enumerate(inputs):
         # Named for the message of a conflict; numbered since two inputs may have the same last name.
-        if isinstance(given, DataDir):
+        if isinstance(given, tuple):
+            digests[f"{number}:{given[0]}"] = given[1]
+        elif isinstance(given, DataDir):
             digests[f"{number}:{given.name}"] = digest_data(given)
         else:
             digests[f"{number}:{Path(given).name}"] = digest_path(Path(given))
     return digests
 
 
-def _check_apart(final: Path, inputs: Sequence[Path | str | DataDir]) -> None:
+def _check_apart(final: Path, inputs: Sequence[Input]) -> None:
     """Inputs are never modified: an output may be none of them, nor lie in one."""
     place = Path(os.path.realpath(final))
-    for given in inputs:
-        path = Path(os.path.realpath(given.path if isinstance(given, DataDir) else given))
+    for own in filter(None, map(_path_of, inputs)):
+        path = Path(os.path.realpath(own))
         if place == path or path in place.parents:
             raise DataError(f"{final}: the output would be in the input {path}", "give another output dir")
+
+
+def _behind_link(final: Path) -> Path:
+    """Where an output lies: what a link in its place leads to, e.g. since the folder was moved to a larger disk."""
+    if not final.is_symlink():
+        return final
+    place = Path(os.path.realpath(final))
+    if not place.is_dir():
+        raise DataError(f"{final}: is a link to {place}, where no folder is", f"rm {final}, or bring back the folder")
+    return place
 
 
 @contextlib.contextmanager
@@ -462,10 +526,13 @@ def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[st
             log.info("%s: going on with what an earlier run left", partial)
             return True
         if old is not None and old != made_from and not args.force:
-            raise _conflict(partial, old, made_from)
+            mended = {**old, "inputs": {}} == {**made_from, "inputs": {}} and not (partial / CHECKPOINTS).exists()
+            if not mended:
+                raise _conflict(partial, old, made_from)
+            log.info("%s: an earlier run left a part, made from other inputs; begun anew", partial)
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
-    write_atomic(settings, json.dumps(made_from))
+    write_json(settings, made_from)
     return False
 
 
@@ -482,12 +549,19 @@ def _finish_rename(final: Path, partial: Path, digest: str) -> None:
     if done and done["digest"] == digest:
         (partial / SETTINGS).unlink(missing_ok=True)
         if final.exists():
-            if replaced.exists():
-                shutil.rmtree(replaced)
+            _remove(replaced)
             os.replace(final, replaced)
         os.replace(partial, final)
-    if replaced.exists() and final.exists():
-        shutil.rmtree(replaced)
+    if final.exists():
+        _remove(replaced)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, if it is there; of a link, the link."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager

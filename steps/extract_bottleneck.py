@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = stage.load_data(args)
+    data = stage.load_data(args, reads=())
     store.read_card(args.model, "bottleneck")
 
     def worker() -> Any:

@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = stage.load_data(args)
+    data = stage.load_data(args, reads=())
     args.device = "cpu"  # WORLD knows no other, and a GPU would take all jobs but one
 
     def worker() -> Any:

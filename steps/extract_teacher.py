@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = stage.load_data(args)
+    data = stage.load_data(args, reads=())
     if not config.bottleneck.teacher:
         raise UsageError("bottleneck.teacher is empty: there is no teacher to run", "--set bottleneck.teacher=base")
 

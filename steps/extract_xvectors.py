@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    data = stage.load_data(args)
+    data = stage.load_data(args, reads=())
     store.read_card(args.model, "xvector", "ecapa")
 
     def worker() -> Any:

@@ -20,14 +20,13 @@ Example
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import write_atomic
+from pseudovox.datadir import write_json
 from pseudovox.errors import UsageError
 from pseudovox.models import store
 from pseudovox.report.results import Record, write_records
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         rows = speed.measure_all(system.run, samples, config.speed, args.device)
         machine = speed.machine_facts(args.device, config.speed.threads)
         found = {"machine": machine, "options": asdict(config.speed), "rows": [asdict(row) for row in rows]}
-        write_atomic(out.path / "speed.json", json.dumps(found, indent=1) + "\n")
+        write_json(out.path / "speed.json", found)
         where = [
             machine["processor"],
             f"{machine['threads']} thread(s)",

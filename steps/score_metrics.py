@@ -9,6 +9,7 @@ Reads   <scores> with lines `speaker utterance score` (higher = more likely the 
         log-likelihood ratio) and <trials> with lines `speaker utterance target|nontarget`: the same pairs in any order.
 Writes  metrics.json: eer, rocch_eer (percent), cllr, min_cllr (bits), min_dcf, linkability, zebra_population (bits),
         zebra_individual (decades), each with `<key>_ci`: [low, high]; zebra_tag, n_target, n_nontarget, n_speakers.
+        What is undefined is null; linkability_undefined says why it is, below 20 target trials.
 
 Example
     steps/score_metrics.py exp/mini/pca_gmm/asv/ignorant/test_enrolls-test_trials_f_pca_gmm/scores \\
@@ -18,15 +19,14 @@ Example
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import read_table, write_atomic
-from pseudovox.errors import DataError, UsageError
+from pseudovox.datadir import read_table, write_json
+from pseudovox.errors import UsageError
 
 log = logging.getLogger("pseudovox")
 
@@ -51,18 +51,11 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if args.limit:
         raise UsageError("--limit: a part of a trial list has other metrics than the list; give a shorter list")
     from pseudovox import seeds
-    from pseudovox.metrics.linkability import FEWEST_TARGETS
     from pseudovox.scoring.privacy import measure
     from pseudovox.scoring.score_files import read_scored_trials
 
     utt2spk = read_table(args.utt2spk) if args.utt2spk else None
     trials, _ = read_scored_trials(args.scores, args.trials, utt2spk)
-    targets = int(trials.target.sum())
-    if targets < FEWEST_TARGETS and not (args.allow_few or args.like):
-        raise DataError(
-            f"{args.trials}: {targets} target trials, and linkability needs at least {FEWEST_TARGETS}",
-            "give --allow-few to compute it on two bins nevertheless",
-        )
     settings = {"like": args.like, "replicates": args.replicates, "allow_few": args.allow_few}
     inputs = [args.scores, args.trials, *filter(None, [args.utt2spk])]
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
@@ -70,8 +63,10 @@ def run(args: argparse.Namespace, config: Config) -> None:
             return
         draw = seeds.generator(args.seed, "metrics-interval")
         found = measure(trials, draw, replicates=args.replicates, like=args.like, allow_few=args.allow_few)
-        write_atomic(out.path / "metrics.json", json.dumps(found, indent=1) + "\n")
+        write_json(out.path / "metrics.json", found)
         out.counts["trials"] = len(trials.scores)
+        if "linkability_undefined" in found:
+            log.warning("linkability: %s; --allow-few has it computed on two bins", found["linkability_undefined"])
         log.info("EER %.2f %%, min Cllr %.3f bit", found["eer"], found["min_cllr"])
 
 

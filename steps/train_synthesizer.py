@@ -26,7 +26,7 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.archive import read_scp
-from pseudovox.config import Config
+from pseudovox.config import Alteration, Config
 from pseudovox.datadir.selection import per_speaker
 from pseudovox.errors import UsageError
 from pseudovox.models import store
@@ -45,6 +45,10 @@ def run(args: argparse.Namespace, config: Config) -> None:
     options = config.synthesizer
     if options.kind not in KINDS:
         raise UsageError(f"synthesizer.kind {options.kind!r}: expected one of {', '.join(KINDS)}")
+    if options.alter.speed:
+        raise UsageError(
+            f"synthesizer.alter.speed {options.alter.speed}: expected 0, since content and target must last alike"
+        )
     data = stage.load_data(args)
     if options.most_of_speaker:
         data = [part.subset(per_speaker(part, options.most_of_speaker)) for part in data]
@@ -78,7 +82,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
                 config.f0,
                 options.coefficients if options.kind == "world" else 0,
                 args.seed,
-                augment,
+                augment if options.augmented else None,
+                options.alter if options.alter != Alteration.none() else None,
             ),
             arrays=training.ARRAYS,
             seeded=True,

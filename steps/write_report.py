@@ -53,6 +53,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     import shutil
 
     from pseudovox.datadir import write_atomic
+    from pseudovox.datadir.files import finite
     from pseudovox.report import averages, challenge, latex, results, tables, tensorboard
     from pseudovox.report.overview import overview_tables
     from pseudovox.report.page.experiment import Experiment
@@ -98,7 +99,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         shown = Experiment(args.exp_dir, args.data_dir, records, timings, run_facts, when, config)
         standings = {split: averages.standings(records, split, weights) for split in averages.splits(records)}
         texts = {
-            results.FILE: json.dumps(summary, indent=1) + "\n",
+            results.FILE: json.dumps(finite(summary), indent=1, allow_nan=False) + "\n",
             "RESULTS.md": tables.results_page(
                 records, timings, run_facts, when, weights, further, first=overview_tables(shown)
             ),

@@ -1,14 +1,26 @@
 """Data dirs: reading with checks, every kind of damage with its message, subsets, and whole, sorted writing."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pseudovox.audio import write_wav
-from pseudovox.datadir import DataDir, Phone, Trial, bytewise, check_id, read_table, scp_path, write_atomic
+from pseudovox.datadir import (
+    DataDir,
+    Phone,
+    Trial,
+    bytewise,
+    check_id,
+    read_table,
+    scp_path,
+    write_atomic,
+    write_json,
+)
 from pseudovox.errors import DataError
 
 TABLES = {
@@ -349,3 +361,10 @@ def test_combine(tmp_path: Path) -> None:
         DataError, match=r"b-1 is 'TWO' here and 'ONE' in .*first/text\n  mend: give one dir's ids a prefix"
     ):
         DataDir.combine([first, third], tmp_path / "both")
+
+
+def test_json_knows_no_nan(tmp_path: Path) -> None:
+    value = {"a": float("nan"), "b": [1.5, float("inf"), {"c": np.float64("-inf")}], "d": "NaN", "e": None, "f": True}
+    write_json(tmp_path / "x.json", value)
+    found = json.loads((tmp_path / "x.json").read_text(), parse_constant=pytest.fail)
+    assert found == {"a": None, "b": [1.5, None, {"c": None}], "d": "NaN", "e": None, "f": True}

@@ -107,3 +107,11 @@ def test_sliding_mean_equals_kaldi(frames: int) -> None:
             start, end = max(0, start - (end - frames)), frames
         expected[t] = values[t] - values[start:end].mean(0)
     torch.testing.assert_close(features.sliding_mean(values), expected, atol=1e-4, rtol=0)
+
+
+def test_warp_moves_a_peak() -> None:
+    peak = np.zeros((1, 40))
+    peak[0, 20] = 1.0
+    for factor, expected in ((1.0, 20.0), (0.8, 25.125), (1.25, 15.9)):
+        moved = peak @ features.mel_warp(40, factor)
+        assert float(moved[0] @ np.arange(40) / moved.sum()) == pytest.approx(expected, abs=0.3)

@@ -30,6 +30,13 @@ def imports(path: Path, top_level_only: bool = False) -> set[str]:
     return found
 
 
+def test_json_is_written_in_one_place() -> None:
+    """By datadir.write_json, which keeps NaN out; what the others make is no file, or finite."""
+    others = {"digests.py", "files.py", "packing.py", "write_report.py"}
+    found = {path.name for path in (*LIBRARY, *PROGRAMS) if "json.dump" in path.read_text()}
+    assert found == others
+
+
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)
 def test_programs_use_the_library_alone_and_start_fast(path: Path) -> None:
     roots = {name.split(".")[0] for name in imports(path)}

@@ -1,9 +1,11 @@
 """The frame of a step: whole or absent, skip, continue, conflict, repair, lock, exit codes."""
 
 import argparse
+import contextlib
 import errno
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +70,52 @@ def test_failure_leaves_a_partial_that_is_continued(tmp_path: Path) -> None:
     assert (folder / "half").exists()
     marker = json.loads((folder / ".done.json").read_text())
     assert marker["seed"] == 1 and marker["versions"]["pseudovox"] and "wall_seconds" in marker
+
+
+def test_partial_of_other_inputs_is_begun_anew(tmp_path: Path) -> None:
+    """A bad file stopped a step; it is taken away, and the same command goes on."""
+
+    def step(read: str, *, fail: bool = False) -> list[str]:
+        inputs = [("recordings", read)]
+        with stage.output(arguments(), tmp_path / "out", settings={}, inputs=inputs, torch_device=False) as out:
+            assert out is not None
+            found = sorted(path.name for path in out.path.iterdir() if not path.name.startswith((".", "log")))
+            (out.path / f"of-{read}").touch()
+            if fail:
+                raise RuntimeError
+        return found
+
+    with pytest.raises(RuntimeError):
+        step("with the bad file", fail=True)
+    assert step("without it") == [] and (tmp_path / "out/of-without it").exists()
+
+    (tmp_path / "out.partial/checkpoints").mkdir(parents=True)  # hours of a training
+    made_from = {**json.loads((tmp_path / "out/.done.json").read_text()), "inputs": {"0:recordings": "x"}}
+    keys = ("step", "settings", "inputs", "limit", "seed")
+    (tmp_path / "out.partial/.settings.json").write_text(json.dumps({key: made_from[key] for key in keys}))
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(DataError, match=r"inputs\.0:recordings: x -> y"):
+        step("y")
+
+
+def test_output_that_was_moved_and_linked_back(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "exp/out", tmp_path / "disk/out"
+    folder.parent.mkdir()
+    elsewhere.parent.mkdir()
+    assert make(folder, {"a": 1})
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    assert not make(folder, {"a": 1}), "it is there still"
+    for text in ("y", "z"):
+        assert make(folder, {"a": 1}, text, force=True)
+        assert folder.is_symlink() and (elsewhere / "result").read_text() == text
+    assert sorted(path.name for path in (*folder.parent.iterdir(), *elsewhere.parent.iterdir())) == ["out", "out"]
+    shutil.rmtree(elsewhere)
+    with pytest.raises(DataError, match=r"is a link to .*, where no folder is") as caught:
+        make(folder, {"a": 1})
+    assert caught.value.mend.startswith(f"rm {folder}")
+    folder.unlink()
+    assert make(folder, {"a": 1}) and not folder.is_symlink()
 
 
 def test_partial_of_other_settings_stops(tmp_path: Path) -> None:
@@ -250,3 +298,38 @@ def test_outputs_keep_to_their_place_whatever_lies_beside_them(tmp_path: Path) -
     with pytest.raises(DataError, match=r"out.partial: is a link"):
         make(tmp_path / "out", {})
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["mine"]
+
+
+def test_output_of_other_code_is_told_and_passed_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A step, an edit of what it imports, and the steps that read its output."""
+    script = Path(stage.__file__).parents[1] / "steps/extract_f0.py"
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+
+    def step(folder: Path, *inputs: Path, **changes: object) -> bool:
+        args = arguments(source=script, **changes)
+        with stage.output(args, folder, settings={}, inputs=inputs, torch_device=False) as out:
+            return out is not None
+
+    with caplog.at_level("WARNING", "pseudovox"), heard():
+        assert step(first) and not step(first) and not caplog.text
+        marker = json.loads((first / ".done.json").read_text())
+        assert "pseudovox/f0.py" in marker["code"] and "pseudovox/stage.py" not in marker["code"]
+        marker["code"]["pseudovox/f0.py"] = "0123456789ab"
+        (first / ".done.json").write_text(json.dumps(marker))
+        assert not step(first), "it is used"
+        assert "CAUTION" in caplog.text and "changed since: pseudovox/f0.py)" in caplog.text
+        assert step(second, first) and step(third, second)
+        for folder in (second, third):
+            assert json.loads((folder / ".done.json").read_text())["other_code"] == {"test (first)": "pseudovox/f0.py"}
+        caplog.clear()
+        assert step(first, force=True) and not step(first) and not caplog.text
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """Let caplog hear the package's log, which a step that ran before may have kept to itself."""
+    before, stage.log.propagate = stage.log.propagate, True
+    try:
+        yield
+    finally:
+        stage.log.propagate = before

@@ -40,7 +40,7 @@ class Context:
     """What a transform may need besides the contour.
 
     Attributes:
-        utterance: id, and seed: of the run; together they decide what is drawn.
+        utterance: `<data dir>/<id>`, and seed: of the run; together they decide what is drawn.
         source, target: statistics of the speaker and of the pseudo-speaker; None where F0 is not shifted.
         phones: alignment of the utterance; None where there is none.
     """
@@ -231,7 +231,12 @@ class TransformWorker:
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
             contours: Archive = self.open(self.contours / utterance.data.name / "f0.scp")
-            context = Context(utterance.id, self.seed, *self._speakers(utterance, contours), self._phones(utterance))
+            context = Context(
+                f"{utterance.data.name}/{utterance.id}",
+                self.seed,
+                *self._speakers(utterance, contours),
+                self._phones(utterance),
+            )
             yield utterance, {"f0": transform(contours[utterance.id], self.options, context)}
 
     def _speakers(self, utterance: Utterance, contours: Archive) -> tuple[f0.Statistics | None, f0.Statistics | None]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, nearer_gender, register
+from pseudovox.anonymize import genders as gender_model
+from pseudovox.anonymize.genders import GenderModel
+from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, register
 from pseudovox.errors import DataError, UsageError
 from pseudovox.inputs import check_shapes
 from pseudovox.seeds import seed_for
@@ -101,9 +103,9 @@ class PcaGmm(Strategy):
 
     def __init__(
         self, models: Mapping[str, VoiceModel], threshold: float, facts: Mapping[str, Any] | None = None,
-        tables: Mapping[str, str] | None = None,
+        tables: Mapping[str, str] | None = None, gender: GenderModel | None = None,
     ) -> None:  # fmt: skip
-        self.models = dict(models)
+        self.models, self.gender = dict(models), gender
         self.threshold = threshold
         self._facts = dict(facts or {})
         self._tables = dict(tables or {})
@@ -111,7 +113,7 @@ class PcaGmm(Strategy):
     @classmethod
     def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> PcaGmm:
         size, mixtures, covariance = options.pca_size, options.gmm_size, options.covariance
-        facts: dict[str, Any] = {}
+        gender_of, facts = gender_model.fit(pool)
         tables = {}
         genders = (BOTH,) if options.combine_genders else GENDERS
         if options.select:
@@ -128,7 +130,7 @@ class PcaGmm(Strategy):
             models[gender], facts[gender] = fit_voices(
                 pool.of(gender), size, mixtures, state, gender, covariance=covariance
             )
-        return cls(models, options.threshold, facts, tables)
+        return cls(models, options.threshold, facts, tables, gender_of)
 
     def draw_all(self, sources: Sequence[Source], generators: Iterable[np.random.Generator]) -> np.ndarray:
         models = [self.models.get(source.gender) or self.models[BOTH] for source in sources]
@@ -169,17 +171,15 @@ class PcaGmm(Strategy):
         return best
 
     def gender_of(self, vector: np.ndarray) -> str:
-        if BOTH in self.models:
-            return GENDERS[0]  # either draws from the one model
-        return nearer_gender(vector, {gender: model.mean for gender, model in self.models.items()})
+        # (Without a model the pool is of one gender, and either draws from it.)
+        return GENDERS[0] if self.gender is None else self.gender.of(vector)
 
     def arrays(self) -> dict[str, np.ndarray]:
+        parts: dict[str, Any] = {**self.models, **({} if self.gender is None else {"gender": self.gender})}
         return {
-            f"{gender}.{name}": value
-            for gender, model in self.models.items()
-            for name, value in vars(model).items()
+            f"{part}.{name}": value for part, model in parts.items() for name, value in vars(model).items()
             if value is not None
-        }
+        }  # fmt: skip
 
     @classmethod
     def restore(cls, arrays: Mapping[str, np.ndarray], options: PseudoSpeakers) -> PcaGmm:
@@ -187,11 +187,15 @@ class PcaGmm(Strategy):
         for name, value in arrays.items():
             gender, _, part = name.partition(".")
             models.setdefault(gender, {})[part] = value
+        gender_of = models.pop("gender", None)
         if set(models) not in ({BOTH}, set(GENDERS)):
             raise ValueError(f"models of {', '.join(models) or 'nobody'}; expected {BOTH}, or {' and '.join(GENDERS)}")
+        if gender_of is None and set(models) == set(GENDERS):
+            raise ValueError("no model that tells genders; it was fitted by an older version")
         for parts in models.values():
             check_shapes(parts, VOICE_SHAPES | (_FACTORS_SHAPE if "factors" in parts else {}))
-        return cls({gender: VoiceModel(**parts) for gender, parts in models.items()}, options.threshold)
+        voices = {gender: VoiceModel(**parts) for gender, parts in models.items()}
+        return cls(voices, options.threshold, gender=None if gender_of is None else gender_model.restore(gender_of))
 
     def facts(self) -> dict[str, Any]:
         return self._facts

@@ -8,6 +8,7 @@ x-vector based speaker anonymization").
 
 from __future__ import annotations
 
+import functools
 import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, nearer_gender, register
+from pseudovox.anonymize import genders as gender_model
+from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, register
 from pseudovox.errors import DataError, UsageError
 from pseudovox.inputs import check_shapes
 from pseudovox.seeds import seed_for
@@ -174,9 +176,12 @@ class PoolAverage(Strategy):
         return near[generator.choice(len(near), averaged, replace=False)]
 
     def gender_of(self, vector: np.ndarray) -> str:
-        if BOTH in self.of:
-            return GENDERS[0]  # either draws from all
-        return nearer_gender(vector, {gender: own.mean(0) for gender, own in self.of.items()})
+        # (Without a model the pool is of one gender, and either draws from it.)
+        return GENDERS[0] if self._gender is None else self._gender.of(vector)
+
+    @functools.cached_property
+    def _gender(self) -> gender_model.GenderModel | None:
+        return gender_model.fit(self.pool)[0]
 
     def arrays(self) -> dict[str, np.ndarray]:
         women = np.array([gender == "f" for gender in self.pool.genders])

@@ -16,7 +16,7 @@ import numpy as np
 from pseudovox.anonymize.pca_gmm import PcaGmm, VoiceModel
 from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import BOTH, GENDERS, STRATEGIES, Pool, Source, Strategy, find, register
-from pseudovox.datadir import write_atomic
+from pseudovox.datadir import write_atomic, write_json
 from pseudovox.errors import DataError, MissingModelError, UsageError
 from pseudovox.inputs import read_npz
 from pseudovox.seeds import generator
@@ -61,7 +61,7 @@ def save(folder: Path, strategy: Strategy, facts: Mapping[str, Any] | None = Non
     for name, table in strategy.tables().items():
         write_atomic(folder / name, table)
     card = {"strategy": strategy.name, "facts": {**strategy.facts(), **(facts or {})}}
-    write_atomic(folder / CARD, json.dumps(card, indent=1, sort_keys=True) + "\n")
+    write_json(folder / CARD, card, sort_keys=True)
 
 
 def load(folder: Path | None, options: PseudoSpeakers) -> Strategy:

@@ -131,8 +131,3 @@ def find(name: str) -> type[Strategy]:
     if name not in STRATEGIES:
         raise UsageError(f"pseudo.strategy {name!r}: expected one of {', '.join(sorted(STRATEGIES))}")
     return STRATEGIES[name]
-
-
-def nearer_gender(vector: np.ndarray, means: Mapping[str, np.ndarray]) -> str:
-    """The gender whose mean x-vector is nearer: equal spherical Gaussians, all that a pool of tens supports."""
-    return min(GENDERS, key=lambda gender: float(np.linalg.norm(vector - means[gender])))

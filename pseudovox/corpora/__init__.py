@@ -82,9 +82,12 @@ def prepare(
     with stage.output(
         args,
         final,
-        settings={"recordings": digest(recordings)}
-        | ({"protocol": digest_of(list(protocol))} if protocol else {})
-        | ({"unreadable": digest_of(sorted(lost))} if lost else {}),
+        settings={},
+        inputs=[
+            ("recordings", digest(recordings)),
+            *([("protocol", digest_of(list(protocol)))] if protocol else []),
+            *([("unreadable", digest_of(sorted(lost)))] if lost else []),
+        ],
         seeded=False,
         torch_device=False,
         repair=_audio_is_there,  # the corpus may have been moved

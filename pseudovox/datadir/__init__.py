@@ -14,7 +14,7 @@ relative to the working directory, as in Kaldi, or absolute.
 """
 
 from pseudovox.datadir.directory import DataDir, Phone, Trial
-from pseudovox.datadir.files import read_lines, read_table, scp_path, write_atomic
+from pseudovox.datadir.files import read_lines, read_table, scp_path, write_atomic, write_json
 from pseudovox.datadir.ids import MAX_ID_BYTES, bytewise, check_id
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "read_table",
     "scp_path",
     "write_atomic",
+    "write_json",
 ]

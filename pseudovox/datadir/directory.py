@@ -57,9 +57,11 @@ class DataDir:
         allow_pipes: wav.scp may hold commands.
         others: names of files in the dir that are no tables, and so are not in a dir made from this one.
         channel: which channel of its audio `pseudovox.audio.load` takes; set by who loads it, not carried over.
+        reads: the tables that decide what is made of it; None = all. Set by who loads it, not carried over.
     """
 
     channel: int | str = 0
+    reads: frozenset[str] | None = None
 
     def __init__(
         self,

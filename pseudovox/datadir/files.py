@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 from pseudovox.datadir.ids import bad_id, check_id
 from pseudovox.errors import DataError
@@ -165,6 +168,21 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(aside, path)
+
+
+def write_json(path: Path, value: Any, *, sort_keys: bool = False) -> None:
+    """Write a value as JSON, as `write_atomic` does; NaN and infinity, which JSON does not know, become null."""
+    text = json.dumps(finite(value), indent=1, sort_keys=sort_keys, allow_nan=False)
+    write_atomic(path, text + "\n")
+
+
+def finite(value: Any) -> Any:
+    """A value of dicts, lists and scalars with None in the place of every NaN and infinity."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def scp_path(path: Path) -> str:

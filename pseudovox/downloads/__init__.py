@@ -10,7 +10,6 @@ there; `.downloads/<name>.json` then says what was fetched, from where, and its 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -18,7 +17,7 @@ import time
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.datadir import write_atomic
+from pseudovox.datadir import write_json
 from pseudovox.downloads.catalogue import Entry
 from pseudovox.downloads.transfer import Patience, fetch
 from pseudovox.downloads.unpacking import unpack
@@ -84,7 +83,7 @@ def _bring(entry: Entry, place: Path, aside: Path, patience: Patience) -> None:
         log.info("%s: unpacking", entry.name)
         shutil.rmtree(unpacked, ignore_errors=True)  # of a run that was interrupted
         unpack(file, unpacked / entry.into, round(entry.unpacked * GIGABYTE))
-    write_atomic(aside.with_name(f"{entry.name}.json"), json.dumps(record, indent=1) + "\n")
+    write_json(aside.with_name(f"{entry.name}.json"), record)
     if entry.folder:
         _move(unpacked, place, entry)
     else:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pseudovox import __version__
-from pseudovox.datadir import write_atomic
+from pseudovox.datadir import write_json
 from pseudovox.errors import DataError, MissingModelError
 
 log = logging.getLogger("pseudovox")
@@ -146,7 +146,7 @@ def _one_connection(address: str, partial: Path, size: int, checksums: Mapping[s
             if begin and validator and now and now != validator:
                 partial.unlink()
                 raise _Broken("the file has changed meanwhile, beginning anew")
-            write_atomic(seen, json.dumps({"address": address, "validator": now or validator}))
+            write_json(seen, {"address": address, "validator": now or validator})
             with open(partial, "ab" if begin else "wb") as file:
                 _copy(answer, file, begin, total)
     except urllib.error.HTTPError as error:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pseudovox import pretrained
 from pseudovox.config import check_name
-from pseudovox.datadir import DataDir, write_atomic
+from pseudovox.datadir import DataDir, write_json
 from pseudovox.errors import UsageError
 from pseudovox.judges import whisper
 
@@ -195,7 +195,7 @@ def installed(asked: Sequence[Asked]) -> dict[str, str | None]:
 
 def write_installed(folder: Path, versions: Mapping[str, str | None]) -> None:
     """Note beside figures which judges they were made with."""
-    write_atomic(folder / INSTALLED, json.dumps(dict(versions), indent=1) + "\n")
+    write_json(folder / INSTALLED, dict(versions))
 
 
 def is_current(folder: Path, now: Mapping[str, str | None]) -> bool:

@@ -298,13 +298,23 @@ class BottleneckNetwork(nn.Module):
         spectrum = None
         if self.spectrum_head is not None and voice is not None:
             spectrum = self.spectrum_head(narrow, voice)
-        frames = self.widen(narrow.transpose(1, 2))
-        for layer in self.tail:
-            frames = layer(frames)
+        frames = self._widened(narrow)
         return Content(
             self.frame_head(frames).transpose(1, 2).float(), self.ctc_head(frames).transpose(1, 2).float(), quantized,
             None if self.teacher_head is None else self.teacher_head(frames).transpose(1, 2).float(), spectrum,
         )  # fmt: skip
+
+    def doubt(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
+        """How unsure the phones are: entropy of each output frame's posteriors in nats (B, T'); see `project`."""
+        logits = self.frame_head(self._widened(self.extract(log_mel, statistics))).float().log_softmax(1)
+        return -(logits.exp() * logits).sum(1)
+
+    def _widened(self, narrow: torch.Tensor) -> torch.Tensor:
+        """The last hidden layer, (B, channels, T'), from the bottleneck (B, T', dimension)."""
+        frames = self.widen(narrow.transpose(1, 2))
+        for layer in self.tail:
+            frames = layer(frames)
+        return frames
 
     def _quantize(self, narrow: torch.Tensor, mask: torch.Tensor | None = None) -> Quantized | None:
         return self.quantizer(narrow, mask) if self.quantizer is not None and bool(self.quantizing) else None

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pseudovox.datadir import write_atomic
+from pseudovox.datadir import write_atomic, write_json
 from pseudovox.errors import DataError, MissingModelError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def save(
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in own.items()}
     write_atomic(folder / "weights.safetensors", to_bytes(stored))
     card = {"kind": kind, "hyperparameters": hyperparameters, "facts": facts}
-    write_atomic(folder / "model.json", json.dumps(card, indent=1, sort_keys=True) + "\n")
+    write_json(folder / "model.json", card, sort_keys=True)
 
 
 def read_card(folder: Path, *kinds: str) -> dict[str, Any]:

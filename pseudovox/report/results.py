@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from pseudovox.datadir import write_atomic
+from pseudovox.datadir import write_json
+from pseudovox.digests import other_code
 from pseudovox.errors import DataError
 
 FILE = "results.json"
@@ -61,8 +62,11 @@ class Record:
         n: how much the figure is computed on, counted in `n_of`.
         n_of: "trials", "words", "utterances", ...
         details: further numbers and named choices (counts, normalisation).
-        when, seconds: when the step that gave the figure began, and what it took for all its figures; known to records
-            that were collected from steps, and no part of what two records are compared by.
+        when, seconds: when the step that gave the figure began, and what it took for all its figures.
+        commit: of the code that made the figure.
+        other_code: what of the code that made it, or what it was made from, is not today's; "" = nothing.
+
+        The last four are known to records that were collected from steps, and no part of what two are compared by.
     """
 
     metric: str
@@ -81,6 +85,8 @@ class Record:
     details: dict[str, Any] = field(default_factory=dict)
     when: str = field(default="", compare=False)
     seconds: float | None = field(default=None, compare=False)
+    commit: str = field(default="", compare=False)
+    other_code: str = field(default="", compare=False)
 
     def key(self) -> tuple[str, ...]:
         """What identifies the figure."""
@@ -89,11 +95,14 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """Plain and ready for json: NaN becomes None, numbers have 6 decimals (beyond it machines differ)."""
         return {
-            name: _plain(value) for name, value in asdict(self).items() if name not in _TIMES or value not in ("", None)
+            name: _plain(value)
+            for name, value in asdict(self).items()
+            if name not in _OF_STEP or value not in ("", None)
         }
 
 
 _TIMES = ("when", "seconds")
+_OF_STEP = (*_TIMES, "commit", "other_code")
 
 
 def _plain(value: Any) -> Any:
@@ -127,7 +136,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
     keys = [record.key() for record in ordered]
     if len(set(keys)) < len(keys):
         raise ValueError("two records of the same metric, system, attacker, training, set, level and group")
-    write_atomic(path, json.dumps({"records": [record.as_dict() for record in ordered]}, indent=1) + "\n")
+    write_json(path, {"records": [record.as_dict() for record in ordered]})
 
 
 def read_records(path: Path) -> list[Record]:
@@ -154,7 +163,9 @@ def collect(files: Sequence[Path]) -> list[Record]:
         done = _read_marker(marker) if marker.exists() else None
         for record in read_records(path):
             if done:
-                record = replace(record, when=done.when, seconds=done.wall_seconds)
+                record = replace(
+                    record, when=done.when, seconds=done.wall_seconds, commit=done.commit, other_code=done.other_code
+                )
             if record.key() in found:
                 other = found[record.key()][1]
                 raise DataError(f"{path} and {other} both give {'/'.join(filter(None, record.key()))}")
@@ -171,6 +182,8 @@ class Timing:
     wall_seconds: float
     audio_seconds: float
     when: str
+    commit: str = ""
+    other_code: str = ""
 
     @property
     def real_time_factor(self) -> float | None:
@@ -197,9 +210,17 @@ def _read_marker(path: Path) -> Timing:
             float(done["wall_seconds"]),
             float(done.get("audio_seconds") or 0.0),
             str(done.get("when", "")),
+            str(done.get("versions", {}).get("commit", "")),
+            _told(done),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a marker of a finished step: {error}") from None
+
+
+def _told(done: dict[str, Any]) -> str:
+    """Which steps on the way to an output, itself the last, were done by other code than today's; "" = none."""
+    names = [*done.get("other_code", {}), *([str(done["step"])] if other_code(done) else [])]
+    return ", ".join(names)
 
 
 def summary(records: Sequence[Record], *, run: dict[str, Any], timings: Sequence[Timing], when: str) -> dict[str, Any]:
@@ -207,15 +228,15 @@ def summary(records: Sequence[Record], *, run: dict[str, Any], timings: Sequence
 
     Args:
         records: the figures.
-        run: what they come from: recipe, seed, commit; seed and commit also go into each record, so that records of
-            several runs can be put together.
+        run: what they come from: recipe, seed, commit; the seed also goes into each record, and the commit where the
+            record names none of its own, so that records of several runs can be put together.
         timings: of the steps.
         when: date and time of the report.
     """
     marks = {name: run[name] for name in ("seed", "commit") if name in run}
     return {
         "run": run,
-        "records": [{**record.as_dict(), **marks} for record in records],
+        "records": [{**marks, **record.as_dict()} for record in records],
         "times": {
             "when": when,
             "steps": [{**asdict(timing), "real_time_factor": timing.real_time_factor} for timing in timings],

@@ -10,7 +10,7 @@ from typing import Any
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing, whisper_label
-from pseudovox.report.warnings import privacy_warnings
+from pseudovox.report.warnings import code_warnings, privacy_warnings
 
 NOT_RUN = "not run"
 _ATTACKER_NOTES = {
@@ -385,6 +385,7 @@ def results_page(
         "differences within them mean little.\n"
     )
     own = [
+        *_cautions(records),
         *absent_privacy(records),
         *absent_judges(records),
         *map(as_markdown, [*first, *report_tables(records, weights, details=True)]),
@@ -404,7 +405,11 @@ def console_page(
     total = sum(timing.wall_seconds for timing in timings)
     took = f"{total / 60:.1f} minutes" if total >= 60 else f"{total:.0f} seconds"
     last = f"In brackets: 95 % interval. All steps together took {took}.\n"
-    return "\n".join([*absent_privacy(records), *tables, *absent_judges(records), last])
+    return "\n".join([*absent_privacy(records), *tables, *absent_judges(records), *_cautions(records), last])
+
+
+def _cautions(records: Sequence[Record]) -> list[str]:
+    return [f"Caution: {warning}\n" for warning in code_warnings(records)]
 
 
 def absent_privacy(records: Sequence[Record]) -> list[str]:

@@ -52,6 +52,19 @@ def _validation(folder: Path) -> dict[str, float]:
     return {**{name: value for name, value in named.items() if value is not None}, SPEAKERS: len(facts["speakers"])}
 
 
+def code_warnings(records: Sequence[Record]) -> list[str]:
+    """A sentence for each way in which figures came from other code than today's; empty if all is of today's."""
+    counts: dict[str, int] = {}
+    for record in records:
+        if record.other_code:
+            counts[record.other_code] = counts.get(record.other_code, 0) + 1
+    return [
+        f"{count} of {len(records)} figures come from steps that were done by other code than today's: {steps}. Run "
+        "them again with --force, or take the figures for those of the older code."
+        for steps, count in counts.items()
+    ]
+
+
 def privacy_warnings(records: Sequence[Record]) -> list[str]:
     """All warnings about the EERs among some records (of one set), each once; empty if there is nothing to warn of."""
     own = [record for record in records if record.metric == "eer" and record.value is not None]

@@ -8,7 +8,6 @@ not whose voice they replaced), before it scores them. docs/threat_models.md say
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pseudovox.anonymize.pseudo_speakers import write_npz
-from pseudovox.datadir import write_atomic
+from pseudovox.datadir import write_json
 from pseudovox.errors import DataError
 from pseudovox.metrics.calibration import min_cllr
 from pseudovox.metrics.ranking import rank
@@ -133,7 +132,7 @@ def save(folder: Path, found: PseudoMap, facts: Mapping[str, Any]) -> None:
     """Write model.json, what was found, and map.npz: centre and weights."""
     write_npz(folder / "map.npz", vars(found))
     card = {"kind": "pseudo_map", "hyperparameters": {}, "facts": dict(facts)}
-    write_atomic(folder / "model.json", json.dumps(card, indent=1, sort_keys=True) + "\n")
+    write_json(folder / "model.json", card, sort_keys=True)
 
 
 class _Pairs:

@@ -8,7 +8,6 @@ the length sqrt(dimension) first. All of it in float64.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pseudovox.anonymize.pseudo_speakers import write_npz
-from pseudovox.datadir import write_atomic
+from pseudovox.datadir import write_json
 from pseudovox.errors import DataError, MissingModelError
 from pseudovox.inputs import check_shapes, read_npz
 from pseudovox.models import store
@@ -286,7 +285,7 @@ def save(folder: Path, plda: Plda, facts: dict[str, Any]) -> None:
     model = {name: getattr(plda.model, name) for name in ("mean", "between", "within")}
     write_npz(folder / FILE, {"centre": plda.centre, "lda": plda.lda, **model})
     card = {"kind": KIND, "hyperparameters": {}, "facts": facts}
-    write_atomic(folder / "model.json", json.dumps(card, indent=1, sort_keys=True) + "\n")
+    write_json(folder / "model.json", card, sort_keys=True)
 
 
 def load(folder: Path) -> Plda:

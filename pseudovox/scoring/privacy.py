@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pseudovox.metrics.intervals import TrialList, bootstrap_intervals
+from pseudovox.metrics.linkability import FEWEST_TARGETS
 from pseudovox.metrics.privacy import METRICS, privacy_metrics
 
 log = logging.getLogger("pseudovox")
@@ -25,6 +26,7 @@ def measure(
     """The metrics of `privacy_metrics`, and of each number `<key>_ci`, its 95 % interval over speakers.
 
     What is undefined or infinite is None (and logged), as are intervals of fewer than two speakers or 0 replicates.
+    Linkability of fewer than 20 targets is None, and `linkability_undefined` says why, unless `allow_few` or `like`.
 
     Args:
         trials: the scored list.
@@ -35,12 +37,18 @@ def measure(
     Raises:
         ValueError: as `privacy_metrics`.
     """
+    targets = int(trials.target.sum())
+    few = targets < FEWEST_TARGETS and not (allow_few or like)
     found: dict[str, Any] = privacy_metrics(
-        trials.scores[trials.target], trials.scores[~trials.target], like=like, allow_few=allow_few
+        trials.scores[trials.target], trials.scores[~trials.target], like=like, allow_few=allow_few or few
     )
     intervals = {}
     if replicates:
-        intervals = bootstrap_intervals(trials, generator, replicates=replicates, like=like, allow_few=allow_few)
+        intervals = bootstrap_intervals(trials, generator, replicates=replicates, like=like, allow_few=allow_few or few)
+    if few:
+        found["linkability"] = math.nan
+        found["linkability_undefined"] = f"{targets} target trials; it needs {FEWEST_TARGETS}"
+        intervals.pop("linkability", None)
     for name in METRICS:
         if not math.isfinite(found[name]):
             log.warning("%s is %s", name, "undefined" if math.isnan(found[name]) else "infinite")

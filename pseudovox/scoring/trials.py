@@ -12,7 +12,6 @@ from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError
 from pseudovox.metrics.eer import equal_error
 from pseudovox.metrics.intervals import TrialList
-from pseudovox.metrics.linkability import FEWEST_TARGETS
 from pseudovox.metrics.privacy import METRICS
 from pseudovox.report.results import ORIGINAL, Record, set_name
 from pseudovox.scoring.embeddings import speaker_means
@@ -151,7 +150,7 @@ def records(
     if not len(target) or not len(nontarget):
         raise DataError(f"{len(target)} target and {len(nontarget)} non-target trials: an EER needs both")
     draw = generator(seed, "bootstrap", f"{attacker}/{system}/{trials.name}")
-    found = measure(scores.as_list(), draw, replicates=config.scoring.interval_rounds, allow_few=True)
+    found = measure(scores.as_list(), draw, replicates=config.scoring.interval_rounds)
     spk2gender = trials.tables.get("spk2gender", {})
     genders = {spk2gender.get(speaker, "") for speaker in trials.speakers}
     group = (genders.pop() if len(genders) == 1 else "") or "all"
@@ -160,9 +159,8 @@ def records(
     details: dict[str, dict[str, Any]] = {name: {} for name in RECORDED}
     details["eer"] = {"threshold": equal_error(target, nontarget).threshold, **counts}
     details["zebra_individual"] = {"tag": found["zebra_tag"]}
-    if len(target) < FEWEST_TARGETS:
-        found["linkability"] = found["linkability_ci"] = None
-        details["linkability"] = {"undefined": f"{len(target)} target trials; it needs {FEWEST_TARGETS}"}
+    if "linkability_undefined" in found:
+        details["linkability"] = {"undefined": found["linkability_undefined"]}
     return [
         Record(
             metric=metric,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pseudovox import features
+
 if TYPE_CHECKING:
     from pseudovox.config import Alteration
 
@@ -26,7 +28,8 @@ def alter(log_mel: np.ndarray, options: Alteration, generator: np.random.Generat
     shape = generator.standard_normal(4)
     count = max(1, round(frames / (1 + options.speed * speed)))
     place = np.linspace(0, frames - 1, count)
-    matrix = _warp_matrix(bins, 1 + options.warp * warp) @ _blur_matrix(bins, options.blur_mel * max(0.0, blur_mel))
+    blurred = _blur_matrix(bins, options.blur_mel * max(0.0, blur_mel))
+    matrix = features.mel_warp(bins, 1 + options.warp * warp) @ blurred
     spectra = log_mel.astype(np.float32) @ matrix.astype(np.float32)
     below = np.floor(place).astype(int)
     above = np.minimum(below + 1, frames - 1)
@@ -52,16 +55,6 @@ def alter(log_mel: np.ndarray, options: Alteration, generator: np.random.Generat
         first = int(start * max(1, count - width_))
         spectra[first : first + width_] = spectra.mean()
     return spectra.astype(np.float32), np.round(place).astype(int)
-
-
-def _warp_matrix(bins: int, factor: float) -> np.ndarray:
-    """(bins, bins): column k takes the input at bin k * factor (linear interpolation, held at the upper end)."""
-    place = np.clip((np.arange(bins) + 0.5) * factor - 0.5, 0, bins - 1)
-    below = np.minimum(np.floor(place).astype(int), bins - 2)
-    matrix = np.zeros((bins, bins))
-    matrix[below, np.arange(bins)] = 1 - (place - below)
-    matrix[below + 1, np.arange(bins)] += place - below
-    return matrix
 
 
 def _blur_matrix(bins: int, width: float) -> np.ndarray:

@@ -430,11 +430,15 @@ class BottleneckLearner(Learner):
 
 def check_front_end(options: Bottleneck) -> None:
     """Raise UsageError for a front end that is none, MissingModelError where its weights are not there; quick."""
+    if not all(0.5 <= factor <= 2 for factor in options.warps):
+        raise UsageError(f"bottleneck.warps {options.warps}: expected factors of 0.5 to 2")
     if options.front_end not in ("conv", "wav2vec2"):
         raise UsageError(f"bottleneck.front_end {options.front_end!r}: expected conv or wav2vec2")
     if options.front_end == "wav2vec2":
         if options.adapted:
             raise UsageError("bottleneck.adapted: a wav2vec2 front end has no bands to normalise; leave it out")
+        if options.warps:
+            raise UsageError("bottleneck.warps: a wav2vec2 front end has no mel axis to stretch; leave it out")
         pretrained.weights_file(options.wav2vec2.bundle, options.wav2vec2.weights, FRONT_WEIGHTS)
 
 
@@ -510,6 +514,7 @@ def train(
     facts = {
         "phones": batches.phones,
         "floor_decibels": options.floor_decibels,
+        "warps": list(options.warps),
         "frame_shift_seconds": options.stride / FRAMES_PER_SECOND,
         "dimension": options.dimension,
         "validation": validate(network, batches),

@@ -6,6 +6,7 @@ archives (`FramesWorker`); training reads chunks of it.
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 
 from pseudovox import f0, seeds, world
 from pseudovox.content import Extractor
+from pseudovox.training.alteration import alter
 from pseudovox.training.data import FeatureCache, cut, emphasis
 from pseudovox.training.fit import Learner, finish, fit
 from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
@@ -37,15 +39,21 @@ Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 class FramesWorker:
     """Everything that training needs of an utterance, made in a worker process.
 
-    Gives `f0` (frames,), `content` (frames', dimension), `altered`, the same from an augmented copy, and the target:
+    Gives `f0` (frames,), `content` (frames', dimension), `altered`, the same from an augmented copy (without `augment`,
+    from the speech itself), and the target:
     `world` (frames, envelope + aperiodicity) of the speech at one level, or, without coefficients, that speech itself,
     `wave` (samples,).
+
+    With `alter`, the augmented copy is heard in another voice, too: its vocal tract is of another length, say. What of
+    the voice is still in the content then tells the synthesizer nothing, and it learns to take it from the x-vector.
     """
 
     def __init__(
-        self, model: Path, pitch: config.F0, coefficients: int, seed: int, augment: Augment, *, device: str = "cpu"
-    ) -> None:
+        self, model: Path, pitch: config.F0, coefficients: int, seed: int, augment: Augment | None,
+        alter: config.Alteration | None = None, *, device: str = "cpu",
+    ) -> None:  # fmt: skip
         self.extract = Extractor(model)
+        self.alter = alter
         self.pitch, self.coefficients, self.seed, self.augment = pitch, coefficients, seed, augment
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
@@ -57,16 +65,24 @@ class FramesWorker:
                 target = {"world": np.concatenate([analysis.envelope, analysis.aperiodicity], axis=1)}
             else:
                 target = {"wave": samples}
-            altered = self.augment(samples, seeds.generator(self.seed, "augment", utterance.id))
+            content = altered = self.extract(samples)
+            if self.augment is not None:
+                draw = seeds.generator(self.seed, "augment", utterance.id)
+                change = None if self.alter is None else functools.partial(self._in_other_voice, draw=draw)
+                altered = self.extract(self.augment(samples, draw), change)
             yield (
                 utterance,
                 {
                     "f0": contour,
                     **target,
-                    "content": self.extract(samples),
-                    "altered": self.extract(altered),
+                    "content": content,
+                    "altered": altered,
                 },
             )
+
+    def _in_other_voice(self, frames: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+        assert self.alter is not None
+        return alter(frames, self.alter, draw)[0]
 
 
 class SynthesizerBatches(ChunkBatches):

@@ -67,8 +67,12 @@ def test_faults(lists: tuple[np.ndarray, np.ndarray], program: Program) -> None:
     few = [line for line in Path("trials").read_text().splitlines(keepends=True) if line.startswith("s1 ")]
     Path("few").write_text("".join(few))
     Path("few-scores").write_text("".join(line for line in lines if line.startswith("s1 ")))
-    done = program("steps/score_metrics.py", "few-scores", "few", "out-few")
-    assert done.returncode == 3 and "few: 6 target trials" in done.stderr and "--allow-few" in done.stderr
-    done = program("steps/score_metrics.py", "--allow-few", "--replicates", 20, "few-scores", "few", "out-few")
+    done = program("steps/score_metrics.py", "--replicates", 20, "few-scores", "few", "out-few")
+    assert done.returncode == 0 and "linkability: 6 target trials" in done.stderr and "--allow-few" in done.stderr
+    found = json.loads(Path("out-few/metrics.json").read_text())
+    assert found["linkability"] is None and found["linkability_ci"] is None and found["eer"] is not None
+    assert found["linkability_undefined"] == "6 target trials; it needs 20" and found["n_target"] == 6
+    done = program("steps/score_metrics.py", "--allow-few", "--replicates", 20, "few-scores", "few", "out-all")
     assert done.returncode == 0, done.stderr
-    assert json.loads(Path("out-few/metrics.json").read_text())["n_target"] == 6
+    found = json.loads(Path("out-all/metrics.json").read_text())
+    assert found["linkability"] is not None and "linkability_undefined" not in found

@@ -54,14 +54,8 @@ def test_alterations_are_drawn_and_keep_frames_and_sources_together() -> None:
     assert 52 <= min(lengths) < max(lengths) <= 69  # speed within 12 %
 
 
-def test_warp_moves_a_peak() -> None:
-    peak = np.zeros((1, 40))
-    peak[0, 20] = 1.0
-    for factor, expected in ((1.0, 20.0), (0.8, 25.125), (1.25, 15.9)):
-        moved = peak @ alteration._warp_matrix(40, factor)
-        assert float(moved[0] @ np.arange(40) / moved.sum()) == pytest.approx(expected, abs=0.3)
-    blurred = alteration._blur_matrix(40, 1.5)
-    assert np.allclose(blurred.sum(axis=0), 1.0)
+def test_blur_keeps_the_sum() -> None:
+    assert np.allclose(alteration._blur_matrix(40, 1.5).sum(axis=0), 1.0)
 
 
 def test_every_utterance_once_an_epoch(tiny_data: DataDir) -> None:

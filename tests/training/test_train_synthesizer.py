@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from pseudovox import f0, world
 from pseudovox.archive import write_arrays
-from pseudovox.config import F0, Synthesizer, Training
+from pseudovox.config import F0, Alteration, Synthesizer, Training
 from pseudovox.content import Extractor
 from pseudovox.datadir import DataDir
 from pseudovox.errors import DataError
@@ -42,8 +43,8 @@ def extractor(tmp_path: Path) -> Path:
     return tmp_path / "extractor"
 
 
-def frames_of(data: DataDir, utterance: str, extractor: Path) -> dict[str, np.ndarray]:
-    worker = FramesWorker(extractor, F0(), 8, 1, halved)
+def frames_of(data: DataDir, utterance: str, extractor: Path, alter: Alteration | None = None) -> dict[str, np.ndarray]:
+    worker = FramesWorker(extractor, F0(), 8, 1, halved, alter)
     ((_, arrays),) = worker.process([Utterance(data, utterance)])
     return arrays
 
@@ -71,6 +72,26 @@ def made(tiny_data: DataDir) -> DataDir:
 def batches_of(data: DataDir, **changes: object) -> SynthesizerBatches:
     options = Synthesizer(**{**vars(OPTIONS), **changes})  # type: ignore[arg-type]
     return SynthesizerBatches([data], Path("frames"), Path("xvectors"), options, 2, 1)
+
+
+def test_without_augmentation_content_is_extracted_once(
+    tiny_data: DataDir, extractor: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    extract = Extractor.__call__
+    monkeypatch.setattr(Extractor, "__call__", lambda self, *args: (calls.append(1), extract(self, *args))[1])
+    worker = FramesWorker(extractor, F0(), 8, 1, None)
+    ((_, arrays),) = worker.process([Utterance(tiny_data, "f1-1")])
+    assert len(calls) == 1 and np.array_equal(arrays["content"], arrays["altered"])
+
+
+def test_the_altered_copy_speaks_in_another_voice(tiny_data: DataDir, extractor: Path) -> None:
+    other = replace(Alteration.none(), warp=0.2)
+    plain, altered, again = (frames_of(tiny_data, "f1-1", extractor, alter) for alter in (None, other, other))
+    assert np.array_equal(plain["content"], altered["content"]), "what is not altered stays"
+    assert altered["altered"].shape == plain["altered"].shape
+    assert np.abs(altered["altered"] - plain["altered"]).max() > 0.1
+    assert np.array_equal(altered["altered"], again["altered"])
 
 
 def test_frames_of_an_utterance(tiny_data: DataDir, extractor: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import INK, SERIES, Figure, as_svg, canvas
-from pseudovox.report.warnings import privacy_warnings
+from pseudovox.report.warnings import code_warnings, privacy_warnings
 
 FEW_SPEAKERS, FEW_TARGETS = 20, 100  # below, a set is called small
 
@@ -29,7 +29,7 @@ def warnings(experiment: Experiment, further: Sequence[str] = ()) -> list[str]:
         for text in privacy_warnings([record for record in experiment.records if record.set == name]):
             found.setdefault(text, []).append(name)
     told = [f"{', '.join(names)}: {text}" for text, names in found.items()]
-    return [*told, *_small(experiment), *further]
+    return [*code_warnings(experiment.records), *told, *_small(experiment), *further]
 
 
 def _small(experiment: Experiment) -> list[str]:
