@@ -76,11 +76,10 @@ class Extractor:
         frames = log_mel(samples, self.bins, self.facts["floor_decibels"])
         if change is not None:
             frames = torch.from_numpy(change(frames.numpy()))
-        if self.warps:
-            warped = [frames @ warp for warp in self.warps]
-            doubts = [float(self._in_blocks(self.network.doubt, one).mean()) for one in warped]
-            frames = warped[int(np.argmin(doubts))]
-        return self._in_blocks(self.network.extract, frames)
+        if not self.warps:
+            return self._in_blocks(self.network.extract, frames)
+        found = [self._in_blocks(self.network.extract_with_doubt, frames @ warp) for warp in self.warps]
+        return min(found, key=lambda one: float(one[:, -1].mean()))[:, :-1].copy()
 
     def _in_blocks(self, work: Callable[..., torch.Tensor], frames: torch.Tensor) -> np.ndarray:
         """What `work` (a method of the network) makes of input frames (frames, bins), block by block."""

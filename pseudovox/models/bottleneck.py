@@ -304,10 +304,14 @@ class BottleneckNetwork(nn.Module):
             None if self.teacher_head is None else self.teacher_head(frames).transpose(1, 2).float(), spectrum,
         )  # fmt: skip
 
-    def doubt(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
-        """How unsure the phones are: entropy of each output frame's posteriors in nats (B, T'); see `project`."""
-        logits = self.frame_head(self._widened(self.extract(log_mel, statistics))).float().log_softmax(1)
-        return -(logits.exp() * logits).sum(1)
+    def extract_with_doubt(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
+        """The bottleneck as of `extract`, and behind it how unsure the phones are: (B, T', dimension + 1).
+
+        The doubt is the entropy of the phones' posteriors, in nats.
+        """
+        narrow = self.extract(log_mel, statistics)
+        logits = self.frame_head(self._widened(narrow)).float().log_softmax(1)
+        return torch.cat([narrow, -(logits.exp() * logits).sum(1).unsqueeze(2)], 2)
 
     def _widened(self, narrow: torch.Tensor) -> torch.Tensor:
         """The last hidden layer, (B, channels, T'), from the bottleneck (B, T', dimension)."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from pseudovox.content import Extractor, log_mel
+from pseudovox.features import mel_warp
 from pseudovox.models import store
 from pseudovox.models.bottleneck import BottleneckNetwork, FactorizedLayer, speech_statistics
 
@@ -104,3 +107,35 @@ def test_adapted_network_normalises_and_is_told_of_the_utterance() -> None:
     assert torch.allclose(first, second, atol=1e-4)  # told nothing, it only sees what is left
     with pytest.raises(ValueError, match="have no bands to be normalised"):
         BottleneckNetwork(**{**SMALL, "bins": 160}, front={"family": "wav2vec2"}, adapted=True)
+
+
+@torch.no_grad()
+def test_the_warp_of_the_surest_phones_is_taken(tmp_path) -> None:
+    torch.manual_seed(1)
+    shape = {**SMALL, "codes": 0}
+    network = BottleneckNetwork(**shape).eval()
+    frames = torch.randn(1, 40, 8)
+    found = network.extract_with_doubt(frames)
+    assert torch.equal(found[:, :, :-1], network.extract(frames))
+    posteriors = network(frames).frame_logits.softmax(2)
+    assert torch.allclose(found[..., -1], -(posteriors * posteriors.log()).sum(2), atol=1e-5)
+
+    samples = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    factors, made = [0.8, 1.0, 1.25], {}
+    for number, warps in enumerate([[], *([factor] for factor in factors), factors]):
+        folder = tmp_path / str(number)
+        facts = {"floor_decibels": 45.0, "warps": warps}
+        store.save(folder, network, kind="bottleneck", hyperparameters=shape, facts=facts)
+        made[tuple(warps)] = Extractor(folder)(samples)
+    assert np.array_equal(made[()], made[(1.0,)])
+    log_mel_frames = log_mel(samples, 8, 45.0)
+    doubts = [
+        float(
+            network.extract_with_doubt((log_mel_frames @ torch.from_numpy(mel_warp(8, factor)).float())[None])[
+                ..., -1
+            ].mean()
+        )
+        for factor in factors
+    ]
+    surest = factors[int(np.argmin(doubts))]
+    assert np.array_equal(made[tuple(factors)], made[(surest,)]) and surest != 1.0
