@@ -56,6 +56,8 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 # The steps whose work is a system's own; the others are the same for all systems of a run.
 STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
+# Sections that a system's file may set; of f0, what is done with it; of synthesizer, if it has one of its own.
+_OF_SYSTEMS = ("system", "steps", "use", "levels", "pseudo", "mcadams", "synthesis")
 _RESERVED = (  # names of folders in exp/<recipe> that a system's folder must not take
     "original", "models", "xvectors", "f0", "bottleneck", "attacker", "asv", "recognizer", "emotion", "judges",
     "report", "diversity", "tensorboard",
@@ -664,14 +666,15 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
     found = merge(layers, overrides)
     if system is not None:
         path = _system_file(system, recipe_files)
-        steps_of_recipe = found.steps
+        of_recipe = found
         # A system may name blocks of its own; they lie where the recipe's do.
         blocks = [block_file(block, name) for block, name in merge([*layers, path], overrides).use.items()]
         layers = [ROOT / "conf/default.yaml", *blocks, *recipe_files, *_size_files(recipe, recipe_files, asked.size)]
         found = merge([*layers, path], overrides)
         found.system.name = system
-        _check_steps_of_system(steps_of_recipe, found.steps, path)
+        _check_steps_of_system(of_recipe.steps, found.steps, path)
         _check_own_step(found.system, path)
+        _check_owner(of_recipe, found, path, recipe)
     _check_names(found)
     _check_attacks(found)
     _check_speaker_features(found)
@@ -886,3 +889,30 @@ def _check_steps_of_system(of_recipe: dict[str, str], of_system: dict[str, str],
                 f"{', '.join(STEPS_OF_SYSTEMS)} of their own",
                 "put it into recipe.yaml",
             )
+
+
+def _check_owner(of_recipe: Config, of_system: Config, path: Path, recipe: str) -> None:
+    """A system may set what its own steps go by; what runs once for all systems would not heed it."""
+    shared = of_recipe.f0.extraction().keys()
+    common, own = _flat(asdict(of_recipe)), _flat(asdict(of_system))
+    for key, value in own.items():
+        section, _, rest = key.partition(".")
+        if section in _OF_SYSTEMS or common.get(key) == value:
+            continue
+        if section == "f0" and rest.partition(".")[0] not in shared:
+            continue
+        if section == "synthesizer" and of_system.system.synthesizer:
+            continue
+        alone = ", or name a synthesizer of its own, system.synthesizer: <name>" if section == "synthesizer" else ""
+        raise UsageError(
+            f"{path}: {key} belongs to a step that runs once for all systems; here it would change nothing",
+            f"put it into recipes/{recipe}/recipe.yaml{alone}",
+        )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted key."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found

@@ -292,6 +292,35 @@ def test_unknown_recipe_lists_those_there_are() -> None:
         configuration.compose("minni")
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("f0: {method: harvest}", "f0.method"),
+        ("bottleneck: {codes: 12}", "bottleneck.codes"),
+        ("xvector: {kind: ecapa}", "xvector.kind"),
+        ("use: {attacker: vpc2022}", "attacker.features"),
+        ("synthesizer: {channels: 8}", "synthesizer.channels"),
+        ("synthesizer: {channels: 8}\nsystem: {synthesizer: other}", ""),
+        ("f0: {transform: [], source: utterance}\npseudo: {pca_size: 3}\nsynthesis: {sharpen: 1.0}", ""),
+        ("f0: {method: praat}", ""),  # as the recipe has it
+    ],
+)
+def test_a_system_sets_what_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, key: str) -> None:
+    for folder in ("conf", "steps", "local", "recipes/mini"):
+        shutil.copytree(configuration.ROOT / folder, tmp_path / folder)
+    monkeypatch.setattr(configuration, "ROOT", tmp_path)
+    (tmp_path / "conf/system/other.yaml").write_text(f"{text}\n")
+    if not key:
+        assert configuration.compose("mini", "other").system.name == "other"
+        return
+    with pytest.raises(UsageError, match=rf"other\.yaml: {key}.* belongs to a step that runs once") as caught:
+        configuration.compose("mini", "other")
+    assert "recipes/mini/recipe.yaml" in caught.value.mend
+    # Obeyed: with --set for all systems, the system's line changes nothing any more.
+    if key == "bottleneck.codes":
+        assert configuration.compose("mini", "other", ["bottleneck.codes=12"]).bottleneck.codes == 12
+
+
 def test_a_system_may_name_a_block_of_its_own() -> None:
     own = configuration.compose("mini", "asrbn")
     assert own.synthesizer.kind == "harmonic_noise" and own.synthesizer.speaker_input == "one-hot"

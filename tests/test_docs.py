@@ -84,3 +84,47 @@ def test_every_system_has_a_row_and_a_page() -> None:
     for page in (ROOT / "docs/systems").glob("*.md"):
         parts = re.findall(r"^## (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
         assert parts == ["Method", "Time", "Numbers", "Samples"], page
+
+
+def test_every_recipe_has_its_row() -> None:
+    table = (ROOT / "recipes/README.md").read_text(encoding="utf-8")
+    recipes = {path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml")}
+    assert recipes == set(re.findall(r"\[(\w+)\]\(\1/README\.md\)", table))
+
+
+def texts() -> list[Path]:
+    """Everything that advises: pages, configurations, and programs with their messages."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "*.md", "*.yaml", "*.py", "*.sh"], capture_output=True, text=True
+    ).stdout.split()
+    return [ROOT / name for name in listed if not name.startswith(("tests/", "pretrained/"))]
+
+
+def test_settings_that_are_advised_are_taken() -> None:
+    """`--set key=value`, wherever it stands: the key is one, and so is the value, unless a word stands for it."""
+    from pseudovox import config
+    from pseudovox.errors import PseudovoxError
+
+    pattern = re.compile(r"--set ([a-z]\w*(?:\.\w+)*)=(\[[^\]\n]*\]|[\w./+-]*)")
+    advised = {found for path in texts() for found in pattern.findall(path.read_text(encoding="utf-8"))}
+    assert len(advised) > 30
+    wrong = []
+    for key, value in sorted(advised):
+        value = value.rstrip(".:")
+        if key == "key" or key == "size":  # the word for any, and sizes, which are a recipe's own
+            continue
+        section, _, block = key.partition(".")
+        if section == "use":
+            if value and not (ROOT / f"conf/{block}/{value}.yaml").is_file():
+                wrong.append(f"{key}={value}: no such block")
+            continue
+        for given in filter(None, [value]):
+            try:
+                config.load(None, [f"{key}={given}"])
+            except PseudovoxError as error:
+                wrong.append(f"{key}={given}: {error}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_cites_what_readers_do_not_have() -> None:
+    assert not [str(path) for path in texts() if re.search(r"\(specs:|\bspecs/", path.read_text(encoding="utf-8"))]

@@ -15,7 +15,7 @@ import numpy as np
 
 from pseudovox.anonymize import genders as gender_model
 from pseudovox.anonymize.genders import GenderModel
-from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, register
+from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, check_spread, register
 from pseudovox.errors import DataError, UsageError
 from pseudovox.inputs import check_shapes
 from pseudovox.seeds import seed_for
@@ -243,11 +243,7 @@ def fit_voices(
             f"need {least}",
             "a larger pool, or e.g. --set pseudo.pca_size=0.9 --set pseudo.gmm_size=1",
         )
-    if not np.ptp(vectors, axis=0).any():
-        raise DataError(
-            f"the x-vectors of all {speakers} speakers of the pool ({name or 'all'}) are the same: they have no spread",
-            "look at the x-vectors of the pool: they are of one recording, or of an extractor that learnt nothing",
-        )
+    check_spread(vectors, name)
     pca = PCA(n_components=int(pca_size) if pca_size >= 1 else pca_size, svd_solver="full").fit(vectors)
     points = pca.transform(vectors)
     mixture = GaussianMixture(

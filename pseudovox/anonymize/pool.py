@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pseudovox.anonymize import genders as gender_model
-from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, register
+from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, check_spread, register
 from pseudovox.errors import DataError, UsageError
 from pseudovox.inputs import check_shapes
 from pseudovox.seeds import seed_for
@@ -136,6 +136,7 @@ class PoolAverage(Strategy):
     def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> PoolAverage:
         if options.proximity not in PROXIMITIES:
             raise UsageError(f"pseudo.proximity {options.proximity!r}: expected one of {', '.join(PROXIMITIES)}")
+        check_spread(pool.vectors)
         affinity = _affinity(options.affinity).fit(pool)
         clusters = {}
         if options.proximity in BY_CLUSTER:

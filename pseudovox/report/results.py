@@ -49,7 +49,7 @@ class Record:
     """One figure.
 
     Attributes:
-        metric: "eer", "wer", "pitch_correlation_voiced", ...: the name in tables.METRICS if it is to be shown.
+        metric: "eer", "wer", "pitch_correlation_voiced", ...: the tables of the report know those that they show.
         value: the figure in `unit`; None where it is undefined.
         unit: "%" or "".
         system: name of the anonymization system, or ORIGINAL.

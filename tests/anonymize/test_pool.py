@@ -129,6 +129,11 @@ def test_bad_options(fan: Pool, change: dict[str, object], message: str) -> None
         PoolAverage.fit(fan, replace(OPTIONS, **change), seed=1)  # type: ignore[arg-type]
 
 
+def test_a_pool_of_one_voice(fan: Pool) -> None:
+    with pytest.raises(DataError, match="all 20 speakers of the pool .* are the same"):
+        PoolAverage.fit(replace(fan, vectors=np.ones_like(fan.vectors)), OPTIONS, seed=1)
+
+
 def test_files(fan: Pool) -> None:
     strategy = PoolAverage.fit(fan, OPTIONS, seed=1)
     loaded = PoolAverage.restore(strategy.arrays(), OPTIONS)
