@@ -171,8 +171,14 @@ class PcaGmm(Strategy):
         return best
 
     def gender_of(self, vector: np.ndarray) -> str:
-        # (Without a model the pool is of one gender, and either draws from it.)
-        return GENDERS[0] if self.gender is None else self.gender.of(vector)
+        if self.gender is not None:
+            return self.gender.of(vector)
+        if BOTH in self.models:
+            return GENDERS[0]  # a pool of one gender: either draws from it
+        raise DataError(
+            "the generator of pseudo-speakers holds nothing that tells genders: another version fitted it",
+            "./run.sh --stage fit --stop-stage fit --force, or put a table `spk2gender` (<speaker> f|m) into the data dir",
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         parts: dict[str, Any] = {**self.models, **({} if self.gender is None else {"gender": self.gender})}
@@ -190,8 +196,6 @@ class PcaGmm(Strategy):
         gender_of = models.pop("gender", None)
         if set(models) not in ({BOTH}, set(GENDERS)):
             raise ValueError(f"models of {', '.join(models) or 'nobody'}; expected {BOTH}, or {' and '.join(GENDERS)}")
-        if gender_of is None and set(models) == set(GENDERS):
-            raise ValueError("no model that tells genders; it was fitted by an older version")
         for parts in models.values():
             check_shapes(parts, VOICE_SHAPES | (_FACTORS_SHAPE if "factors" in parts else {}))
         voices = {gender: VoiceModel(**parts) for gender, parts in models.items()}

@@ -130,7 +130,7 @@ def test_bad_options(fan: Pool, change: dict[str, object], message: str) -> None
 
 
 def test_a_pool_of_one_voice(fan: Pool) -> None:
-    with pytest.raises(DataError, match="all 20 speakers of the pool .* are the same"):
+    with pytest.raises(DataError, match=r"all 20 speakers of the pool .* are the same"):
         PoolAverage.fit(replace(fan, vectors=np.ones_like(fan.vectors)), OPTIONS, seed=1)
 
 

@@ -91,7 +91,7 @@ def test_an_archive_without_a_folder_of_its_own(site: Site, tmp_path: Path) -> N
     assert (tmp_path / "RAVDESS/Actor_01/a.wav").exists()
 
 
-@pytest.mark.parametrize("moment", ["unpack", "_move", "write_atomic"])
+@pytest.mark.parametrize("moment", ["unpack", "_move", "write_json"])
 def test_interrupted_anywhere_it_is_whole_or_absent(
     site: Site, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
