@@ -137,6 +137,6 @@ def check_spread(vectors: np.ndarray, name: str = "") -> None:
     """DataError if the x-vectors of a pool's speakers (speakers, dimension) are all the same; `name` says of whom."""
     if not np.ptp(vectors, axis=0).any():
         raise DataError(
-            f"the x-vectors of all {len(vectors)} speakers of the pool ({name or BOTH}) are the same: there is no spread",
+            f"the x-vectors of all {len(vectors)} speakers of the pool ({name or BOTH}) are the same: no spread",
             "look at the x-vectors of the pool: they are of one recording, or of an extractor that learnt nothing",
         )
