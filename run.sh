@@ -109,8 +109,7 @@ if [ -z "$list" ]; then
   . ./cmd.sh
   environment
   read_settings
-  export PSEUDOVOX_AUDIO_DIGESTS="$PWD/$exp/.audio_digests"
-  case $exp in /*) PSEUDOVOX_AUDIO_DIGESTS=$exp/.audio_digests ;; esac
+  export PSEUDOVOX_AUDIO_DIGESTS="$exp/.audio_digests"
 fi
 
 # ---------------------------------------------------------------------- stages

@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import unicodedata
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.audio import file_duration
+from pseudovox.audio_digests import audio_digests
 from pseudovox.datadir import DataDir, check_id, read_table, scp_path, write_atomic
 from pseudovox.digests import digest_of
 from pseudovox.errors import DataError, SomeUtterancesFailed
@@ -84,7 +85,7 @@ def prepare(
         final,
         settings={},
         inputs=[
-            ("recordings", digest(recordings)),
+            ("recordings", digest(recordings, name)),
             *([("protocol", digest_of(list(protocol)))] if protocol else []),
             *([("unreadable", digest_of(sorted(lost)))] if lost else []),
         ],
@@ -127,12 +128,20 @@ def _audio_is_there(folder: Path) -> bool:
     return all(Path(entry).is_file() for entry in read_table(folder / "wav.scp").values())
 
 
-def digest(recordings: Iterable[Recording]) -> str:
-    """What a data dir of these recordings is made from: ids, tables and sizes of the files, not where they lie."""
+def digest(recordings: Sequence[Recording], name: str = "") -> str:
+    """What a data dir of these recordings is made from: ids, tables and the files' content, not where they lie.
+
+    Args:
+        recordings: what it holds.
+        name: of the data dir.
+    """
+    for one in recordings:
+        _size(one.audio)  # a message of its own for what is not there
+    content = audio_digests([str(one.audio) for one in recordings], name)
     return digest_of(
         [
-            [one.utterance, one.speaker, one.gender, one.text, {**one.tables, **one.speaker_tables}, _size(one.audio)]
-            for one in recordings
+            [one.utterance, one.speaker, one.gender, one.text, {**one.tables, **one.speaker_tables}, own]
+            for one, own in zip(recordings, content, strict=True)
         ]
     )
 
