@@ -349,6 +349,7 @@ class Alteration:
 
     speed: float = 0.12  # speed changes by up to this share, either way
     warp: float = 0.12  # the mel axis is stretched by up to this share, either way (vocal tract length)
+    bend: float = 0.0  # and more or less so by up to this share for each of three cosines along it (single formants)
     blur_mel: float = 1.5  # blur along frequency, up to this many bins (half of the inputs)
     blur_time: float = 2.0  # blur along time, up to this many frames of 10 ms (half of the inputs)
     filter: float = 0.5  # random smooth filter, nepers of power per cosine
@@ -361,13 +362,14 @@ class Alteration:
     @classmethod
     def none(cls) -> Alteration:
         """All parts switched off."""
-        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0)
+        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0)
 
 
 @dataclass
 class Bottleneck:
     """The content extractor: phones in, a bottleneck out."""
 
+    initial: str = ""  # a content extractor of the same shape whose weights are trained on; '' = random ones
     front_end: str = "conv"  # conv (log-mel frames) or wav2vec2
     wav2vec2: Wav2vec2Front = field(default_factory=Wav2vec2Front)
     alignment: str = ""  # what aligns phones where there is no phones.ctm: pocketsphinx, or '' = nothing
@@ -394,6 +396,8 @@ class Bottleneck:
     spectrum_weight: float = 0.0  # of the squared error of the unaltered spectrum, told by the bottleneck and the voice
     spectrum_coefficients: int = 24  # of that spectrum's cepstrum
     spectrum_emphasis: float = 0.0  # power of its natural deviation that each of them counts by; 0 = all the same
+    consistency_weight: float = 0.0  # of the squared distance of the bottlenecks of two alterations of a chunk
+    speaker_factors: int = 0  # numbers that tell what is left of a speaker in the bottleneck, which is then removed
     chunk_seconds: float = 2.0  # utterances with phone times are cut to chunks; the others come whole
     longest_seconds: float = 16.0  # of an utterance that comes whole; longer ones are left out
     augmented: float = 0.5  # share of the inputs with noise, reverberation and gain

@@ -50,6 +50,8 @@ class Extractor:
     are surest, so that less of the vocal tract's length is left in what follows (Lee and Rose 1996, "Speaker
     normalization using efficient frequency warping procedures"; the measure is ours: least entropy of the phones).
 
+    With speaker factors, what they tell of the speaker is taken off the utterance's content (see SpeakerFactors).
+
     Args:
         model: its model dir.
         device: torch device.
@@ -58,6 +60,8 @@ class Extractor:
     def __init__(self, model: Path, device: str = "cpu") -> None:
         self.network, self.facts = store.load(model, "bottleneck", device=device)
         hyperparameters = store.read_card(model, "bottleneck")["hyperparameters"]
+        if self.network.speaker_factors is not None:  # which work on whole utterances, behind the network
+            self.network.speaker_factors.cpu()
         self.bins, self.from_samples = int(hyperparameters["bins"]), bool(hyperparameters.get("front"))
         self.device = device
         warps = self.facts.get("warps", ())  # (cards of older models know nothing of them)
@@ -72,16 +76,22 @@ class Extractor:
             change: makes other log-mel frames (frames, bins) of its own, as many; what the extractor takes in.
         """
         if self.from_samples:
-            return self._in_blocks(self.network.extract, sample_frames(samples))
-        frames = log_mel(samples, self.bins, self.facts["floor_decibels"])
-        if change is not None:
-            frames = torch.from_numpy(change(frames.numpy()))
-        if not self.warps:
-            return self._in_blocks(self.network.extract, frames)
-        found = [self._in_blocks(self.network.extract_with_doubt, frames @ warp) for warp in self.warps]
-        return min(found, key=lambda one: float(one[:, -1].mean()))[:, :-1].copy()
+            frames = sample_frames(samples)
+        else:
+            frames = log_mel(samples, self.bins, self.facts["floor_decibels"])
+            if change is not None:
+                frames = torch.from_numpy(change(frames.numpy()))
+        factors = self.network.speaker_factors
+        if not self.warps and factors is None:
+            return self._in_blocks(self.network.extract, frames).numpy()
+        stretched = [frames @ warp for warp in self.warps] or [frames]
+        found = [self._in_blocks(self.network.extract_with_posteriors, one) for one in stretched]
+        dimension = self.network.dimension
+        surest = min(found, key=lambda one: float(torch.special.entr(one[:, dimension:]).sum(1).mean()))
+        content, posteriors = surest[:, :dimension], surest[:, dimension:]
+        return (content.clone() if factors is None else factors.remove(content, posteriors)).numpy()
 
-    def _in_blocks(self, work: Callable[..., torch.Tensor], frames: torch.Tensor) -> np.ndarray:
+    def _in_blocks(self, work: Callable[..., torch.Tensor], frames: torch.Tensor) -> torch.Tensor:
         """What `work` (a method of the network) makes of input frames (frames, bins), block by block."""
         context = self.network.context
         if context < 0:
@@ -92,11 +102,11 @@ class Extractor:
             statistics = speech_statistics(frames[None]).to(self.device)
         parts = []
         for block in blocks.cut(len(frames), blocks.size(FRAMES_PER_SECOND), context, stride):
-            found = work(frames[None, block.worked].to(self.device), statistics)[0].cpu().numpy()
+            found = work(frames[None, block.worked].to(self.device), statistics)[0].cpu()
             begin = (block.start - block.first) // stride
             parts.append(found[begin : begin - (block.start - block.end) // stride])
             blocks.report(block.end / len(frames))
-        return np.concatenate(parts)
+        return torch.cat(parts)
 
 
 class ExtractWorker:

@@ -320,8 +320,12 @@ def dct(coefficients: int, bins: int) -> np.ndarray:
     return table * (1.0 + 0.5 * CEPSTRAL_LIFTER * np.sin(np.pi * order / CEPSTRAL_LIFTER))
 
 
-def mel_warp(bins: int, factor: float) -> np.ndarray:
+def mel_warp(bins: int, factor: float | np.ndarray) -> np.ndarray:
     """A stretch of the mel axis, as of a vocal tract of another length, for (frames, bins) @ it.
+
+    Args:
+        bins: of the axis.
+        factor: of the stretch; of each bin its own, (bins,), where formants move each by its share.
 
     Returns:
         float64 (bins, bins): column k takes the input at bin k * factor (linear interpolation, held at the upper end).

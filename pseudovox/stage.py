@@ -314,7 +314,7 @@ def output(
             write_json(final / SETTINGS, made_from)
             os.replace(final, partial)
             (partial / MARKER).unlink()
-        continued = _prepare_partial(args, partial, made_from)
+        _prepare_partial(args, partial, made_from)
         if torch_device and jobs.place() == "local":
             args.device = resolve_device(args.device)
         out = Output(partial, named)
@@ -338,8 +338,7 @@ def output(
             "code": code,
             "other_code": from_other,
         }
-        if continued:
-            _remove_unfinished(partial)
+        _remove_unfinished(partial)
         write_json(partial / MARKER, marker)
         _finish_rename(final, partial, digest)
         rate = f", real-time factor {seconds / out.audio_seconds:.4f}" if out.audio_seconds else ""
@@ -512,8 +511,8 @@ def _conflict(folder: Path, done: dict[str, Any], made_from: dict[str, Any]) -> 
     )
 
 
-def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[str, Any]) -> bool:
-    """Make the dir aside, unless it is there and of the same settings; was it?"""
+def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[str, Any]) -> None:
+    """Make the dir aside, unless it is there and of the same settings."""
     settings = partial / SETTINGS
     if partial.is_symlink():
         raise DataError(f"{partial}: is a link, and nothing is written outside the output dir", f"rm {partial}")
@@ -524,7 +523,7 @@ def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[st
             old = None
         if old == made_from and not args.force:
             log.info("%s: going on with what an earlier run left", partial)
-            return True
+            return
         if old is not None and old != made_from and not args.force:
             mended = {**old, "inputs": {}} == {**made_from, "inputs": {}} and not (partial / CHECKPOINTS).exists()
             if not mended:
@@ -533,11 +532,13 @@ def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[st
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
     write_json(settings, made_from)
-    return False
 
 
 def _remove_unfinished(partial: Path) -> None:
-    """What a killed run was writing: files have such names until they are whole (datadir.write_atomic)."""
+    """What a killed run, or a job of this one that was killed and begun again, was writing.
+
+    Files have such names until they are whole (datadir.write_atomic).
+    """
     for path in partial.rglob(".*.tmp"):
         path.unlink(missing_ok=True)
 

@@ -67,7 +67,9 @@ def test_failure_leaves_a_partial_that_is_continued(tmp_path: Path) -> None:
     assert not folder.exists()
     with stage.output(arguments(), folder, settings={}) as out:
         assert out is not None and (out.path / "half").read_text() == "1"
-    assert (folder / "half").exists()
+        (out.path / "deep").mkdir()
+        (out.path / "deep/.f0.1.ark.895.tmp").touch()  # of a job that was killed, and done again by another
+    assert (folder / "half").exists() and not list((folder / "deep").iterdir())
     marker = json.loads((folder / ".done.json").read_text())
     assert marker["seed"] == 1 and marker["versions"]["pseudovox"] and "wall_seconds" in marker
 

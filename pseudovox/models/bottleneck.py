@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from pseudovox.models.quantizer import Quantized, Quantizer
+from pseudovox.models.speaker_factors import SpeakerFactors
 
 FRAME_SAMPLES = 160  # of 10 ms
 
@@ -119,6 +120,7 @@ class Content(NamedTuple):
         taught: (B, T, teacher) a guess at a teacher's outputs, scaled to mean 0 and variance 1; None without one.
         spectrum: (B, T, stride * spectrum) a guess at the cepstra of the input frames before they were altered; None
             where no voice was given.
+        narrow: (B, T, dimension) the bottleneck before quantisation.
     """
 
     frame_logits: torch.Tensor
@@ -126,6 +128,7 @@ class Content(NamedTuple):
     quantized: Quantized | None
     taught: torch.Tensor | None = None
     spectrum: torch.Tensor | None = None
+    narrow: torch.Tensor | None = None
 
 
 def speech_statistics(log_mel: torch.Tensor) -> torch.Tensor:
@@ -186,6 +189,8 @@ class BottleneckNetwork(nn.Module):
         spectrum: cepstral coefficients of each input frame that are guessed as well, given their mean and deviation
             over the utterance; 0 = none.
         adapted: normalise each band over the utterance's speech, and tell every frame these statistics.
+        speaker_factors: numbers that describe what is left of a speaker in the bottleneck (see SpeakerFactors), to be
+            removed from the content of a whole utterance; 0 = none.
         front: parameters of a WaveFront in the place of log-mel frames; it takes the stride, which is then 2.
         front_trained: the WaveFront's weights are trained.
     """
@@ -198,7 +203,7 @@ class BottleneckNetwork(nn.Module):
         self, *, bins: int, phones: int, channels: int, factor: int, dilations: list[int], stride: int,
         dimension: int, codes: int, tail: int = 1, dropout: float = 0.1, decay: float = 0.99,
         restart_below: float = 0.03, teacher: int = 0, spectrum: int = 0, adapted: bool = False,
-        front: dict[str, Any] | None = None, front_trained: bool = False,
+        speaker_factors: int = 0, front: dict[str, Any] | None = None, front_trained: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         if front and adapted:
@@ -228,6 +233,7 @@ class BottleneckNetwork(nn.Module):
         self.ctc_head = nn.Conv1d(channels, phones + 1, 1)
         self.teacher_head = nn.Conv1d(channels, teacher, 1) if teacher else None
         self.spectrum_head = SpectrumHead(dimension, 2 * spectrum, channels, stride * spectrum) if spectrum else None
+        self.speaker_factors = SpeakerFactors(phones, dimension, speaker_factors) if speaker_factors else None
 
     def set_statistics(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         """Normalise inputs by a mean and standard deviation per band (bins,)."""
@@ -291,7 +297,7 @@ class BottleneckNetwork(nn.Module):
         self, log_mel: torch.Tensor, mask: torch.Tensor | None = None, voice: torch.Tensor | None = None
     ) -> Content:
         """(B, T, bins), mask bool (B, T') False at padding, voice (B, 2 * spectrum) -> Content"""
-        narrow = self.project(log_mel)
+        projected = narrow = self.project(log_mel)
         quantized = self._quantize(narrow, mask)
         if quantized is not None:
             narrow = quantized.vectors
@@ -302,16 +308,14 @@ class BottleneckNetwork(nn.Module):
         return Content(
             self.frame_head(frames).transpose(1, 2).float(), self.ctc_head(frames).transpose(1, 2).float(), quantized,
             None if self.teacher_head is None else self.teacher_head(frames).transpose(1, 2).float(), spectrum,
+            projected,
         )  # fmt: skip
 
-    def extract_with_doubt(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
-        """The bottleneck as of `extract`, and behind it how unsure the phones are: (B, T', dimension + 1).
-
-        The doubt is the entropy of the phones' posteriors, in nats.
-        """
+    def extract_with_posteriors(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
+        """The bottleneck as of `extract`, and behind it the phones' posteriors: (B, T', dimension + phones)."""
         narrow = self.extract(log_mel, statistics)
-        logits = self.frame_head(self._widened(narrow)).float().log_softmax(1)
-        return torch.cat([narrow, -(logits.exp() * logits).sum(1).unsqueeze(2)], 2)
+        posteriors = self.frame_head(self._widened(narrow)).float().softmax(1)
+        return torch.cat([narrow, posteriors.transpose(1, 2)], 2)
 
     def _widened(self, narrow: torch.Tensor) -> torch.Tensor:
         """The last hidden layer, (B, channels, T'), from the bottleneck (B, T', dimension)."""

@@ -12,24 +12,30 @@ if TYPE_CHECKING:
     from pseudovox.config import Alteration
 
 
-def alter(log_mel: np.ndarray, options: Alteration, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def alter(
+    log_mel: np.ndarray, options: Alteration, generator: np.random.Generator, speed: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """One random alteration of an utterance.
 
     Args:
         log_mel: float (frames, bins).
         options: how strong; 0 switches a part off.
-        generator: of the draws, which are all made whatever is switched off.
+        generator: of the draws.
+        speed: in the place of the one that is drawn, within -1 and 1 times `options.speed`.
 
     Returns:
         (float32 (frames', bins), int64 (frames',): the frame of the input that each frame comes from)
     """
     frames, bins = log_mel.shape
-    speed, warp, blur_mel, blur_time, gain, floor = generator.uniform(-1, 1, 6)
+    drawn, warp, blur_mel, blur_time, gain, floor = generator.uniform(-1, 1, 6)
     shape = generator.standard_normal(4)
-    count = max(1, round(frames / (1 + options.speed * speed)))
+    count = max(1, round(frames / (1 + options.speed * (drawn if speed is None else speed))))
     place = np.linspace(0, frames - 1, count)
     blurred = _blur_matrix(bins, options.blur_mel * max(0.0, blur_mel))
-    matrix = features.mel_warp(bins, 1 + options.warp * warp) @ blurred
+    stretch: float | np.ndarray = 1 + options.warp * warp
+    if options.bend:  # (its draws are made only then: what was trained without it is drawn as ever)
+        stretch = stretch + options.bend * generator.uniform(-1, 1, 3) @ _cosines(bins, 3)
+    matrix = features.mel_warp(bins, stretch) @ blurred
     spectra = log_mel.astype(np.float32) @ matrix.astype(np.float32)
     below = np.floor(place).astype(int)
     above = np.minimum(below + 1, frames - 1)
@@ -38,9 +44,7 @@ def alter(log_mel: np.ndarray, options: Alteration, generator: np.random.Generat
     width = options.blur_time * max(0.0, blur_time)
     if width > 0:
         spectra = _blur_time(spectra, width)
-    # A filter that is smooth over frequency: the first cosines.
-    cosines = np.cos(np.pi * np.arange(1, 5)[:, None] * (np.arange(bins) + 0.5) / bins)
-    spectra = spectra + (options.filter * shape @ cosines).astype(np.float32)
+    spectra = spectra + (options.filter * shape @ _cosines(bins, 4)).astype(np.float32)
     if options.noise > 0:
         # Stationary noise of some colour, at the floor or up to `noise` nepers above it.
         level = float(spectra.min()) + options.noise * max(0.0, floor)
@@ -55,6 +59,11 @@ def alter(log_mel: np.ndarray, options: Alteration, generator: np.random.Generat
         first = int(start * max(1, count - width_))
         spectra[first : first + width_] = spectra.mean()
     return spectra.astype(np.float32), np.round(place).astype(int)
+
+
+def _cosines(bins: int, count: int) -> np.ndarray:
+    """(count, bins): the first cosines over the mel axis but for the constant, of which smooth shapes are made."""
+    return np.cos(np.pi * np.arange(1, count + 1)[:, None] * (np.arange(bins) + 0.5) / bins)
 
 
 def _blur_matrix(bins: int, width: float) -> np.ndarray:

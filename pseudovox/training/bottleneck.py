@@ -8,7 +8,9 @@ network learns to give the teacher's outputs as well.
 Phones alone teach the bottleneck to forget how a sound was said, and with it words that a listener would have got.
 With `spectrum_weight` the bottleneck must also do for restoring the speech, from an input whose formants, filter, noise
 and room were altered at random and from a description of the voice: it learns to keep what these cannot tell. (The same
-thought as in NANSY, Choi et al. 2021, "Neural analysis and synthesis": perturb what shall not pass.)
+thought as in NANSY, Choi et al. 2021, "Neural analysis and synthesis": perturb what shall not pass.) With
+`consistency_weight` half of the chunks come twice, each time altered in another way, and the bottlenecks of the two are
+drawn together: what tells them apart is of the voice, and none of the words.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ from pseudovox import audio, features, pretrained, seeds
 from pseudovox.archive import read_scp
 from pseudovox.config import Alteration
 from pseudovox.content import log_mel, sample_frames
+from pseudovox.datadir.selection import per_speaker
 from pseudovox.errors import DataError, UsageError
 from pseudovox.models.bottleneck import FRAME_SAMPLES
 from pseudovox.training.alteration import alter
@@ -44,6 +47,7 @@ FRAMES_PER_SECOND = 100
 CPU = torch.device("cpu")
 SILENCE = "sil"
 FRONT_WEIGHTS = "bottleneck.wav2vec2.weights"  # the key
+FACTOR_UTTERANCES = 12  # of a speaker, that speaker factors are fitted on, at most
 IGNORED = -100  # label of frames that do not count, PyTorch's default
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Key = tuple[int, str, int]  # number of the data dir, utterance, variant (0 = as recorded)
@@ -284,22 +288,30 @@ class PhoneBatches:
         return 0
 
     def _aligned_batch(self, draw: np.random.Generator) -> Batch:
-        chosen = draw.integers(len(self.aligned), size=self.options.training.batch_size)
+        copies = 2 if self.options.consistency_weight else 1
+        chosen = draw.integers(len(self.aligned), size=self.options.training.batch_size // copies)
         variants = [self._variant(draw) for _ in chosen]
-        return self._chunks([self.aligned[index] for index in chosen], variants, draw.random(len(chosen)), draw)
+        places = np.tile(draw.random(len(chosen)), copies)
+        return self._chunks([self.aligned[index] for index in chosen] * copies, variants * copies, places, draw)
 
     def _chunks(
         self, utterances: Sequence[tuple[int, str]], variants: Sequence[int], places: Sequence[float] | np.ndarray,
         draw: np.random.Generator | None = None,
     ) -> Batch:  # fmt: skip
-        """A chunk of each utterance, at a place from its beginning (0) to its end (1); altered if there is a draw."""
+        """A chunk of each utterance, at a place from its beginning (0) to its end (1); altered if there is a draw.
+
+        Of the copies of chunks that consistency asks for, the second half of them, frames stand beside their twins'.
+        """
         stride = self.options.stride
         length = round(self.options.chunk_seconds * FRAMES_PER_SECOND / stride)
         alters = draw is not None and self.options.alter != Alteration.none()
         # Faster speech takes more of it; what is too much is cut off again.
         longer = math.ceil(length * (1 + self.options.alter.speed)) + 1 if alters else length
+        speeds: list[float | None] = [None] * len(utterances)
+        if draw is not None and self.options.consistency_weight:
+            speeds = list(np.tile(draw.uniform(-1, 1, len(utterances) // 2), 2))
         rows: dict[str, list[np.ndarray]] = {name: [] for name in ("frames", "labels", "teacher", "spectrum", "voice")}
-        for (number, utt), variant, place in zip(utterances, variants, places, strict=True):
+        for (number, utt), variant, place, speed in zip(utterances, variants, places, speeds, strict=True):
             whole = self.cache[(number, utt, variant)]
             # Whole output frames only: a short utterance is repeated, and its labels with it.
             count = max(1, len(whole) // stride)
@@ -313,7 +325,7 @@ class PhoneBatches:
             source = np.arange(length * stride)
             if alters:
                 assert draw is not None
-                frames, source = alter(frames, self.options.alter, draw)
+                frames, source = alter(frames, self.options.alter, draw, speed)
                 source = source[: length * stride]
             came_from = source[stride // 2 :: stride] // stride
             if self.options.spectrum_weight:
@@ -409,6 +421,11 @@ class BottleneckLearner(Learner):
                 apart = functional.mse_loss(out.spectrum, batch["spectrum"].float())
                 self.log(f"{stage}/spectrum", apart, batch_size=1)
                 value = value + self.options.spectrum_weight * apart
+            if self.options.consistency_weight and stage == "train":
+                one, other = out.narrow.chunk(2)
+                apart = functional.mse_loss(one, other)
+                self.log(f"{stage}/apart", apart, batch_size=1)
+                value = value + self.options.consistency_weight * apart
             if stage == "valid":
                 counted = labels != IGNORED
                 right = (out.frame_logits.argmax(2) == labels)[counted].float().mean()
@@ -430,6 +447,16 @@ class BottleneckLearner(Learner):
 
 def check_front_end(options: Bottleneck) -> None:
     """Raise UsageError for a front end that is none, MissingModelError where its weights are not there; quick."""
+    if options.speaker_factors and options.codes:
+        raise UsageError(
+            f"bottleneck.speaker_factors {options.speaker_factors}: codes have no offsets to be taken off",
+            "set bottleneck.codes or bottleneck.speaker_factors to 0",
+        )
+    if options.consistency_weight and (options.alter == Alteration.none() or options.training.batch_size < 2):
+        raise UsageError(
+            f"bottleneck.consistency_weight {options.consistency_weight}: compares two alterations of a chunk",
+            "switch parts of bottleneck.alter on, with a bottleneck.training.batch_size of 2 or more",
+        )
     if not all(0.5 <= factor <= 2 for factor in options.warps):
         raise UsageError(f"bottleneck.warps {options.warps}: expected factors of 0.5 to 2")
     if options.front_end not in ("conv", "wav2vec2"):
@@ -469,6 +496,36 @@ def load_front_end(network: BottleneckNetwork, options: Bottleneck) -> None:
     pretrained.load_into(network.front.network, found, own.weights or str(pretrained.cache_file(own.bundle)))
 
 
+def load_initial(
+    network: BottleneckNetwork, hyperparameters: dict[str, Any], phones: Sequence[str], folder: Path
+) -> None:
+    """Put the weights of a trained content extractor into a new one.
+
+    Raises:
+        MissingModelError, DataError: as store.load; DataError too where its shape or its phones are not the new one's.
+    """
+    from pseudovox.models import store
+
+    card = store.read_card(folder, "bottleneck")
+    old = card["hyperparameters"]
+    shape = sorted((old.keys() | hyperparameters) - {"speaker_factors", "dropout", "decay", "restart_below"})
+    for key in shape:
+        if (old.get(key) or 0) == (hyperparameters.get(key) or 0):  # (older cards lack what is switched off)
+            continue
+        raise DataError(
+            f"{folder}/model.json: {key} is {old.get(key)}, that of the training {hyperparameters.get(key)}",
+            "give bottleneck.initial a model that the same section made, or leave it out",
+        )
+    if card["facts"].get("phones") != list(phones):
+        raise DataError(
+            f"{folder}/model.json: its phones are not those of the training data",
+            "align the data as that model's was, or leave bottleneck.initial out",
+        )
+    weights = store.load(folder, "bottleneck")[0].state_dict()
+    kept = {name: weight for name, weight in weights.items() if not name.startswith("speaker_factors.")}
+    network.load_state_dict({**network.state_dict(), **kept})
+
+
 def train(
     data: Sequence[DataDir], options: Bottleneck, seed: int, folder: Path, *, device: str, augment: Augment,
     sources: Mapping[str, Path] | None = None,
@@ -496,6 +553,7 @@ def train(
         "codes": options.codes, "tail": options.tail, "dropout": options.dropout, "decay": options.decay,
         "restart_below": options.restart_below, "teacher": batches.targets.teacher,
         "spectrum": options.spectrum_coefficients if options.spectrum_weight else 0, "adapted": options.adapted,
+        "speaker_factors": options.speaker_factors,
         **front_end(options),
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
@@ -504,23 +562,44 @@ def train(
     size = sum(parameter.numel() for parameter in network.parameters())
     log.info("content extractor: %d parameters, %d phones", size, len(batches.phones))
     batches.warm()
-    if options.front_end == "wav2vec2":
+    if options.initial:
+        load_initial(network, hyperparameters, batches.phones, Path(options.initial))
+    elif options.front_end == "wav2vec2":
         load_front_end(network, options)
     else:
         network.set_statistics(*batches.statistics())
     learner = BottleneckLearner(network, options, seed)
     fit(learner, batches, folder, device=device)
     network.cpu().eval()
+    figures = fit_speaker_factors(network, batches, seed)
     facts = {
         "phones": batches.phones,
         "floor_decibels": options.floor_decibels,
         "warps": list(options.warps),
         "frame_shift_seconds": options.stride / FRAMES_PER_SECOND,
         "dimension": options.dimension,
-        "validation": validate(network, batches),
+        "validation": {**validate(network, batches), **figures},
     }
     finish(folder, network, kind="bottleneck", hyperparameters=hyperparameters, facts=facts)
     return facts
+
+
+@torch.inference_mode()
+def fit_speaker_factors(network: BottleneckNetwork, batches: PhoneBatches, seed: int) -> dict[str, float]:
+    """Fit what is left of the speakers in a trained network's bottleneck, if it has factors for it; its figures."""
+    if network.speaker_factors is None:
+        return {}
+    from pseudovox.training import speaker_factors
+
+    def utterances() -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
+        for number, part in enumerate(batches.data):
+            few = part.subset(per_speaker(part, FACTOR_UTTERANCES))
+            for utterance in few.utterances:
+                frames = torch.from_numpy(batches.cache[(number, utterance, 0)])
+                found = network.extract_with_posteriors(frames[None])[0]
+                yield part.utt2spk[utterance], found[:, : network.dimension], found[:, network.dimension :]
+
+    return speaker_factors.fit(network.speaker_factors, speaker_factors.gather(utterances()), seed)
 
 
 @torch.inference_mode()

@@ -249,6 +249,41 @@ def test_a_spectrum_is_learnt(tiny_data: DataDir, sources: dict[str, Path], tmp_
         PhoneBatches([tiny_data], Bottleneck(**{**vars(OPTIONS), "spectrum_weight": 1.0}), 1, louder, only)
 
 
+def test_two_alterations_of_a_chunk_are_drawn_together(
+    tiny_data: DataDir, sources: dict[str, Path], tmp_path: Path
+) -> None:
+    alter = Alteration(**{**vars(Alteration.none()), "speed": 0.2, "warp": 0.2, "bend": 0.05})
+    options = Bottleneck(**{**vars(OPTIONS), **SPECTRUM, "alter": alter, "consistency_weight": 1.0, "codes": 0})
+    only = {"alignment": sources["alignment"]}
+    options.training.batch_size = 4
+    batch = PhoneBatches([tiny_data], options, 1, louder, only).batch(0)
+    one, other = ({name: rows[half] for name, rows in batch.items()} for half in (slice(2), slice(2, 4)))
+    assert all(torch.equal(one[name], other[name]) for name in ("labels", "spectrum", "voice"))
+    assert not torch.equal(one["frames"], other["frames"])
+    facts = bottleneck.train([tiny_data], options, 1, tmp_path / "model", device="cpu", augment=louder, sources=only)
+    assert "spectrum_explained" in facts["validation"]
+    still = Bottleneck(**{**vars(options), "alter": Alteration.none()})
+    with pytest.raises(UsageError, match=r"consistency_weight 1.0: compares two alterations"):
+        bottleneck.check_front_end(still)
+
+
+def test_training_goes_on_from_a_model(tiny_data: DataDir, sources: dict[str, Path], tmp_path: Path) -> None:
+    only = {"alignment": sources["alignment"]}
+
+    def train(name: str, **changed: object) -> dict[str, torch.Tensor]:
+        options = Bottleneck(**{**vars(OPTIONS), "codes": 0, "factor": 0, **changed})
+        bottleneck.train([tiny_data], options, 1, tmp_path / name, device="cpu", augment=louder, sources=only)
+        return store.load(tmp_path / name, "bottleneck")[0].state_dict()
+
+    first = train("first")
+    still = Training(**{**vars(TRAINING), "learning_rate": 0.0, "updates": 1})
+    second = train("second", initial=str(tmp_path / "first"), training=still, speaker_factors=2)
+    assert all(torch.equal(weights, second[name]) for name, weights in first.items() if "norm" not in name)
+    assert second["speaker_factors.loadings"].shape[2] == 2
+    with pytest.raises(DataError, match=r"channels is 8, that of the training 16"):
+        train("wider", initial=str(tmp_path / "first"), channels=16)
+
+
 def test_an_archive_that_lacks_an_utterance_is_named(tiny_data: DataDir, sources: dict[str, Path]) -> None:
     scp = sources["teacher"] / tiny_data.name / "teacher.scp"
     scp.write_text("".join(scp.read_text().splitlines(keepends=True)[1:]))

@@ -54,6 +54,18 @@ def test_alterations_are_drawn_and_keep_frames_and_sources_together() -> None:
     assert 52 <= min(lengths) < max(lengths) <= 69  # speed within 12 %
 
 
+def test_a_given_speed_and_a_bent_axis() -> None:
+    # A line over the mel axis shows where each bin comes from.
+    frames = np.tile(np.arange(40, dtype=np.float32), (50, 1))
+    bent = Alteration(**{**vars(OFF), "speed": 0.5, "bend": 0.05})
+    for seed in range(4):
+        altered, source = alteration.alter(frames, bent, np.random.default_rng(seed), speed=-0.5)
+        assert len(source) == round(50 / 0.75)
+        moved = altered[0] - frames[0]
+        assert np.ptp(moved[5:30]) > 0.05 and (np.diff(altered[0]) >= 0).all()
+        assert (np.abs(moved[:35]) < 0.16 * (np.arange(35) + 1)).all()  # three cosines of 5 % each
+
+
 def test_blur_keeps_the_sum() -> None:
     assert np.allclose(alteration._blur_matrix(40, 1.5).sum(axis=0), 1.0)
 
