@@ -204,6 +204,14 @@ if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && tra
     step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets" "$system") "$exp/asv/original"
     score ignorant original
     score lazy-informed original
+    if seed_informed; then
+      tried=$(for pair in "${trials[@]}"; do printf '%s ' "${pair#* }"; done)
+      enrolled=$(for pair in "${trials[@]}"; do printf '%s ' "${pair% *}"; done)
+      step undo_mcadams $(dirs_of "$tried" "" --original) $(dirs_of "$tried" "$system") "$exp/$system/undone"
+      step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$enrolled") \
+        $(data=$exp/$system/undone dirs_of "$tried" "$system") "$exp/asv/$system/undone"
+      score seed-informed "$system/undone"
+    fi
     attacks || continue
     for way in $ways; do
       step extract_xvectors --model "$exp/attacker/$system/$way" $(dirs_of "$trial_sets $(own_speech)" "$system") \

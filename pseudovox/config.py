@@ -229,6 +229,7 @@ class Attacks:
 
     semi_informed: list[str] = field(default_factory=lambda: list(ATTACKER_TRAININGS))  # each way is trained and scored
     informed: bool = True  # also the one that knows the pseudo x-vectors, of systems that have such
+    seed_informed: bool = False  # also the one that knows the seed and undoes McAdams's move of the formants
 
 
 @dataclass
@@ -366,10 +367,19 @@ class Alteration:
 
 
 @dataclass
+class Refinement:
+    """A second training of the content extractor, from where the first one ended, with a rate that falls once more."""
+
+    updates: int = 0  # 0 = none
+    learning_rate: float = 0.002
+    consistency_weight: float = 0.0  # as in the first
+    alter: Alteration = field(default_factory=lambda: Alteration.none())
+
+
+@dataclass
 class Bottleneck:
     """The content extractor: phones in, a bottleneck out."""
 
-    initial: str = ""  # a content extractor of the same shape whose weights are trained on; '' = random ones
     front_end: str = "conv"  # conv (log-mel frames) or wav2vec2
     wav2vec2: Wav2vec2Front = field(default_factory=Wav2vec2Front)
     alignment: str = ""  # what aligns phones where there is no phones.ctm: pocketsphinx, or '' = nothing
@@ -406,6 +416,7 @@ class Bottleneck:
     validation: int = 64  # utterances held out of training
     cache_gigabytes: float = 8.0  # memory for features; beyond it they are computed again
     training: Training = field(default_factory=lambda: Training(updates=60000, round_updates=1000, batch_size=64))
+    refine: Refinement = field(default_factory=lambda: Refinement())
 
 
 @dataclass

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     from pseudovox.scoring.score_files import read_scored_trials
 
     utt2spk = read_table(args.utt2spk) if args.utt2spk else None
-    trials, _ = read_scored_trials(args.scores, args.trials, utt2spk)
+    trials = read_scored_trials(args.scores, args.trials, utt2spk)
     settings = {"like": args.like, "replicates": args.replicates, "allow_few": args.allow_few}
     inputs = [args.scores, args.trials, *filter(None, [args.utt2spk])]
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:

@@ -24,7 +24,6 @@ from pseudovox import stage
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
 from pseudovox.errors import DataError
-from pseudovox.models import store
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,13 +48,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         check_front_end(config.bottleneck)
 
     inputs = [*data, *(root / part.name for root in sources.values() for part in data)]
-    if config.bottleneck.initial:
-        initial = Path(config.bottleneck.initial)
-        store.read_card(initial, "bottleneck")
-        inputs.append(initial)
-    # What was made of the speech is among the inputs, as is the model that is gone on from; where the models lie
-    # decides nothing.
-    settings = replace(config.bottleneck, teacher="", alignment="", initial="")
+    # What was made of the speech is among the inputs; where the teacher's model lies decides nothing.
+    settings = replace(config.bottleneck, teacher="", alignment="")
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, prepare=check) as out:
         if out is None:
             return

@@ -125,6 +125,20 @@ def test_attackers_are_trained_in_the_ways_that_the_recipe_names() -> None:
     assert "pca_gmm: no attacker is trained on it" in none and "semi-informed" not in none
 
 
+def test_an_attacker_who_knows_the_seed_undoes_mcadams() -> None:
+    chosen = ("--dry-run", "--stage", "asv", "--stop-stage", "asv", "--system", "mcadams,pca_gmm")
+    assert "undo_mcadams" not in run(*chosen).stdout
+    shown = run(*chosen, "--set", "attacks.seed_informed=true").stdout.splitlines()
+    [undo] = [line for line in shown if "undo_mcadams" in line]  # not of pca_gmm, which moves no formants
+    assert "--original data/mini/dev_trials_f --original data/mini/dev_trials_m" in undo
+    assert " data/mini/dev_trials_f_mcadams " in undo and undo.endswith(" exp/mini/mcadams/undone")
+    [score] = [line for line in shown if "--attacker seed-informed" in line]
+    assert "--system mcadams --xvectors exp/mini/asv/mcadams/undone" in score
+    assert " data/mini/dev_enrolls exp/mini/mcadams/undone/dev_trials_f_mcadams " in score
+    [embed] = [line for line in shown if line.endswith(" exp/mini/asv/mcadams/undone")]
+    assert "--model exp/mini/attacker/original" in embed and "undone/test_trials_m_mcadams" in embed
+
+
 def test_back_end_and_informed_attacker() -> None:
     chosen = ("--dry-run", "--stage", "asv", "--stop-stage", "utility")
     usual = run(*chosen).stdout

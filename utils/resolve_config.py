@@ -92,6 +92,8 @@ def main(argv: list[str] | None = None) -> int:
         vectors = "sample" in its.system.stages and its.pseudo.strategy != "target"
         knows = its.system.attacked and its.attacks.informed and vectors
         print(f"informed.{system}={'yes' if knows else ''}")
+        undone = its.attacks.seed_informed and its.system.step == "anonymize_mcadams"
+        print(f"seed_informed.{system}={'yes' if undone else ''}")
         print(f"step.synthesize.anonymize.{system}={configuration.script_of(its.system)}")
         _print_steps(its, system)
     return 0

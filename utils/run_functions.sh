@@ -192,6 +192,11 @@ informed() {
   return 1
 }
 
+# seed_informed: is there an attacker who undoes what the current system drew by the seed?
+seed_informed() {
+  [ -n "${conf[seed_informed.$system]}" ]
+}
+
 # own_speech: the sets of the attacker's speech, if their embeddings by its own recogniser are needed.
 own_speech() {
   if [ "${conf[backend]}" = plda ] || [ -n "${conf[informed.$system]}" ]; then printf '%s' "${conf[attacker]}"; fi
@@ -200,16 +205,18 @@ own_speech() {
 # score <attacker> <asv> [<way>]: score all trial lists of the current system, as this attacker (trained in this way),
 # with this ASV's x-vectors (and, if that is the recipe's back end, a PLDA trained on those of the attacker's speech).
 score() {
-  local pair sets=() of=_$system enrolment_of=_$system plda=
+  local pair sets=() of=_$system enrolment_of=_$system plda= tried=$data
   if [ "${conf[backend]}" = plda ]; then
     plda=$exp/asv/$2/plda
     # shellcheck disable=SC2046  # data dirs are split on purpose
-    [ "$2" = original ] || step train_plda --xvectors "$exp/asv/$2" $(dirs_of "${conf[attacker]}" "$system") "$plda"
+    [ "$1" = seed-informed ] && plda=$exp/asv/original/plda
+    [ "$plda" = "$exp/asv/original/plda" ] || step train_plda --xvectors "$exp/asv/$2" $(dirs_of "${conf[attacker]}" "$system") "$plda"
   fi
   if [ "$system" = original ]; then of=""; fi
-  case $1 in original|ignorant) enrolment_of="" ;; esac
+  case $1 in original | ignorant | seed-informed) enrolment_of="" ;; esac
+  [ "$1" != seed-informed ] || tried=$exp/$system/undone
   for pair in "${trials[@]}"; do
-    sets+=("$data/${pair% *}$enrolment_of" "$data/${pair#* }$of")
+    sets+=("$data/${pair% *}$enrolment_of" "$tried/${pair#* }$of")
   done
   step score_trials --attacker "$1" ${3:+--training "$3"} --system "$system" --xvectors "$exp/asv/$2" \
     ${plda:+--plda "$plda"} "${sets[@]}" "$exp/$system/asv/$1${3:+-$3}"

@@ -44,6 +44,7 @@ FRAME, HOP = 320, 160  # samples: 20 and 10 ms at 16 kHz
 EPSILON = float(np.finfo(np.float32).eps)  # added to every sample, so that digital silence has a prediction
 LIKE = ("", "vpc2024")
 SCALES = ("speech", "published")
+UNDOING_GAIN = 10 ** (9.0 / 20)  # by which a frame may grow when poles are moved back: the default of the other way
 PURPOSE = "mcadams"  # of the random draws
 # Below this share of a frame's energy the prediction error is rounding: the recursion stops, where the reference
 # implementation goes on and ends in NaN (a pure tone does that).
@@ -429,3 +430,28 @@ class McAdamsWorker:
         )
         for utterance, signal in zip(batch, signals, strict=True):
             yield utterance, scaled(found.pop(0), signal, self.options, self.decibels)
+
+
+class UndoWorker:
+    """Moves back, as well as can be, what McAdamsWorker moved, knowing the coefficients; gives the samples.
+
+    Frames of anonymized speech have poles near those that were moved there; their angles are raised to the inverse
+    power. What the limit on frames, the overlap and the second estimate of the poles changed stays changed.
+
+    Args:
+        variant: the year of the one that was used.
+        drawn: coefficient by utterance id.
+        decibels: level of the speech, re full scale.
+    """
+
+    def __init__(self, variant: int, drawn: dict[str, float], decibels: float, *, device: str = "cpu") -> None:
+        # Inverse powers may lead beyond pi, so angles are kept within it, whatever the variant does.
+        self.variant = replace(VARIANTS[variant], clip=True)
+        self.drawn, self.decibels, self.device = drawn, decibels, device
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, np.ndarray]]:
+        signals = [utterance.audio() for utterance in batch]
+        inverse = [1.0 / self.drawn[utterance.id] for utterance in batch]
+        found = warp(signals, inverse, self.variant, largest_gain=UNDOING_GAIN, device=self.device)
+        for utterance, signal, undone in zip(batch, signals, found, strict=True):
+            yield utterance, undone if is_silent(undone) else as_loud(undone, signal, self.decibels)

@@ -70,7 +70,7 @@ def parse_table(text: str, path: Path, *, allow_empty: bool = False, keys: Keys 
     table = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
-            raise _blank_line(path, number)
+            raise blank_line(path, number)
         key, value = (*_BLANKS.split(line.rstrip(" \t"), maxsplit=1), "")[:2]
         check_id(key, f"{path}:{number}")
         if not value and not allow_empty:
@@ -100,7 +100,7 @@ def read_lines(path: Path, *, whole: bool = False) -> list[str]:
     lines = _lines(read_text(path, whole=whole))
     for number, line in enumerate(lines, 1):
         if not line.strip():
-            raise _blank_line(path, number)
+            raise blank_line(path, number)
     return lines
 
 
@@ -143,7 +143,8 @@ def _line(raw: bytes, offset: int) -> int:
     return raw.count(b"\n", 0, offset) + 1
 
 
-def _blank_line(path: Path, number: int) -> DataError:
+def blank_line(path: Path, number: int) -> DataError:
+    """What to say of a blank line, and its mend."""
     return DataError(f"{path}:{number}: blank line", f"sed -i '/^[[:space:]]*$/d' {path}")
 
 

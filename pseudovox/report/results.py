@@ -29,7 +29,9 @@ ATTACKERS = {
     "lazy-informed": "AA",  # both anonymized; the attacker's system was trained on original speech
     "semi-informed": "AA",  # both anonymized, and so was the attacker's training speech
     "informed": "AA",  # the same, by one who also knows the pseudo x-vector of every utterance
+    "seed-informed": "OA",  # the ignorant one, who knows the seed and first undoes what was drawn by it
 }
+FURTHER_ATTACKERS = ("seed-informed",)  # that have a column where one of them attacked
 GROUPS = ("f", "m", "all")
 
 

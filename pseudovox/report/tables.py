@@ -9,7 +9,7 @@ from typing import Any
 
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.headline import headline, means_by_training
-from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing, whisper_label
+from pseudovox.report.results import ATTACKERS, FURTHER_ATTACKERS, ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.warnings import code_warnings, privacy_warnings
 
 NOT_RUN = "not run"
@@ -20,6 +20,7 @@ _ATTACKER_NOTES = {
     "semi-informed": "has, beyond that, trained its own system on anonymized speech; judge privacy by this one",
     "informed": "knows, beyond that, the pseudo x-vector of every utterance (not whose voice it replaced); not run "
     "where a system draws none, or no attacker was trained on it",
+    "seed-informed": "is the ignorant one, but knows the seed of the run, and first undoes what was drawn by it",
 }
 _RETRAINED = (
     "the recogniser was trained on speech that the same system anonymized, as in the VoicePrivacy Challenge 2022, not "
@@ -84,6 +85,10 @@ def report_tables(
 def privacy_table(records: Sequence[Record], name: str) -> Table:
     """EER by system, level and gender, a column for each attacker; original speech is in the first of them."""
     found = {(r.system, r.level, r.group, r.attacker): r for r in headline(records) if r.metric == "eer"}
+    there = {record.attacker for record in found.values()}
+    attackers = {
+        attacker: code for attacker, code in ATTACKERS.items() if attacker in there or attacker not in FURTHER_ATTACKERS
+    }
     groups = _groups([record for record in records if record.metric == "eer"])
     rows = []
     for system, level in _systems(records):
@@ -91,17 +96,17 @@ def privacy_table(records: Sequence[Record], name: str) -> Table:
             cells = [
                 # What the attacker does on original speech is the same for every system.
                 cell(found.get((ORIGINAL, "", group, attacker) if code == "OO" else (system, level, group, attacker)))
-                for attacker, code in ATTACKERS.items()
+                for attacker, code in attackers.items()
             ]
             rows.append([system_name(system, level), group_name(group), *cells])
     return Table(
         f"Privacy ({name}): how often the attacker fails",
         "Equal error rate (EER) in % of an attacker who compares voices. Higher = the attacker fails more often = "
         "better privacy. Near 0, everybody is recognised; at 50, the attacker can only guess.",
-        ["system", "speakers", *(f"{code} {attacker}" for attacker, code in ATTACKERS.items())],
+        ["system", "speakers", *(f"{code} {attacker}" for attacker, code in attackers.items())],
         rows,
         [
-            *(f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in ATTACKERS.items()),
+            *(f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in attackers.items()),
             *_training_notes(records),
             *(f"Caution: {warning}" for warning in privacy_warnings(records)),
         ],

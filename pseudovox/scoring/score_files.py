@@ -3,29 +3,48 @@
     scores   <speaker> <utterance> <score>
     trials   <speaker> <utterance> target|nontarget
 
-Lines stand in any order, with blanks or tabs between; both files must hold the same pairs, each once.
+Lines stand in any order, with blanks or tabs between; both files must hold the same pairs, each once. Names become
+numbers as they are read, so that millions of trials take no more than their numbers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from pseudovox.datadir import read_lines
+from pseudovox.datadir.files import blank_line, read_text
 from pseudovox.errors import DataError
 from pseudovox.metrics.intervals import TrialList
 
 SHOWN = 5  # pairs that a message names
+CHARACTERS = 2**22  # of a file that are taken apart at a time
 LABELS = {"target": True, "nontarget": False}
 _PREFIX = re.compile(r"[^-_]*")
 
 
-def read_scored_trials(
-    scores: Path, trials: Path, utt2spk: Mapping[str, str] | None = None
-) -> tuple[TrialList, tuple[str, ...]]:
+@dataclass
+class Names:
+    """Names by number, in order of appearance."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def of(self, names: Sequence[str]) -> np.ndarray:
+        """The numbers of names, int64; new names get the next ones."""
+        numbers = self.numbers
+        try:
+            return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
+        except KeyError:
+            for name in dict.fromkeys(names):
+                numbers.setdefault(name, len(numbers))
+        return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
+
+
+def read_scored_trials(scores: Path, trials: Path, utt2spk: Mapping[str, str] | None = None) -> TrialList:
     """Read a trial list and its scores, in the order of the trials.
 
     Args:
@@ -33,31 +52,34 @@ def read_scored_trials(
         utt2spk: speakers of the test utterances (and of the enrolled ids, where these are utterances); without it
             they follow from the trials, see `number_speakers`.
 
-    Returns:
-        (trials, pairs): `spk utt` of each trial besides.
-
     Raises:
         DataError: naming file and line: a malformed line, a pair that stands twice or in one file alone, a label
             other than target and nontarget, a score that is no number, no trials of a kind.
     """
-    pairs, labels = _read(trials, "target|nontarget")
-    scored, values = _read(scores, "score")
-    numbers = _numbers(scores, values)
-    for number, label in enumerate(labels, 1):
-        if label not in LABELS:
-            raise DataError(f"{trials}:{number}: label {label!r}, expected target or nontarget")
-    numbers = numbers[_places(trials, pairs, scores, scored)]
-    target = np.array([LABELS[label] for label in labels])
+    speakers, utterances = Names(), Names()
+    one, other, target = _read(trials, "target|nontarget", speakers, utterances, _labels)
+    enrolled_ids, tested_ids = list(speakers.numbers), list(utterances.numbers)
+    scored_one, scored_other, numbers = _read(scores, "score", speakers, utterances, _floats)
+    count = len(utterances.numbers)
+    pairs, scored = one * count + other, scored_one * count + scored_other
+    order, scored_order = (np.argsort(keys, kind="stable") for keys in (pairs, scored))
+    in_order = pairs[order]
+    if not np.array_equal(in_order, scored[scored_order]) or not (np.diff(in_order) > 0).all():
+        names = list(speakers.numbers), list(utterances.numbers)
+        raise _mismatch(trials, (one, other), scores, (scored_one, scored_other), names)
+    values = np.empty(len(numbers))
+    values[order] = numbers[scored_order]
     if target.all() or not target.any():
         kind = "non-target" if target.all() else "target"
         raise DataError(f"{trials}: {len(target)} trials and not one {kind} among them; the metrics need both kinds")
-    enrolled, tested = number_speakers(pairs, target, utt2spk, str(trials))
-    return TrialList(numbers, target, enrolled, tested), tuple(pairs)
+    enrolled, tested = number_speakers((enrolled_ids, one), (tested_ids, other), target, utt2spk, str(trials))
+    return TrialList(values, target, enrolled, tested)
 
 
 def number_speakers(
-    pairs: Sequence[str], target: np.ndarray, utt2spk: Mapping[str, str] | None = None, where: str = "trials"
-) -> tuple[np.ndarray, np.ndarray]:
+    enrolled: tuple[list[str], np.ndarray], tested: tuple[list[str], np.ndarray], target: np.ndarray,
+    utt2spk: Mapping[str, str] | None = None, where: str = "trials",
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Who was enrolled and who was tested in each trial, as numbers.
 
     Without `utt2spk`, whatever target trials join is one speaker (so lists of utterances against utterances do too).
@@ -66,7 +88,7 @@ def number_speakers(
     intervals somewhat too narrow.
 
     Args:
-        pairs: `spk utt` of each trial.
+        enrolled, tested: the distinct ids of either side, and which of them each trial has, int (trials,).
         target: bool (trials,).
         utt2spk: speakers by utterance.
         where: for messages.
@@ -77,21 +99,20 @@ def number_speakers(
     Raises:
         DataError: an utterance is not in `utt2spk`.
     """
-    enrolled_ids, enrolled = _numbered([pair.partition(" ")[0] for pair in pairs])
-    tested_ids, tested = _numbered([pair.partition(" ")[2] for pair in pairs])
+    (enrolled_ids, ones), (tested_ids, others) = enrolled, tested
     if utt2spk is not None:
         unknown = next((utterance for utterance in tested_ids if utterance not in utt2spk), None)
         if unknown is not None:
             raise DataError(f"{where}: utterance {unknown} is not in utt2spk")
         # An enrolled id may be a speaker's, or an utterance's in lists of utterances against utterances.
-        _, numbers = _numbered(
+        numbers = Names().of(
             [utt2spk.get(name, name) for name in enrolled_ids] + [utt2spk[name] for name in tested_ids]
         )
-        return numbers[: len(enrolled_ids)][enrolled], numbers[len(enrolled_ids) :][tested]
-    joined = _joined(enrolled[target], tested[target], len(enrolled_ids), len(tested_ids))
+        return numbers[: len(enrolled_ids)][ones], numbers[len(enrolled_ids) :][others]
+    joined = _joined(ones[target], others[target], len(enrolled_ids), len(tested_ids))
     of_enrolled, of_tested = joined[: len(enrolled_ids)], joined[len(enrolled_ids) :]
     with_target = np.zeros(len(tested_ids), bool)
-    with_target[tested[target]] = True
+    with_target[others[target]] = True
     if not with_target.all():
         prefixes = [_PREFIX.match(name).group() for name in tested_ids]  # type: ignore[union-attr]
         by_prefix: dict[str, int] = {}
@@ -101,15 +122,8 @@ def number_speakers(
         if agree:
             for place in np.flatnonzero(~with_target):
                 of_tested[place] = by_prefix.setdefault(prefixes[place], int(of_tested[place]))
-    _, numbers = np.unique(np.concatenate([of_enrolled[enrolled], of_tested[tested]]), return_inverse=True)
-    return numbers[: len(pairs)], numbers[len(pairs) :]
-
-
-def _numbered(names: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """The distinct names in order of appearance, and the number of each name among them, int64."""
-    distinct = list(dict.fromkeys(names))
-    numbers = {name: number for number, name in enumerate(distinct)}
-    return distinct, np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
+    _, numbers = np.unique(np.concatenate([of_enrolled, of_tested]), return_inverse=True)
+    return numbers[: len(enrolled_ids)][ones], numbers[len(enrolled_ids) :][others]
 
 
 def _joined(one: np.ndarray, other: np.ndarray, ones: int, others: int) -> np.ndarray:
@@ -122,64 +136,102 @@ def _joined(one: np.ndarray, other: np.ndarray, ones: int, others: int) -> np.nd
     return np.asarray(connected_components(graph, directed=False)[1]).astype(np.int64)
 
 
-def _read(path: Path, third: str) -> tuple[list[str], list[str]]:
-    """(pairs, third columns) of a file of three columns; a pair is `spk utt`."""
-    lines = read_lines(path)
-    if not lines:
+def _read(
+    path: Path, third: str, speakers: Names, utterances: Names,
+    convert: Callable[[Path, Sequence[str], int], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """(speakers, utterances, third columns as `convert` makes them) of a file of three columns, one of each a line."""
+    parts: list[tuple[np.ndarray, ...]] = []
+    before = 0
+    for text in _pieces(read_text(path)):
+        fields, blanks = text.split(), _blanks(text)
+        if len(fields) != 3 * len(blanks) or (blanks != 2).any():
+            for number, line in enumerate(text.split("\n"), before + 1):
+                if not line.strip():
+                    raise blank_line(path, number)
+                if len(line.split()) != 3:
+                    raise DataError(f"{path}:{number}: expected `speaker utterance {third}`, found {line[:80]!r}")
+        parts.append((speakers.of(fields[::3]), utterances.of(fields[1::3]), convert(path, fields[2::3], before)))
+        before += len(blanks)
+    if not parts:
         raise DataError(f"{path}: the file is empty")
-    if any(line.count(" ") != 2 for line in lines) or "\t" in "".join(lines):
-        lines = [" ".join(line.split()) for line in lines]
-    fields = " ".join(lines).split()
-    if len(fields) != 3 * len(lines) or any(line.count(" ") != 2 for line in lines):
-        for number, line in enumerate(lines, 1):
-            if len(line.split()) != 3:
-                raise DataError(f"{path}:{number}: expected `speaker utterance {third}`, found {line[:80]!r}")
-    return [line.rpartition(" ")[0] for line in lines], fields[2::3]
+    one, other, values = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return one, other, values
 
 
-def _numbers(path: Path, values: Sequence[str]) -> np.ndarray:
-    """Scores as float64, infinities included; DataError (file and line) at anything else."""
+def _pieces(text: str) -> Iterator[str]:
+    """A text in pieces of whole lines, without the line end behind each piece."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", min(start + CHARACTERS, len(text) - 1))
+        end = len(text) if end < 0 else end
+        yield text[start:end]
+        start = end + 1
+
+
+def _blanks(text: str) -> np.ndarray:
+    """How many blanks each line has, int (lines,)."""
+    characters = np.frombuffer(text.encode(), np.uint8)
+    ends = np.append(np.flatnonzero(characters == ord("\n")), len(characters))
+    return np.diff(np.searchsorted(np.flatnonzero(characters == ord(" ")), ends), prepend=0)
+
+
+def _labels(path: Path, labels: Sequence[str], before: int) -> np.ndarray:
+    """Is each a target? bool; DataError (file and line) at another label. `before`: lines before the first."""
     try:
-        numbers = np.array(list(map(float, values)))
-        if not np.isnan(numbers).any():
-            return numbers
-    except ValueError:
-        pass
-    for number, value in enumerate(values, 1):
+        return np.fromiter(map(LABELS.__getitem__, labels), bool, len(labels))
+    except KeyError:
+        number, label = next((number, label) for number, label in enumerate(labels, before + 1) if label not in LABELS)
+        raise DataError(f"{path}:{number}: label {label!r}, expected target or nontarget") from None
+
+
+def _floats(path: Path, values: Sequence[str], before: int) -> np.ndarray:
+    """Scores as float64, infinities included; DataError (file and line) at anything else. `before`: as `_labels`."""
+
+    def number_of(value: str) -> float:
         try:
-            wrong = np.isnan(float(value))
+            return float(value)
         except ValueError:
-            wrong = True
-        if wrong:
-            raise DataError(
-                f"{path}:{number}: score {value!r}, expected a number (inf and -inf are allowed, NaN is not)"
-            )
-    raise AssertionError("unreachable: one of the values is wrong")
+            return np.nan
+
+    try:
+        numbers = np.fromiter(map(float, values), np.float64, len(values))
+    except ValueError:
+        numbers = np.array([number_of(value) for value in values])
+    if np.isnan(numbers).any():
+        place = int(np.argmax(np.isnan(numbers)))
+        raise DataError(
+            f"{path}:{before + place + 1}: score {values[place]!r}, expected a number"
+            " (inf and -inf are allowed, NaN is not)"
+        )
+    return numbers
 
 
-def _places(trials: Path, pairs: Sequence[str], scores: Path, scored: Sequence[str]) -> np.ndarray:
-    """Where in the scores each trial stands, int (trials,); DataError unless both hold the same pairs, each once."""
-    index = {pair: place for place, pair in enumerate(scored)}
-    found = list(map(index.get, pairs))
-    if None not in found and len(index) == len(scored) == len(pairs):
-        places = np.array(found, np.int64)
-        if np.bincount(places, minlength=len(scored)).all():
-            return places
-    for path, names in ((trials, pairs), (scores, scored)):
-        seen: dict[str, int] = {}
-        for number, pair in enumerate(names, 1):
+def _mismatch(
+    trials: Path, of_trials: tuple[np.ndarray, np.ndarray], scores: Path, of_scores: tuple[np.ndarray, np.ndarray],
+    names: tuple[list[str], list[str]],
+) -> DataError:  # fmt: skip
+    """What is wrong with two files that do not hold the same pairs, each once."""
+    listed, scored = (list(zip(*(side.tolist() for side in sides), strict=True)) for sides in (of_trials, of_scores))
+
+    def shown(pair: tuple[int, int]) -> str:
+        return f"{names[0][pair[0]]} {names[1][pair[1]]}"
+
+    for path, pairs in ((trials, listed), (scores, scored)):
+        seen: dict[Any, int] = {}
+        for number, pair in enumerate(pairs, 1):
             if pair in seen:
-                raise DataError(f"{path}:{number}: pair {pair} stands twice, first in line {seen[pair]}")
+                return DataError(f"{path}:{number}: pair {shown(pair)} stands twice, first in line {seen[pair]}")
             seen[pair] = number
-    for path, names, other, known, what in (
-        (trials, pairs, scores, index, "has no score"),
-        (scores, scored, trials, set(pairs), "is not a trial"),
+    for path, pairs, other, known, what in (
+        (trials, listed, scores, set(scored), "has no score"),
+        (scores, scored, trials, set(listed), "is not a trial"),
     ):
-        lacking = [place for place, pair in enumerate(names) if pair not in known]
+        lacking = [place for place, pair in enumerate(pairs) if pair not in known]
         if lacking:
-            others = "".join(f"; line {place + 1}: {names[place]}" for place in lacking[1:SHOWN])
-            raise DataError(
-                f"{path}:{lacking[0] + 1}: pair {names[lacking[0]]} {what} in {other}"
-                f" ({len(lacking)} such of {len(names)} lines{others}{'; ...' if len(lacking) > SHOWN else ''})"
+            others = "".join(f"; line {place + 1}: {shown(pairs[place])}" for place in lacking[1:SHOWN])
+            return DataError(
+                f"{path}:{lacking[0] + 1}: pair {shown(pairs[lacking[0]])} {what} in {other}"
+                f" ({len(lacking)} such of {len(pairs)} lines{others}{'; ...' if len(lacking) > SHOWN else ''})"
             )
     raise AssertionError("unreachable: the files differ in some pair")

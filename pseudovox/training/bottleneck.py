@@ -18,7 +18,9 @@ from __future__ import annotations
 import functools
 import logging
 import math
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -452,11 +454,12 @@ def check_front_end(options: Bottleneck) -> None:
             f"bottleneck.speaker_factors {options.speaker_factors}: codes have no offsets to be taken off",
             "set bottleneck.codes or bottleneck.speaker_factors to 0",
         )
-    if options.consistency_weight and (options.alter == Alteration.none() or options.training.batch_size < 2):
-        raise UsageError(
-            f"bottleneck.consistency_weight {options.consistency_weight}: compares two alterations of a chunk",
-            "switch parts of bottleneck.alter on, with a bottleneck.training.batch_size of 2 or more",
-        )
+    for section, own in (("bottleneck", options), ("bottleneck.refine", refined(options))):
+        if own.consistency_weight and (own.alter == Alteration.none() or own.training.batch_size < 2):
+            raise UsageError(
+                f"{section}.consistency_weight {own.consistency_weight}: compares two alterations of a chunk",
+                f"switch parts of {section}.alter on, with a bottleneck.training.batch_size of 2 or more",
+            )
     if not all(0.5 <= factor <= 2 for factor in options.warps):
         raise UsageError(f"bottleneck.warps {options.warps}: expected factors of 0.5 to 2")
     if options.front_end not in ("conv", "wav2vec2"):
@@ -496,34 +499,11 @@ def load_front_end(network: BottleneckNetwork, options: Bottleneck) -> None:
     pretrained.load_into(network.front.network, found, own.weights or str(pretrained.cache_file(own.bundle)))
 
 
-def load_initial(
-    network: BottleneckNetwork, hyperparameters: dict[str, Any], phones: Sequence[str], folder: Path
-) -> None:
-    """Put the weights of a trained content extractor into a new one.
-
-    Raises:
-        MissingModelError, DataError: as store.load; DataError too where its shape or its phones are not the new one's.
-    """
-    from pseudovox.models import store
-
-    card = store.read_card(folder, "bottleneck")
-    old = card["hyperparameters"]
-    shape = sorted((old.keys() | hyperparameters) - {"speaker_factors", "dropout", "decay", "restart_below"})
-    for key in shape:
-        if (old.get(key) or 0) == (hyperparameters.get(key) or 0):  # (older cards lack what is switched off)
-            continue
-        raise DataError(
-            f"{folder}/model.json: {key} is {old.get(key)}, that of the training {hyperparameters.get(key)}",
-            "give bottleneck.initial a model that the same section made, or leave it out",
-        )
-    if card["facts"].get("phones") != list(phones):
-        raise DataError(
-            f"{folder}/model.json: its phones are not those of the training data",
-            "align the data as that model's was, or leave bottleneck.initial out",
-        )
-    weights = store.load(folder, "bottleneck")[0].state_dict()
-    kept = {name: weight for name, weight in weights.items() if not name.startswith("speaker_factors.")}
-    network.load_state_dict({**network.state_dict(), **kept})
+def refined(options: Bottleneck) -> Bottleneck:
+    """The options of the second training (bottleneck.refine), which goes on from where the first one ended."""
+    second = options.refine
+    training = replace(options.training, updates=second.updates, learning_rate=second.learning_rate)
+    return replace(options, alter=second.alter, consistency_weight=second.consistency_weight, training=training)
 
 
 def train(
@@ -562,14 +542,17 @@ def train(
     size = sum(parameter.numel() for parameter in network.parameters())
     log.info("content extractor: %d parameters, %d phones", size, len(batches.phones))
     batches.warm()
-    if options.initial:
-        load_initial(network, hyperparameters, batches.phones, Path(options.initial))
-    elif options.front_end == "wav2vec2":
+    if options.front_end == "wav2vec2":
         load_front_end(network, options)
     else:
         network.set_statistics(*batches.statistics())
     learner = BottleneckLearner(network, options, seed)
     fit(learner, batches, folder, device=device)
+    if options.refine.updates:
+        log.info("content extractor: refined over %d updates", options.refine.updates)
+        batches.options = refined(options)
+        fit(BottleneckLearner(network, batches.options, seed), batches, folder / "refine", device=device)
+        shutil.rmtree(folder / "refine" / "checkpoints")
     network.cpu().eval()
     figures = fit_speaker_factors(network, batches, seed)
     facts = {

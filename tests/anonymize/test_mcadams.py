@@ -225,6 +225,33 @@ def test_coefficients_by_level_and_id() -> None:
         assert not found.items() & drawn(data("b", {"s": 3, "t": 2}), level).items()
 
 
+def test_who_knows_the_coefficient_moves_formants_back(tmp_path: Path) -> None:
+    sound = speech_like(32000)
+    write_wav(tmp_path / "a-0.wav", sound)
+    original = DataDir(tmp_path / "a", {"wav.scp": {"a-0": str(tmp_path / "a-0.wav")}, "utt2spk": {"a-0": "a"}})
+    options = mcadams.resolved(McAdams())
+    [(_, moved)] = mcadams.McAdamsWorker(options, "spk", 1, -26.0).process([Utterance(original, "a-0")])
+    write_wav(tmp_path / "a-1.wav", moved)
+    made = DataDir(tmp_path / "b", {"wav.scp": {"a-0": str(tmp_path / "a-1.wav")}, "utt2spk": {"a-0": "a"}})
+
+    def apart(drawn: dict[str, float]) -> float:
+        """Mean distance of the envelopes' logarithms, without the level, of what the attacker gets."""
+        [(_, undone)] = mcadams.UndoWorker(2024, drawn, -26.0).process([Utterance(made, "a-0")])
+        assert undone.shape == sound.shape
+        envelopes = []
+        for signal in (sound, undone):
+            frames = torch.from_numpy(np.asarray(signal, np.float64)).unfold(0, 320, 160) * torch.from_numpy(
+                mcadams.window()
+            )
+            envelope = -torch.fft.rfft(mcadams.burg(frames + mcadams.EPSILON), 256).abs().log()
+            envelopes.append(envelope - envelope.mean(1, keepdim=True))
+        return float((envelopes[0] - envelopes[1]).abs().mean())
+
+    drawn = mcadams.coefficients(original, options, "spk", 1)
+    with_other_seed = mcadams.coefficients(original, options, "spk", 3)
+    assert apart(drawn) < 0.7 * apart({"a-0": 1.0}) and apart(drawn) < apart(with_other_seed)
+
+
 def test_fixed_coefficients() -> None:
     part = data("a", {"s": 2})
     assert drawn(part, "utt", variant=2020) == {"s-0": 0.8, "s-1": 0.8}

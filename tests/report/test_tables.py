@@ -41,6 +41,12 @@ def test_privacy_table() -> None:
     assert "Higher = the attacker fails more often" in table.explanation
 
 
+def test_who_knows_the_seed_has_a_column_where_there_is_one() -> None:
+    table = tables.privacy_table([*RECORDS, eer("vq", "seed-informed", "f", 20.0)], "test")
+    assert table.header[-1] == "OA seed-informed" and table.rows[0][-1] == "20.0 [19.0, 21.0]"
+    assert any("knows the seed of the run" in note for note in table.notes)
+
+
 def semi_informed(group: str, training: str, value: float) -> Record:
     return replace(eer("vq", "semi-informed", group, value), training=training)
 

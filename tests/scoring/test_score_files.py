@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pseudovox.errors import DataError
-from pseudovox.scoring.score_files import number_speakers, read_scored_trials
+from pseudovox.scoring import score_files
+from pseudovox.scoring.score_files import Names, number_speakers, read_scored_trials
 
 TRIALS = ["a a-1 target", "a b-1 nontarget", "b a-1 nontarget", "b b-1 target"]
 SCORES = ["a a-1 1.5", "a b-1 -2", "b a-1 -1e-3", "b b-1 inf"]
@@ -20,14 +21,13 @@ def read(folder: Path, scores: list[str], trials: list[str], **options):  # type
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
 def test_any_order(tmp_path: Path, order: list[int]) -> None:
-    found, pairs = read(tmp_path, [SCORES[number] for number in order], TRIALS)
+    found = read(tmp_path, [SCORES[number] for number in order], TRIALS)
     assert found.scores.tolist() == [1.5, -2, -1e-3, np.inf] and found.target.tolist() == [True, False, False, True]
-    assert pairs == ("a a-1", "a b-1", "b a-1", "b b-1")
     assert found.enrolled.tolist() == [0, 0, 1, 1] and found.tested.tolist() == [0, 1, 0, 1]
 
 
 def test_tabs_and_many_blanks(tmp_path: Path) -> None:
-    found, _ = read(
+    found = read(
         tmp_path, [line.replace(" ", "\t") for line in SCORES], [f"  {line.replace(' ', '   ')} " for line in TRIALS]
     )
     assert found.scores[0] == 1.5
@@ -53,7 +53,11 @@ def test_tabs_and_many_blanks(tmp_path: Path) -> None:
         (SCORES[1:2], TRIALS[1:2], "trials: 1 trials and not one target"),
     ],
 )
-def test_faults(tmp_path: Path, scores: list[str], trials: list[str], message: str) -> None:
+@pytest.mark.parametrize("characters", [1, 2**22])
+def test_faults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: list[str], trials: list[str], message: str, characters: int
+) -> None:
+    monkeypatch.setattr(score_files, "CHARACTERS", characters)  # 1: a piece of each line
     with pytest.raises(DataError, match=message):
         read(tmp_path, scores, trials)
 
@@ -64,8 +68,13 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def speakers(pairs: list[str], **options):  # type: ignore[no-untyped-def]
-    fields = [pair.rsplit(" ", 1) for pair in pairs]
-    found = number_speakers([pair for pair, _ in fields], np.array([label == "t" for _, label in fields]), **options)
+    ones, others, labels = zip(*(pair.split() for pair in pairs), strict=True)
+    sides = []
+    for names in (ones, others):
+        known = Names()
+        numbers = known.of(names)
+        sides.append((list(known.numbers), numbers))
+    found = number_speakers(sides[0], sides[1], np.array(labels) == "t", **options)
     return found[0].tolist(), found[1].tolist()
 
 

@@ -67,3 +67,17 @@ def test_wrong_use_of_mcadams(tiny_data: DataDir, program: Program, options: lis
     done = program(*STEP, *options, "data/tiny", "out")
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
     assert not Path("out").exists()
+
+
+def test_undone_by_who_knows_seed_and_ids(tiny_data: DataDir, program: Program) -> None:
+    made = anonymized(program)
+    undo = ("steps/undo_mcadams.py", "--device", "cpu", "--original", "data/tiny", "out/tiny_mcadams")
+    for seed in (1, 2):
+        done = program(*undo, f"undone{seed}", "--seed", seed)
+        assert done.returncode == 0, done.stderr
+    right, wrong = (DataDir.load(f"undone{seed}/tiny_mcadams") for seed in (1, 2))
+    assert right.utterances == made.utterances and right.tables["text"] == tiny_data.tables["text"]
+    utterance = made.utterances[0]
+    assert not np.array_equal(load(right, utterance), load(wrong, utterance))
+    done = program(*undo[:-1], "out/tiny_mcadams", "data/tiny", "undone")
+    assert done.returncode == 2 and "2 data dirs and 1 --original: expected one of each" in done.stderr

@@ -10,7 +10,7 @@ import torch
 
 from pseudovox import features, seeds
 from pseudovox.archive import write_arrays
-from pseudovox.config import Alteration, Bottleneck, Training
+from pseudovox.config import Alteration, Bottleneck, Refinement, Training
 from pseudovox.datadir import DataDir, Phone
 from pseudovox.errors import DataError, UsageError
 from pseudovox.models import store
@@ -267,7 +267,7 @@ def test_two_alterations_of_a_chunk_are_drawn_together(
         bottleneck.check_front_end(still)
 
 
-def test_training_goes_on_from_a_model(tiny_data: DataDir, sources: dict[str, Path], tmp_path: Path) -> None:
+def test_a_second_training_goes_on_from_the_first(tiny_data: DataDir, sources: dict[str, Path], tmp_path: Path) -> None:
     only = {"alignment": sources["alignment"]}
 
     def train(name: str, **changed: object) -> dict[str, torch.Tensor]:
@@ -276,12 +276,13 @@ def test_training_goes_on_from_a_model(tiny_data: DataDir, sources: dict[str, Pa
         return store.load(tmp_path / name, "bottleneck")[0].state_dict()
 
     first = train("first")
-    still = Training(**{**vars(TRAINING), "learning_rate": 0.0, "updates": 1})
-    second = train("second", initial=str(tmp_path / "first"), training=still, speaker_factors=2)
-    assert all(torch.equal(weights, second[name]) for name, weights in first.items() if "norm" not in name)
-    assert second["speaker_factors.loadings"].shape[2] == 2
-    with pytest.raises(DataError, match=r"channels is 8, that of the training 16"):
-        train("wider", initial=str(tmp_path / "first"), channels=16)
+    still = train("still", refine=Refinement(updates=1, learning_rate=0.0), speaker_factors=2)
+    assert all(torch.equal(weights, still[name]) for name, weights in first.items() if "norm" not in name)
+    assert still["speaker_factors.loadings"].shape[2] == 2
+    warp = Alteration(**{**vars(Alteration.none()), "warp": 0.2})
+    second = train("second", refine=Refinement(updates=2, consistency_weight=1.0, alter=warp))
+    assert not torch.equal(second["bottleneck.weight"], first["bottleneck.weight"])
+    assert not list((tmp_path / "second").rglob("checkpoints"))
 
 
 def test_an_archive_that_lacks_an_utterance_is_named(tiny_data: DataDir, sources: dict[str, Path]) -> None:

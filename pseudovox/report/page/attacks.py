@@ -58,7 +58,7 @@ def read(experiment: Experiment) -> list[Attack]:
     found = []
     for one in experiment.trial_scores:
         try:
-            trials, _ = read_scored_trials(one.scores, one.trials)
+            trials = read_scored_trials(one.scores, one.trials)
         except PseudovoxError:
             continue
         found.append(Attack(one, trials.scores[trials.target], trials.scores[~trials.target]))

@@ -17,6 +17,7 @@ _KNOWS = {
     "lazy-informed": "knows the system and anonymizes the speech it has, but was trained on original speech",
     "semi-informed": "knows the system and was trained on speech that it anonymized: the one to judge privacy by",
     "informed": "knows, beyond that, the pseudo x-vector of every utterance, though not whose voice it replaced",
+    "seed-informed": "has original speech of the person, knows the seed of the run and undoes what was drawn by it",
 }
 
 
