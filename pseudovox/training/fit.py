@@ -75,7 +75,9 @@ class Learner(lightning.LightningModule):
         return self.global_step
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        torch.manual_seed(seed_for(self.seed, "update", str(self.update)))
+        # Each process of several has noise and dropout of its own.
+        rank = f"/{self.global_rank}" if self.global_rank else ""
+        torch.manual_seed(seed_for(self.seed, "update", f"{self.update}{rank}"))
 
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         value = self.loss(batch, "train")
@@ -156,7 +158,9 @@ class _Keep(Callback):
 
     def __init__(self, path: Path, options: Training) -> None:
         self.path, self.options = path, options
-        self.best: dict[str, Any] = {"update": 0, "figure": math.inf, "rounds_ago": 0, "judged": 0, "weights": {}}
+        self.best: dict[str, Any] = {
+            "update": 0, "figure": math.inf, "rounds_ago": 0, "judged": 0, "weights": {}, "updates": 0,
+        }  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         return self.best
@@ -169,6 +173,7 @@ class _Keep(Callback):
 
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         self._judge(trainer, module)
+        self.best["updates"] = module.update
         aside = self.path.with_suffix(".partial")
         trainer.save_checkpoint(aside)
         if trainer.is_global_zero:
@@ -176,7 +181,7 @@ class _Keep(Callback):
         self._stop_if_in_vain(trainer)
 
     def _judge(self, trainer: Any, module: Any) -> None:
-        if trainer.global_step == self.best["judged"]:
+        if module.update == self.best["judged"]:
             return  # gone on from this round's checkpoint, Lightning ends the round again, without a validation
         found = trainer.callback_metrics.get(module.figure)
         if found is None:
@@ -193,10 +198,10 @@ class _Keep(Callback):
             weights = {}
             if self.options.keep == "best":
                 weights = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
-            self.best = {"update": trainer.global_step, "figure": figure, "rounds_ago": 0, "weights": weights}
+            self.best |= {"update": module.update, "figure": figure, "rounds_ago": 0, "weights": weights}
         else:
             self.best["rounds_ago"] += 1
-        self.best["judged"] = trainer.global_step
+        self.best["judged"] = module.update
 
     def _stop_if_in_vain(self, trainer: Any) -> None:
         if self.options.patience and self.best["rounds_ago"] >= self.options.patience:
@@ -274,6 +279,8 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
     _check(options)
     if device == "cpu" and options.threads:
         torch.set_num_threads(options.threads)
+    # Read when the first matrices are multiplied on a GPU; without it, cuBLAS may add up in another order each time.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling takes a sixth of the time, and nothing here reads what was not written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -323,7 +330,8 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
     )
     # From the file, not from the callback: that one may have been in another process.
     saved = torch.load(last, map_location="cpu", weights_only=True)
-    best, updates = saved["callbacks"][_Keep.__qualname__], saved["global_step"]
+    best = saved["callbacks"][_Keep.__qualname__]
+    updates = best["updates"]
     if best["weights"]:
         learner.load_state_dict(best["weights"])
         log.info("kept update %d of %d: %s %.4f", best["update"], updates, learner.figure, best["figure"])

@@ -115,6 +115,35 @@ def test_epochs_become_updates() -> None:
     assert with_epochs(OPTIONS, 7) == OPTIONS
 
 
+class Pair(Walker):
+    """Steps two optimisers an update, as a generator and its discriminators do."""
+
+    def __init__(self, network: torch.nn.Module, training: Training, seed: int) -> None:
+        super().__init__(network, training, seed)
+        self.automatic_optimization = False
+        self.done = 0
+
+    @property
+    def update(self) -> int:
+        return self.done
+
+    def configure_optimizers(self) -> Any:
+        return [torch.optim.SGD(self.parameters(), lr=lr) for lr in (1.0, 0.0)]
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
+        for optimizer in self.optimizers():  # type: ignore[union-attr]
+            optimizer.zero_grad()
+            self.manual_backward(self.loss(batch, "train"))
+            optimizer.step()
+        self.done += 1
+
+
+def test_updates_are_counted_not_the_steps_of_optimisers(tmp_path: Path) -> None:
+    pair = Pair(walker().network, replace(OPTIONS, keep="best"), seed=1)
+    fitted = fit(pair, Line(wanted=4.9), tmp_path, device="cpu")
+    assert (weight(pair), fitted.updates, fitted.kept, fitted.best) == (4.0, 12, 4, 4)
+
+
 @pytest.mark.slow  # two processes that each import everything
 def test_two_processes_keep_and_stop_alike(tmp_path: Path) -> None:
     pair = walker(keep="best", patience=2, devices=2)
