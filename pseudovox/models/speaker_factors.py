@@ -89,4 +89,5 @@ def posterior_means(
     precisions = torch.einsum("pdr,pdq->prq", weighted, loadings)
     identity = torch.eye(loadings.shape[2], dtype=loadings.dtype)
     covariances = torch.linalg.inv(identity + torch.einsum("sp,prq->srq", counts, precisions))
-    return torch.einsum("srq,spd,pdq->sr", covariances, sums, weighted), covariances
+    projected = torch.einsum("spd,pdq->sq", sums, weighted)
+    return torch.einsum("srq,sq->sr", covariances, projected), covariances
