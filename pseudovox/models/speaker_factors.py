@@ -15,6 +15,7 @@ from torch.nn import functional
 # Frames beside each other say nearly the same: each counts as a part of an independent one (Kaldi's posterior scale of
 # i-vector extractors, which is 0.1 for frames of 10 ms).
 FRAME_WEIGHT = 0.2
+FRAMES = 8192  # that are worked on together: double precision of an hour's would take hundreds of megabytes
 
 
 class SpeakerFactors(nn.Module):
@@ -51,8 +52,12 @@ class SpeakerFactors(nn.Module):
         Returns:
             float64 (factors,); zeros of an utterance without frames.
         """
-        counts = posteriors.sum(0).double()
-        sums = posteriors.double().T @ content.double() - counts[:, None] * self.means.double()
+        means = self.means.double()
+        counts, sums = means.new_zeros(len(means)), torch.zeros_like(means)
+        for frames, weights in zip(content.split(FRAMES), posteriors.split(FRAMES), strict=True):
+            counts += weights.sum(0)
+            sums += weights.double().T @ frames.double()
+        sums -= counts[:, None] * means
         return posterior_means(
             FRAME_WEIGHT * counts[None], FRAME_WEIGHT * sums[None], self.loadings.double(), self.variances.double()
         )[0][0]
@@ -67,7 +72,8 @@ class SpeakerFactors(nn.Module):
             float32 (T, dimension)
         """
         offsets = self.loadings.double() @ self.estimate(content, posteriors)
-        freed = (content.double() - posteriors.double() @ offsets).float()
+        parts = zip(content.split(FRAMES), posteriors.split(FRAMES), strict=True)
+        freed = torch.cat([(frames.double() - weights.double() @ offsets).float() for frames, weights in parts])
         return functional.layer_norm(freed, freed.shape[-1:])
 
 

@@ -73,6 +73,16 @@ def test_one_factor_by_hand() -> None:
     assert model.estimate(torch.zeros(0, 1), torch.zeros(0, 1)).tolist() == [0.0]
 
 
+def test_long_utterances_are_worked_on_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    utterances, _, loadings = made_up()
+    model = SpeakerFactors(PHONES, DIMENSION, FACTORS)
+    model.loadings.copy_(loadings)
+    _, content, posteriors = utterances[0]
+    whole = model.remove(content, posteriors)
+    monkeypatch.setattr("pseudovox.models.speaker_factors.FRAMES", 7)
+    assert torch.allclose(model.remove(content, posteriors), whole, atol=1e-5)
+
+
 def test_too_few_speakers_and_a_phone_that_nobody_says() -> None:
     utterances, _, _ = made_up()
     unsaid = [(name, content, torch.nn.functional.pad(posteriors, (0, 1))) for name, content, posteriors in utterances]
