@@ -205,12 +205,13 @@ own_speech() {
 # score <attacker> <asv> [<way>]: score all trial lists of the current system, as this attacker (trained in this way),
 # with this ASV's x-vectors (and, if that is the recipe's back end, a PLDA trained on those of the attacker's speech).
 score() {
-  local pair sets=() of=_$system enrolment_of=_$system plda= tried=$data
+  local pair sets=() of=_$system enrolment_of=_$system plda='' tried=$data
   if [ "${conf[backend]}" = plda ]; then
     plda=$exp/asv/$2/plda
+    [ "$1" != seed-informed ] || plda=$exp/asv/original/plda
     # shellcheck disable=SC2046  # data dirs are split on purpose
-    [ "$1" = seed-informed ] && plda=$exp/asv/original/plda
-    [ "$plda" = "$exp/asv/original/plda" ] || step train_plda --xvectors "$exp/asv/$2" $(dirs_of "${conf[attacker]}" "$system") "$plda"
+    [ "$plda" = "$exp/asv/original/plda" ] ||
+      step train_plda --xvectors "$exp/asv/$2" $(dirs_of "${conf[attacker]}" "$system") "$plda"
   fi
   if [ "$system" = original ]; then of=""; fi
   case $1 in original | ignorant | seed-informed) enrolment_of="" ;; esac
