@@ -5,8 +5,8 @@ Whoever knows the seed of a run, the name of a data dir and the ids in it draws 
 did (those of mcadams.like vpc2024 need no seed at all). Poles whose angles were raised to the power c are raised to
 1/c. What comes out is compared with original speech, by an attacker who was trained on original speech.
 
-Options and configuration are those of steps/anonymize_mcadams.py; of an original only its name, ids and speakers are
-looked at, not its recordings.
+The configuration is the one of the run that anonymized (sections `mcadams`, `levels` and `seed`; where options went
+before it there, --set them here); of an original only its name, ids and speakers are looked at, not its recordings.
 
 Reads   data dirs that steps/anonymize_mcadams.py made; --original: the data dir that each was made from, in their
         order.

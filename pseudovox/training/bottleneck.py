@@ -525,7 +525,11 @@ def train(
         the model's facts.
     """
     from pseudovox.models import store
+    from pseudovox.training import speaker_factors
 
+    speaker_factors.check_speakers(
+        len({speaker for part in data for speaker in part.speakers}), options.speaker_factors
+    )
     batches = PhoneBatches(data, options, seed, augment, sources)
     hyperparameters = {
         "bins": options.bins, "phones": len(batches.phones), "channels": options.channels, "factor": options.factor,

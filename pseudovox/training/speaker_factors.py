@@ -45,6 +45,15 @@ def gather(utterances: Iterable[tuple[str, torch.Tensor, torch.Tensor]]) -> dict
     return found
 
 
+def check_speakers(speakers: int, factors: int) -> None:
+    """Raise DataError where there are not more training speakers than factors; before hours of training."""
+    if factors and speakers <= factors:
+        raise DataError(
+            f"{speakers} training speakers: too few for {factors} speaker factors",
+            "give bottleneck.speaker_factors a smaller number, or 0 for none",
+        )
+
+
 def fit(factors: SpeakerFactors, statistics: dict[str, Statistics], seed: int) -> dict[str, float]:
     """Fit a factor model in place: means and variances of phones, then loadings by expectation and maximisation.
 
@@ -63,11 +72,7 @@ def fit(factors: SpeakerFactors, statistics: dict[str, Statistics], seed: int) -
         DataError: not more speakers than factors.
     """
     _, dimension, count = factors.loadings.shape
-    if len(statistics) <= count:
-        raise DataError(
-            f"{len(statistics)} training speakers: too few for {count} speaker factors",
-            "give bottleneck.speaker_factors a smaller number, or 0 for none",
-        )
+    check_speakers(len(statistics), count)
     everyone = list(statistics.values())
     counts = torch.stack([one.counts for one in everyone])
     total = counts.sum(0).clamp(min=1e-6)[:, None]

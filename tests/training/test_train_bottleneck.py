@@ -283,6 +283,9 @@ def test_a_second_training_goes_on_from_the_first(tiny_data: DataDir, sources: d
     second = train("second", refine=Refinement(updates=2, consistency_weight=1.0, alter=warp))
     assert not torch.equal(second["bottleneck.weight"], first["bottleneck.weight"])
     assert not list((tmp_path / "second").rglob("checkpoints"))
+    with pytest.raises(DataError, match=r"training speakers: too few for 30 speaker factors"):
+        train("third", speaker_factors=30)
+    assert not (tmp_path / "third").exists()  # told before anything is trained
 
 
 def test_an_archive_that_lacks_an_utterance_is_named(tiny_data: DataDir, sources: dict[str, Path]) -> None:
