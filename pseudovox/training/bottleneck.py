@@ -556,7 +556,6 @@ def train(
         log.info("content extractor: refined over %d updates", options.refine.updates)
         batches.options = refined(options)
         fit(BottleneckLearner(network, batches.options, seed), batches, folder / "refine", device=device)
-        shutil.rmtree(folder / "refine" / "checkpoints")
     network.cpu().eval()
     figures = fit_speaker_factors(network, batches, seed)
     facts = {
@@ -568,6 +567,7 @@ def train(
         "validation": {**validate(network, batches), **figures},
     }
     finish(folder, network, kind="bottleneck", hyperparameters=hyperparameters, facts=facts)
+    shutil.rmtree(folder / "refine" / "checkpoints", ignore_errors=True)
     return facts
 
 
