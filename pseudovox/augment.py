@@ -1,4 +1,4 @@
-"""Channels for waveforms: noise, small rooms, gain, spectral tilt and band limits, in NumPy and SciPy.
+"""Channels for waveforms: noise, small rooms, gain, spectral tilt, band limits, in NumPy and SciPy; and other voices.
 
 The synthetic corpus passes half of its dev and test utterances through a MILD channel; training passes its inputs
 through the same family drawn wider. Every function is pure: the generator it is given holds all the
@@ -7,13 +7,18 @@ chance, the length never changes, and nothing is delayed, so that frame labels a
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pseudovox.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
 COLOURS = ("white", "pink", "babble")
+PITCH_RANGE = (60.0, 500.0)  # Hz, within which change_voice looks for F0
+PRAAT_DRAWS = threading.Lock()  # Praat draws the lengths of unvoiced pieces, from one state for all threads
 
 
 @dataclass(frozen=True)
@@ -205,3 +210,72 @@ def augment(
     if use[3] < options.noise_probability:
         result = add_noise(result, snr_db, colour, generator, sample_rate)
     return set_level(result, rms_db)
+
+
+@dataclass(frozen=True)
+class VoiceOptions:
+    """How far `change_voice` goes: natural logarithms of the largest ratios, either way, each drawn uniformly.
+
+    Attributes:
+        formants: ratio of the formants' frequencies.
+        median: ratio of the medians of F0.
+        spread: ratio of F0's distances from its median.
+    """
+
+    formants: float = 0.16
+    median: float = 0.45
+    spread: float = 0.35
+
+
+def praat() -> Any:
+    """The module parselmouth, which is Praat; UsageError where it is not installed."""
+    try:
+        import parselmouth.praat
+    except ImportError:
+        raise UsageError(
+            "bottleneck.voices needs a package", "utils/install.sh praat, or bottleneck.voices=0"
+        ) from None
+    return parselmouth
+
+
+def change_voice(
+    samples: np.ndarray,
+    generator: np.random.Generator,
+    options: VoiceOptions | None = None,
+    sample_rate: int = 16000,
+) -> np.ndarray:
+    """Say (samples,) in another voice, at the same times: formants and pitch are moved by Praat's overlap-add.
+
+    It is what NANSY (Choi et al. 2021) and ContentVec (Qian et al. 2022) teach a network to hear no difference in.
+
+    Returns:
+        float32 (samples,), at the level of the input; speech without voiced frames comes back as it is.
+
+    Raises:
+        UsageError: Praat's package is not installed.
+    """
+    import numpy as np
+
+    parselmouth = praat()
+    options = options or VoiceOptions()
+    formants, median, spread = np.exp(generator.uniform(-1, 1, 3) * (options.formants, options.median, options.spread))
+    floor, ceiling = PITCH_RANGE
+    sound = parselmouth.Sound(np.ascontiguousarray(samples, dtype=np.float64), sample_rate)
+    number = int(generator.integers(2**31))
+    try:
+        pitch = sound.to_pitch_ac(pitch_floor=floor, pitch_ceiling=ceiling)
+        found = pitch.selected_array["frequency"]
+        if not (found > 0).any():
+            return np.asarray(samples, dtype=np.float32)
+        wanted = float(np.clip(np.median(found[found > 0]) * median, floor, ceiling))
+        with PRAAT_DRAWS:
+            parselmouth.praat.run(f"random_initializeWithSeedUnsafelyButPredictably ({number})")
+            same_length = 1.0
+            changed = parselmouth.praat.call(
+                [sound, pitch], "Change gender", float(formants), wanted, float(spread), same_length
+            ).values[0]
+    except parselmouth.PraatError:  # shorter than three periods of the lowest pitch
+        return np.asarray(samples, dtype=np.float32)
+    fitted = np.zeros(len(samples))
+    fitted[: len(changed)] = changed[: len(samples)]
+    return set_level(fitted, level_db(samples))

@@ -412,6 +412,8 @@ class Bottleneck:
     longest_seconds: float = 16.0  # of an utterance that comes whole; longer ones are left out
     augmented: float = 0.5  # share of the inputs with noise, reverberation and gain
     variants: int = 2  # augmented versions of an utterance that are drawn from
+    revoiced: float = 0.5  # share of the inputs in another voice, if there are `voices`
+    voices: int = 0  # versions of an utterance that are drawn from, formants and pitch moved by Praat
     alter: Alteration = field(default_factory=lambda: Alteration.none())  # of each chunk with labels, drawn anew
     validation: int = 64  # utterances held out of training
     cache_gigabytes: float = 8.0  # memory for features; beyond it they are computed again

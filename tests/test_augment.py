@@ -9,8 +9,10 @@ from pseudovox.augment import (
     COLOURS,
     MILD,
     AugmentOptions,
+    VoiceOptions,
     add_noise,
     augment,
+    change_voice,
     level_db,
     noise,
     reverberate,
@@ -112,3 +114,42 @@ def test_augment_without_effects_sets_the_level() -> None:
     options = replace(MILD, noise_probability=0.0, reverb_probability=0.0, rms_db=(-30.0, -30.0))
     result = augment(sine(440.0), draw(), options)
     assert np.allclose(result, set_level(sine(440.0), -30.0))
+
+
+def vowel(pitch: float, formant: float) -> np.ndarray:
+    """A second of harmonics under one broad peak."""
+    harmonics = np.arange(pitch, 4000.0, pitch)
+    levels = np.exp(-0.5 * ((harmonics - formant) / 250.0) ** 2) + 0.02
+    return sum(level * sine(hertz, amplitude=0.05) for hertz, level in zip(harmonics, levels, strict=True))
+
+
+def peak(samples: np.ndarray) -> float:
+    """Centre of gravity of the power spectrum, Hz."""
+    power = np.abs(np.fft.rfft(samples[2000:-2000])) ** 2
+    return float((power * np.fft.rfftfreq(len(samples) - 4000, 1 / RATE)).sum() / power.sum())
+
+
+def test_another_voice_has_other_formants_and_another_pitch() -> None:
+    parselmouth = pytest.importorskip("parselmouth")
+
+    def pitch(samples: np.ndarray) -> float:
+        found = parselmouth.Sound(samples.astype(np.float64), RATE).to_pitch_ac().selected_array["frequency"]
+        return float(np.median(found[found > 0]))
+
+    samples = vowel(120.0, 1200.0)
+    other = [change_voice(samples, draw(number), VoiceOptions(0.2, 0.0, 0.0)) for number in range(4)]
+    ratios = [np.exp(0.2 * draw(number).uniform(-1, 1)) for number in range(4)]
+    for found, ratio in zip(other, ratios, strict=True):
+        assert found.dtype == np.float32 and len(found) == len(samples)
+        assert peak(found) / peak(samples) == pytest.approx(ratio, rel=0.04)
+        assert pitch(found) == pytest.approx(120.0, rel=0.02)
+        assert level_db(found) == pytest.approx(level_db(samples), abs=0.1)
+    higher = change_voice(samples, draw(3), VoiceOptions(0.0, 0.4, 0.0))
+    assert pitch(higher) / 120.0 == pytest.approx(np.exp(0.4 * draw(3).uniform(-1, 1, 2)[1]), rel=0.02)
+    assert np.array_equal(higher, change_voice(samples, draw(3), VoiceOptions(0.0, 0.4, 0.0)))
+
+
+@pytest.mark.parametrize("samples", [np.zeros(RATE), np.zeros(40), draw().standard_normal(RATE) * 1e-3])
+def test_what_has_no_pitch_keeps_its_voice(samples: np.ndarray) -> None:
+    pytest.importorskip("parselmouth")
+    assert np.array_equal(change_voice(samples, draw()), samples.astype(np.float32))

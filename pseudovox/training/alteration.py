@@ -8,6 +8,8 @@ import numpy as np
 
 from pseudovox import features
 
+LEAST_BLUR = 0.1  # bins; less is none
+
 if TYPE_CHECKING:
     from pseudovox.config import Alteration
 
@@ -31,11 +33,12 @@ def alter(
     shape = generator.standard_normal(4)
     count = max(1, round(frames / (1 + options.speed * (drawn if speed is None else speed))))
     place = np.linspace(0, frames - 1, count)
-    blurred = _blur_matrix(bins, options.blur_mel * max(0.0, blur_mel))
     stretch: float | np.ndarray = 1 + options.warp * warp
     if options.bend:  # (its draws are made only then: what was trained without it is drawn as ever)
         stretch = stretch + options.bend * generator.uniform(-1, 1, 3) @ _cosines(bins, 3)
-    matrix = features.mel_warp(bins, stretch) @ blurred
+    matrix = features.mel_warp(bins, stretch)
+    if (width := options.blur_mel * max(0.0, blur_mel)) >= LEAST_BLUR:
+        matrix = matrix @ _blur_matrix(bins, width)
     spectra = log_mel.astype(np.float32) @ matrix.astype(np.float32)
     below = np.floor(place).astype(int)
     above = np.minimum(below + 1, frames - 1)
@@ -49,7 +52,7 @@ def alter(
         # Stationary noise of some colour, at the floor or up to `noise` nepers above it.
         level = float(spectra.min()) + options.noise * max(0.0, floor)
         colour = level + 0.5 * (gain * np.linspace(-1, 1, bins))
-        spectra = np.logaddexp(spectra, colour.astype(np.float32))
+        spectra = _log_of_sum(spectra, colour.astype(np.float32))
     for _ in range(options.mel_masks):
         width_, start = generator.integers(0, options.mel_mask + 1), generator.random()
         first = int(start * (bins - width_))
@@ -61,6 +64,11 @@ def alter(
     return spectra.astype(np.float32), np.round(place).astype(int)
 
 
+def _log_of_sum(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """log(exp(one) + exp(other)), as np.logaddexp, which takes one element after the other and twice the time."""
+    return np.maximum(one, other) + np.log(1 + np.exp(-np.abs(one - other)))
+
+
 def _cosines(bins: int, count: int) -> np.ndarray:
     """(count, bins): the first cosines over the mel axis but for the constant, of which smooth shapes are made."""
     return np.cos(np.pi * np.arange(1, count + 1)[:, None] * (np.arange(bins) + 0.5) / bins)
@@ -68,8 +76,6 @@ def _cosines(bins: int, count: int) -> np.ndarray:
 
 def _blur_matrix(bins: int, width: float) -> np.ndarray:
     """(bins, bins): a Gaussian of standard deviation `width` bins, columns summing to 1."""
-    if width < 0.1:
-        return np.eye(bins)
     distance = np.arange(bins)[:, None] - np.arange(bins)
     matrix = np.exp(-0.5 * (distance / width) ** 2)
     return matrix / matrix.sum(axis=0)

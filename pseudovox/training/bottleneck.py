@@ -10,7 +10,8 @@ With `spectrum_weight` the bottleneck must also do for restoring the speech, fro
 and room were altered at random and from a description of the voice: it learns to keep what these cannot tell. (The same
 thought as in NANSY, Choi et al. 2021, "Neural analysis and synthesis": perturb what shall not pass.) With
 `consistency_weight` half of the chunks come twice, each time altered in another way, and the bottlenecks of the two are
-drawn together: what tells them apart is of the voice, and none of the words.
+drawn together: what tells them apart is of the voice, and none of the words. With `voices` inputs come in other voices,
+too, whose pitch and formants were moved in the waveform, and so do twins.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from torch.nn import functional
 
 from pseudovox import audio, features, pretrained, seeds
 from pseudovox.archive import read_scp
+from pseudovox.augment import change_voice, praat
 from pseudovox.config import Alteration
 from pseudovox.content import log_mel, sample_frames
 from pseudovox.datadir.selection import per_speaker
@@ -56,15 +58,21 @@ Key = tuple[int, str, int]  # number of the data dir, utterance, variant (0 = as
 Batch = dict[str, torch.Tensor]
 
 
-def augmented(samples: np.ndarray, utterance: str, variant: int, seed: int, augment: Augment) -> np.ndarray:
-    """The variant-th augmented version of an utterance; variant 0 is the original."""
-    return augment(samples, seeds.generator(seed, "augment", f"{utterance}/{variant}")) if variant else samples
+def augmented(
+    samples: np.ndarray, utterance: str, variant: int, seed: int, augment: Augment, channels: int
+) -> np.ndarray:
+    """The variant-th version of an utterance: 0 is the original, then come `channels` augmented ones, then voices."""
+    if not variant:
+        return samples
+    if variant > channels:
+        return change_voice(samples, seeds.generator(seed, "voice", f"{utterance}/{variant - channels}"))
+    return augment(samples, seeds.generator(seed, "augment", f"{utterance}/{variant}"))
 
 
 def compute_features(key: Key, data: Sequence[DataDir], options: Bottleneck, seed: int, augment: Augment) -> np.ndarray:
     """Input frames (frames, bins) of an utterance or of one of its augmented versions; samples for a front end."""
     number, utterance, variant = key
-    samples = augmented(audio.load(data[number], utterance), utterance, variant, seed, augment)
+    samples = augmented(audio.load(data[number], utterance), utterance, variant, seed, augment, options.variants)
     if options.front_end == "wav2vec2":
         return sample_frames(samples).numpy()
     return log_mel(samples, options.bins, options.floor_decibels).numpy()
@@ -128,10 +136,15 @@ class FrameTargets:
                     raise DataError(
                         f"{archive.path}: {len(lacking)} utterances of {part.path} are missing, e.g. {lacking[0]}"
                     )
+        self.aligned: list[dict[str, np.ndarray]] = []  # numbers of the phones every 10 ms; read for every chunk
         if "alignment" in sources:
             from pseudovox.alignment import PHONES
 
             self.phones = list(PHONES)
+            self.aligned = [
+                {utt: archive[utt].astype(np.int16) for utt in part.utterances}
+                for part, archive in zip(data, self.archives["alignment"], strict=True)
+            ]
         else:
             self.phones = phone_inventory(data, spelled=not self.archives)
         self.labels_of = {phone: number for number, phone in enumerate(self.phones)}
@@ -160,8 +173,8 @@ class FrameTargets:
             frames: input frames of 10 ms.
         """
         count = -(-frames // self.stride)
-        if "alignment" in self.archives:
-            by_input = self.archives["alignment"][number][utterance]
+        if self.aligned:
+            by_input = self.aligned[number][utterance]
             middle = np.arange(count) * self.stride + self.stride // 2
             found = by_input[np.minimum(middle, len(by_input) - 1)].astype(np.int64)
             return np.where(found < 0, IGNORED, found)
@@ -237,7 +250,8 @@ class PhoneBatches:
     def warm(self) -> None:
         """Compute the features ahead, on all cores."""
         utterances = [*self.aligned, *((number, utt) for _, number, utt in self.spelled)]
-        self.cache.warm([(*utt, variant) for variant in range(1 + self.options.variants) for utt in utterances])
+        versions = 1 + self.options.variants + self.options.voices
+        self.cache.warm([(*utt, variant) for variant in range(versions) for utt in utterances])
 
     def statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and standard deviation per band over some 300 utterances (bins,)."""
@@ -285,6 +299,8 @@ class PhoneBatches:
         return batches + [self._whole([utterance], [0]) for utterance in spelled]
 
     def _variant(self, draw: np.random.Generator) -> int:
+        if self.options.voices and draw.random() < self.options.revoiced:
+            return self.options.variants + int(draw.integers(1, self.options.voices + 1))
         if self.options.variants and draw.random() < self.options.augmented:
             return int(draw.integers(1, self.options.variants + 1))
         return 0
@@ -294,7 +310,9 @@ class PhoneBatches:
         chosen = draw.integers(len(self.aligned), size=self.options.training.batch_size // copies)
         variants = [self._variant(draw) for _ in chosen]
         places = np.tile(draw.random(len(chosen)), copies)
-        return self._chunks([self.aligned[index] for index in chosen] * copies, variants * copies, places, draw)
+        if copies > 1:  # twins are of one version, unless there are versions in other voices
+            variants += [self._variant(draw) for _ in chosen] if self.options.voices else variants
+        return self._chunks([self.aligned[index] for index in chosen] * copies, variants, places, draw)
 
     def _chunks(
         self, utterances: Sequence[tuple[int, str]], variants: Sequence[int], places: Sequence[float] | np.ndarray,
@@ -460,6 +478,8 @@ def check_front_end(options: Bottleneck) -> None:
                 f"{section}.consistency_weight {own.consistency_weight}: compares two alterations of a chunk",
                 f"switch parts of {section}.alter on, with a bottleneck.training.batch_size of 2 or more",
             )
+    if options.voices:
+        praat()
     if not all(0.5 <= factor <= 2 for factor in options.warps):
         raise UsageError(f"bottleneck.warps {options.warps}: expected factors of 0.5 to 2")
     if options.front_end not in ("conv", "wav2vec2"):
@@ -557,7 +577,7 @@ def train(
         batches.options = refined(options)
         fit(BottleneckLearner(network, batches.options, seed), batches, folder / "refine", device=device)
     network.cpu().eval()
-    figures = fit_speaker_factors(network, batches, seed)
+    figures = fit_speaker_factors(network, batches, seed, device)
     facts = {
         "phones": batches.phones,
         "floor_decibels": options.floor_decibels,
@@ -572,7 +592,7 @@ def train(
 
 
 @torch.inference_mode()
-def fit_speaker_factors(network: BottleneckNetwork, batches: PhoneBatches, seed: int) -> dict[str, float]:
+def fit_speaker_factors(network: BottleneckNetwork, batches: PhoneBatches, seed: int, device: str) -> dict[str, float]:
     """Fit what is left of the speakers in a trained network's bottleneck, if it has factors for it; its figures."""
     if network.speaker_factors is None:
         return {}
@@ -582,11 +602,14 @@ def fit_speaker_factors(network: BottleneckNetwork, batches: PhoneBatches, seed:
         for number, part in enumerate(batches.data):
             few = part.subset(per_speaker(part, FACTOR_UTTERANCES))
             for utterance in few.utterances:
-                frames = torch.from_numpy(batches.cache[(number, utterance, 0)])
-                found = network.extract_with_posteriors(frames[None])[0]
+                frames = torch.from_numpy(batches.cache[(number, utterance, 0)]).to(device)
+                found = network.extract_with_posteriors(frames[None])[0].cpu()
                 yield part.utt2spk[utterance], found[:, : network.dimension], found[:, network.dimension :]
 
-    return speaker_factors.fit(network.speaker_factors, speaker_factors.gather(utterances()), seed)
+    network.to(device)
+    statistics = speaker_factors.gather(utterances())
+    network.cpu()
+    return speaker_factors.fit(network.speaker_factors, statistics, seed)
 
 
 @torch.inference_mode()

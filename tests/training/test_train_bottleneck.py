@@ -267,6 +267,35 @@ def test_two_alterations_of_a_chunk_are_drawn_together(
         bottleneck.check_front_end(still)
 
 
+def test_versions_in_other_voices_are_drawn_from(
+    tiny_data: DataDir, sources: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_voice(samples: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        return 0.1 * samples + generator.standard_normal(len(samples), dtype=np.float32)
+
+    monkeypatch.setattr(bottleneck, "change_voice", of_voice)
+    only = {"alignment": sources["alignment"]}
+    options = Bottleneck(**{**vars(OPTIONS), "codes": 0, "voices": 2, "revoiced": 0.5, "augmented": 1.0})
+    batches = PhoneBatches([tiny_data], options, 1, louder, only)
+    draw = seeds.generator(1, "test")
+    drawn = [batches._variant(draw) for _ in range(400)]
+    assert set(drawn) == {1, 2, 3} and 150 < drawn.count(1) < 250  # the one that `augment` makes, and the voices
+    batches.warm()
+    utterance = tiny_data.utterances[0]
+    versions = [batches.cache[(0, utterance, number)] for number in range(4)]
+    assert len({version.shape for version in versions}) == 1
+    assert len({float(version.sum()) for version in versions}) == 4
+    # Twins are of versions of their own.
+    twins = Bottleneck(**{**vars(options), "alter": Alteration(), "consistency_weight": 1.0})
+    asked: list[list[int]] = []
+    batches.options = twins
+    monkeypatch.setattr(batches, "_chunks", lambda utterances, variants, places, draw: asked.append(list(variants)))
+    for number in range(20):
+        batches.batch(number)
+    half = len(asked[0]) // 2
+    assert any(variants[:half] != variants[half:] for variants in asked)
+
+
 def test_a_second_training_goes_on_from_the_first(tiny_data: DataDir, sources: dict[str, Path], tmp_path: Path) -> None:
     only = {"alignment": sources["alignment"]}
 
