@@ -12,6 +12,7 @@ import functools
 import logging
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -230,14 +231,35 @@ class _Result:
 
 def _run_job(job: _Job) -> _Result:
     """In the worker process, or in this one if it is the only job: see `_make_pieces`."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in another order round differently: one thread, whatever --nj is
-    try:
+    with one_thread():  # sums in another order round differently: one thread, whatever --nj is
         return _make_pieces(job)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch works with one thread, also where it is imported only now; it is not imported for that, which takes 3 s."""
+    variable = "OMP_NUM_THREADS"
+    before, asked = _torch_threads(), os.environ.get(variable)
+    if before is None:
+        os.environ[variable] = "1"
+    else:
+        sys.modules["torch"].set_num_threads(1)
+    try:
+        yield
     finally:
-        torch.set_num_threads(before)
+        if before is None:
+            os.environ.pop(variable)
+            if asked is not None:
+                os.environ[variable] = asked
+        if _torch_threads() is not None:
+            wanted = before or (int(asked) if asked and asked.isdecimal() else len(os.sched_getaffinity(0)))
+            sys.modules["torch"].set_num_threads(wanted)
+
+
+def _torch_threads() -> int | None:
+    """How many threads torch works with; None if it was not imported."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else int(torch.get_num_threads())
 
 
 def _make_pieces(job: _Job) -> _Result:

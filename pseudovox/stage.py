@@ -180,6 +180,8 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
 
 def resolve_device(asked: str) -> str:
     """The device that `--device` means here; UsageError if it was asked for and does not work."""
+    if asked == "cpu":
+        return asked
     import torch
 
     if asked == "auto":

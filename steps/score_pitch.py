@@ -31,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
     made = stage.load_made(args, data)
+    args.device = "cpu"
 
     def worker() -> Any:
         from pseudovox.scoring.prosody import PitchWorker

@@ -3,6 +3,8 @@
 import argparse
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from pseudovox.archive import read_scp
 from pseudovox.datadir import DataDir
 from pseudovox.errors import SomeUtterancesFailed, UsageError
 
+ROOT = Path(__file__).resolve().parent.parent
 CALLS: list[str] = []
 
 
@@ -167,3 +170,32 @@ def test_check_that_fails_leaves_nothing_behind(tiny_data: DataDir) -> None:
     with pytest.raises(UsageError):
         mapping.map_utterances(arguments(), [tiny_data], Path("out"), settings={}, worker=worker, arrays=("moments",))
     assert not Path("out").exists()
+
+
+def python(code: str) -> str:
+    """What a fresh interpreter prints that runs this code, with two threads asked for."""
+    own = {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-c", code], env=own, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("first", ["", "import torch; "])
+def test_torch_has_one_thread_whenever_it_is_imported(first: str) -> None:
+    found = python(
+        f"import sys; {first}from pseudovox.mapping import one_thread\n"
+        "with one_thread():\n"
+        "    print('torch' in sys.modules)\n"
+        "    import torch; print(torch.get_num_threads())\n"
+        "import os; print(torch.get_num_threads(), os.environ['OMP_NUM_THREADS'])\n"
+    )
+    assert found.split() == [str(bool(first)), "1", "2", "2"]
+
+
+def test_a_step_without_a_network_does_without_torch(tiny_data: DataDir) -> None:
+    """Importing it takes three seconds."""
+    argv = ["--nj", "1", "--set", "f0.method=dio", str(tiny_data.path), "f0"]
+    found = python(
+        f"import runpy, sys; sys.argv[0] = 'extract_f0'\nmain = runpy.run_path({str(ROOT / 'steps/extract_f0.py')!r})\n"
+        f"main['main']({argv!r}); print('torch' in sys.modules)"
+    )
+    assert found.split()[-1] == "False"
+    assert read_scp(f"f0/{tiny_data.name}/f0.scp")
