@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("white", "pink", "babble")
 PITCH_RANGE = (60.0, 500.0)  # Hz, within which change_voice looks for F0
+LEAST_PITCH = 40.0  # Hz, of what it makes
 PRAAT_DRAWS = threading.Lock()  # Praat draws the lengths of unvoiced pieces, from one state for all threads
 
 
@@ -267,7 +268,12 @@ def change_voice(
         found = pitch.selected_array["frequency"]
         if not (found > 0).any():
             return np.asarray(samples, dtype=np.float32)
-        wanted = float(np.clip(np.median(found[found > 0]) * median, floor, ceiling))
+        voiced = found[found > 0]
+        wanted = float(np.clip(np.median(voiced) * median, floor, ceiling))
+        # F0 that is moved to nothing or below sends Praat into a loop without an end.
+        lowest = wanted * float(voiced.min() / np.median(voiced))
+        if wanted + (lowest - wanted) * spread < LEAST_PITCH:
+            spread = max(0.0, (wanted - LEAST_PITCH) / (wanted - lowest))
         with PRAAT_DRAWS:
             parselmouth.praat.run(f"random_initializeWithSeedUnsafelyButPredictably ({number})")
             same_length = 1.0

@@ -153,3 +153,13 @@ def test_another_voice_has_other_formants_and_another_pitch() -> None:
 def test_what_has_no_pitch_keeps_its_voice(samples: np.ndarray) -> None:
     pytest.importorskip("parselmouth")
     assert np.array_equal(change_voice(samples, draw()), samples.astype(np.float32))
+
+
+def test_a_pitch_that_would_be_moved_below_nothing_is_held() -> None:
+    parselmouth = pytest.importorskip("parselmouth")
+    samples = np.concatenate([vowel(350.0, 900.0), vowel(85.0, 900.0)[:8000]])
+    # Twice the distance from a median of 350 Hz would put 85 Hz at -180: an error of Praat, or a loop without an end.
+    generator = next(draw(number) for number in range(20) if draw(number).uniform(-1, 1, 3)[2] > 0.8)
+    found = change_voice(samples, generator, VoiceOptions(0.0, 0.0, 0.8))
+    pitch = parselmouth.Sound(found.astype(np.float64), RATE).to_pitch_ac(pitch_floor=30.0).selected_array["frequency"]
+    assert 30.0 < pitch[pitch > 0].min() < 70.0 and np.median(pitch[pitch > 0]) == pytest.approx(350.0, rel=0.03)
