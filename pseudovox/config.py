@@ -87,7 +87,7 @@ class Training:
     keep: str = "last"  # last weights, or best: those of the round with the lowest validation figure
     patience: int = 0  # training stops after so many rounds without a lower validation figure; 0 = all updates
     gradient_clip: float = 5.0  # largest L2 norm of the gradient; 0 = off
-    precision: str = "32-true"  # Lightning's: 32-true, bf16-mixed, 16-mixed
+    precision: str = "32-true"  # Lightning's: 32-true, bf16-mixed (32-true on a CPU without bf16), 16-mixed
     threads: int = 2  # torch threads on CPU; part of the result, since sums round differently
     workers: int = 0  # processes that prepare batches
     devices: int = 1  # GPUs (DDP beyond one)

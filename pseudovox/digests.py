@@ -10,7 +10,7 @@ from typing import Any
 
 from pseudovox import sources
 from pseudovox.audio_digests import audio_digests
-from pseudovox.datadir import DataDir
+from pseudovox.datadir import DataDir, origin
 from pseudovox.errors import DataError
 
 MARKER = ".done.json"
@@ -51,6 +51,8 @@ def digest_data(data: DataDir) -> str:
         wav = data.tables["wav.scp"]
         files = {key: entry for key, entry in wav.items() if not entry.endswith("|")}
         parts["wav.scp"] = {**wav, **dict(zip(files, audio_digests(list(files.values()), data.name), strict=True))}
+    if data.own_origin and (data.reads is None or origin.FILE in data.reads):
+        parts[origin.FILE] = origin.text(data.own_origin)
     return digest_of(parts)
 
 

@@ -112,7 +112,8 @@ def map_utterances(
             anything is written, so it is the place to check what the step was given.
         inputs: further files and folders that decide the result, for a data dir.
         arrays: names of the arrays that the worker yields, written as `<name>.scp` and arks; or
-        audio: it yields samples, and the outputs are data dirs with wav/<utterance>.wav and all tables carried over.
+        audio: it yields samples, and the outputs are data dirs with wav/<utterance>.wav and all tables carried over;
+            with `args.suffix`, the system's name, they say that it made them (DataDir.origin).
         out_names: the name of the output of a data dir.
         finish: called with (data dir, stage.Output) when the arrays or audio are there, for further files.
         seeded: the worker draws random numbers by the seed.
@@ -169,7 +170,7 @@ def map_utterances(
         for data, out in opened:
             (out.path / "failed.tsv").unlink(missing_ok=True)
             if audio:
-                _write_data_dir(data, out)
+                _write_data_dir(data, out, getattr(args, "suffix", ""))
             else:
                 _join_scps(data, out, arrays)
             if finish:
@@ -394,7 +395,7 @@ def _join_scps(data: DataDir, out: Any, arrays: tuple[str, ...]) -> None:
         write_scp(out.path / f"{name}.scp", entries)
 
 
-def _write_data_dir(data: DataDir, out: Any) -> None:
+def _write_data_dir(data: DataDir, out: Any, system: str) -> None:
     import soundfile
 
     files = {utterance: scp_path(out.final / "wav" / f"{utterance}.wav") for utterance in data.utterances}
@@ -402,4 +403,7 @@ def _write_data_dir(data: DataDir, out: Any) -> None:
     for utterance in data.utterances:
         info = soundfile.info(str(out.path / "wav" / f"{utterance}.wav"))
         durations[utterance] = info.frames / info.samplerate
-    data.with_audio(files, durations, out.final).write(out.path)
+    made = data.with_audio(files, durations, out.final)
+    if system:
+        made.own_origin = data.origin.anonymized(system)
+    made.write(out.path)

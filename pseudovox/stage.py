@@ -110,6 +110,8 @@ def load_data(
         # Outputs are named for data dirs: `.` and `..` must not name them.
         named = path if path.name not in ("", "..") else Path(os.path.abspath(path))
         data = DataDir.load(named, need=need, allow_pipes=args.allow_pipes)
+        system = getattr(args, "system", "")
+        data.system_by_name = system if data.name.endswith(f"_{system}") else ""
         loaded[path] = data.subset(data.utterances[: args.limit]) if args.limit else data
         loaded[path].channel = args.channel
         if reads is not None:
@@ -139,6 +141,7 @@ def load_made(args: argparse.Namespace, data: Sequence[DataDir]) -> dict[Path, D
                 f"{made.path}: {len(missing)} utterances of {part.path} are missing, e.g. {missing[0]}",
                 "./run.sh --stage synthesize --stop-stage synthesize",
             )
+        made.system_by_name = args.system
         found[part.path] = made if made.utterances == part.utterances else made.subset(part.utterances)
         found[part.path].channel = args.channel
     return found

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     who = {"attacker": args.attacker, "system": args.system}
     if args.training:
         who["training"] = args.training
-    levels = {trials.name: config.levels.of(trials.name.removesuffix(f"_{args.system}")) for _, trials in pairs}
+    levels = {trials.name: config.levels.of(trials.origin.source) for _, trials in pairs}
     settings = {"interval_rounds": config.scoring.interval_rounds, "by": config.scoring.by, "levels": levels, **who}
     if args.plda:
         store.read_card(args.plda, "plda")

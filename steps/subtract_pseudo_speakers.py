@@ -47,8 +47,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     own_speech = [DataDir.load(path, allow_pipes=args.allow_pipes) for path in args.own_speech]
+    for part in own_speech:
+        part.system_by_name = args.system
     data = [*own_speech, *stage.load_data(args)]
-    made_of = {part.name: args.pseudo / part.name.removesuffix(f"_{args.system}") for part in data}
+    made_of = {part.name: args.pseudo / part.origin.source for part in data}
     vectors = read_alike({part.name: args.xvectors / part.name / "xvector.scp" for part in data})
     pseudo = {name: read_scp(folder / "pseudo_xvector.scp") for name, folder in made_of.items()}
     inputs = [*data, *(args.xvectors / part.name for part in data), *made_of.values()]

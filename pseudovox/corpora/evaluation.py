@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pseudovox import seeds
+from pseudovox.datadir import Origin
 from pseudovox.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def evaluation_sets(data: DataDir, share: float, seed: int) -> dict[str, DataDir
         enrolling += drawn[: min(max(1, round(share * len(drawn))), len(drawn) - 1)]
     enrolment = data.subset(enrolling)
     enrolment.lists["enrolls"] = list(enrolment.utterances)
-    sets = {f"{data.name}_enrolls": enrolment}
+    sets = {f"{data.name}_enrolls": _as(enrolment, "enrolls", data.name)}
     tried = set(data.utterances) - set(enrolling)
     for gender in sorted(set(data.spk2gender.values())):
         of_gender = {speaker for speaker, its in data.spk2gender.items() if its == gender}
@@ -52,5 +53,10 @@ def evaluation_sets(data: DataDir, share: float, seed: int) -> dict[str, DataDir
             for speaker in part.speakers
             for utterance in part.utterances
         ]
-        sets[f"{data.name}_trials_{gender}"] = part
+        sets[f"{data.name}_trials_{gender}"] = _as(part, f"trials_{gender}", data.name)
     return sets
+
+
+def _as(part: DataDir, ending: str, name: str) -> DataDir:
+    part.own_origin = Origin(f"{name}_{ending}", name, role=ending.partition("_")[0])
+    return part

@@ -16,10 +16,12 @@ relative to the working directory, as in Kaldi, or absolute.
 from pseudovox.datadir.directory import DataDir, Phone, Trial
 from pseudovox.datadir.files import read_lines, read_table, scp_path, write_atomic, write_json
 from pseudovox.datadir.ids import MAX_ID_BYTES, bytewise, check_id
+from pseudovox.datadir.origin import Origin
 
 __all__ = [
     "MAX_ID_BYTES",
     "DataDir",
+    "Origin",
     "Phone",
     "Trial",
     "bytewise",

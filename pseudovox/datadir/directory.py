@@ -12,8 +12,10 @@ from functools import cached_property
 from pathlib import Path
 
 from pseudovox.datadir import checks
+from pseudovox.datadir import origin as origins
 from pseudovox.datadir.files import Keys, line_of, parse_table, read_lines, read_table, read_text, words, write_atomic
 from pseudovox.datadir.ids import bad_id, bytewise, check_id
+from pseudovox.datadir.origin import Origin
 from pseudovox.datadir.tables import (
     SPK2UTT,
     TABLES,
@@ -56,12 +58,15 @@ class DataDir:
         lists: the tables without unique keys (`trials`, `enrolls`, `phones.ctm`) as lists of lines.
         allow_pipes: wav.scp may hold commands.
         others: names of files in the dir that are no tables, and so are not in a dir made from this one.
+        own_origin: what its file `origin` says; None = it has none. `origin` is that, or what its name says.
+        system_by_name: that anonymized it, if it has no such file and was named by run.sh; set by who loads it.
         channel: which channel of its audio `pseudovox.audio.load` takes; set by who loads it, not carried over.
         reads: the tables that decide what is made of it; None = all. Set by who loads it, not carried over.
     """
 
     channel: int | str = 0
     reads: frozenset[str] | None = None
+    system_by_name: str = ""
 
     def __init__(
         self,
@@ -71,6 +76,7 @@ class DataDir:
         *,
         allow_pipes: bool = False,
         others: Sequence[str] = (),
+        origin: Origin | None = None,
     ) -> None:
         self.path = Path(path)
         self.tables = {name: dict(table) for name, table in tables.items()}
@@ -78,6 +84,7 @@ class DataDir:
         self.lists = {name: list(lines) for name, lines in (lists or {}).items()}
         self.allow_pipes = allow_pipes
         self.others = tuple(others)
+        self.own_origin = origin
 
     # ------------------------------------------------------------------ reading
     @classmethod
@@ -114,7 +121,7 @@ class DataDir:
             elif list_kind(name):
                 lists[name] = read_lines(file, whole=True)
         del keys
-        data = cls(path, tables, lists, allow_pipes=allow_pipes)
+        data = cls(path, tables, lists, allow_pipes=allow_pipes, origin=origins.read(path))
         data.check(need, audio=audio)
         if SPK2UTT in files:
             checks.check_spk2utt(data, read_text(files[SPK2UTT], whole=True))
@@ -140,6 +147,11 @@ class DataDir:
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def origin(self) -> Origin:
+        """Which data dir it was before anonymization, by which system, and of what set: as it says, or its name."""
+        return self.own_origin or origins.conventional(self.name, self.system_by_name)
 
     @cached_property
     def utterances(self) -> list[str]:
@@ -273,7 +285,9 @@ class DataDir:
                 lists[name] = [line for line in lines if words(line)[column] in kept]
             else:
                 lists[name] = [line for line in lines if words(line)[0] not in gone]
-        return DataDir(path or self.path, tables, lists, allow_pipes=self.allow_pipes)
+        made = DataDir(path or self.path, tables, lists, allow_pipes=self.allow_pipes, origin=self.own_origin)
+        made.system_by_name = self.system_by_name
+        return made
 
     def renamed(self, utterance: Rename, speaker: Rename, path: Path | str, recording: Rename | None = None) -> DataDir:
         """The same dir under other ids.
@@ -305,7 +319,7 @@ class DataDir:
             elif not list_kind(name) and lines and words(lines[0])[0] not in self.utt2spk:
                 columns = ()  # a table of other things
             lists[name] = [_rename_line(line, columns) for line in lines]
-        return DataDir(path, tables, lists, allow_pipes=self.allow_pipes)
+        return DataDir(path, tables, lists, allow_pipes=self.allow_pipes, origin=self.own_origin)
 
     def _key_of(self, name: str, table: Mapping[str, str]) -> str | None:
         """What a table is keyed by: by its name, or by its keys if the library does not know it."""
@@ -330,7 +344,7 @@ class DataDir:
         }
         tables["wav.scp"] = dict(files)
         tables["utt2dur"] = {utterance: f"{seconds:.4f}" for utterance, seconds in durations.items()}
-        return DataDir(path, tables, self.lists)
+        return DataDir(path, tables, self.lists, origin=self.own_origin)
 
     @classmethod
     def combine(cls, dirs: Sequence[DataDir], path: Path | str) -> tuple[DataDir, list[str]]:
@@ -358,7 +372,9 @@ class DataDir:
             else:
                 rows = (line for data in dirs for line in (data.lists.get(name) or _as_lines(data.tables[name])))
                 lists[name] = list(dict.fromkeys(rows))
-        return cls(path, tables, lists, allow_pipes=any(data.allow_pipes for data in dirs)), left_out
+        said = {data.own_origin for data in dirs}
+        origin = said.pop() if len(said) == 1 else None
+        return cls(path, tables, lists, allow_pipes=any(data.allow_pipes for data in dirs), origin=origin), left_out
 
     def write(self, path: Path | str | None = None) -> None:
         """Write every table, sorted bytewise, each file aside and renamed; spk2utt is derived.
@@ -372,6 +388,8 @@ class DataDir:
         """
         folder = Path(path or self.path)
         contents = {name: self.content(name) for name in (*self.tables, *self.lists, SPK2UTT)}
+        if self.own_origin:
+            contents[origins.FILE] = origins.text(self.own_origin)
         if not folder.exists():
             aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
             shutil.rmtree(aside, ignore_errors=True)
@@ -382,6 +400,8 @@ class DataDir:
             return
         for file in _stale(folder, contents):
             file.unlink()
+        if not self.own_origin:
+            (folder / origins.FILE).unlink(missing_ok=True)
         last = contents.pop("utt2spk")
         (folder / "utt2spk").unlink(missing_ok=True)
         for name, content in contents.items():
@@ -418,7 +438,7 @@ def table_files(path: Path) -> list[Path]:
     """Files of a dir that may be tables, by name."""
     found = []
     for file in sorted(path.iterdir()):
-        if cannot_be_table(file.name):
+        if cannot_be_table(file.name) or file.name == origins.FILE:
             continue
         if file.is_file():
             found.append(file)
@@ -477,7 +497,7 @@ def _completed(data: DataDir, dirs: Sequence[DataDir]) -> DataDir:
         tables["utt2uniq"] = {utterance: utterance for utterance in data.utterances}
     if "segments" not in tables and any("segments" in other.tables for other in dirs):
         tables["segments"] = {one: f"{one} 0 {data.duration(one):.4f}" for one in data.utterances}
-    return DataDir(data.path, tables, data.lists, allow_pipes=data.allow_pipes)
+    return DataDir(data.path, tables, data.lists, allow_pipes=data.allow_pipes, origin=data.own_origin)
 
 
 def _merged(name: str, dirs: Sequence[DataDir]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pseudovox.datadir.checks import SEGMENT_SLACK
 from pseudovox.datadir.directory import DataDir, read_unknown, table_files
 from pseudovox.datadir.files import words, write_atomic
 from pseudovox.datadir.ids import bytewise, check_id
+from pseudovox.datadir.origin import read as read_origin
 from pseudovox.datadir.tables import (
     LISTS,
     SPK2UTT,
@@ -73,7 +74,9 @@ def fix(path: Path | str, *, allow_pipes: bool = False, non_print: bool = False,
     utterances = len(tables["utt2spk"])
     spk2utt = tables.pop(SPK2UTT, None)
     _make_agree(path, tables, changes)
-    data = DataDir(path, tables, _lists(path, lists, tables, changes), allow_pipes=allow_pipes)
+    data = DataDir(
+        path, tables, _lists(path, lists, tables, changes), allow_pipes=allow_pipes, origin=read_origin(path)
+    )
     data.check(audio=False)
     check_content(data, non_print=non_print, no_spk_sort=no_spk_sort)
     ids = data.ids()

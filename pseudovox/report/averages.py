@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pseudovox.report.results import ORIGINAL, Record, set_name
+from pseudovox.datadir.origin import conventional
+from pseudovox.report.results import ORIGINAL, Record
 
 # Least mean EER (percent) of the semi-informed attacker for EER_1, EER_2, ... (evaluation plans of the challenges).
 CONDITIONS = {"VPC 2022": (15.0, 20.0, 25.0, 30.0), "VPC 2024": (10.0, 20.0, 30.0, 40.0)}
@@ -72,7 +73,7 @@ def weighted_mean(records: Sequence[Record], weights: Mapping[str, float]) -> fl
     if not values or None in values.values():
         return None
     split = Place.of(by_gender[0].set).split
-    own = {name: weight for name, weight in weights.items() if Place.of(set_name(name)).split == split}
+    own = {name: weight for name, weight in weights.items() if Place.of(conventional(name).set).split == split}
     own = own or dict.fromkeys(values, 1.0)
     if not own.keys() <= values.keys() or sum(own.values()) <= 0:
         return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -113,19 +112,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bool, str, int)) or value is None:
         return value
     return round(float(value), 6) if math.isfinite(value) else None
-
-
-_COMMON = re.compile(r"_[^_]+_common(_|$)")
-
-
-def set_name(data_dir: str) -> str:
-    """The set that a trial dir belongs to: "test" of "test_trials_f" or "test_trials_f_vq48".
-
-    VCTK's lists of sentences that all its speakers read are a set of their own, "vctk_dev_common" of
-    "vctk_dev_trials_f_common".
-    """
-    name, _, rest = data_dir.partition("_trials")
-    return f"{name}_common" if _COMMON.match(rest) else name
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

@@ -23,7 +23,7 @@ from pseudovox.datadir import bytewise, write_atomic
 from pseudovox.errors import DataError
 from pseudovox.inputs import read_npz
 from pseudovox.metrics import classification
-from pseudovox.report.results import ORIGINAL, Record, set_name
+from pseudovox.report.results import ORIGINAL, Record
 from pseudovox.scoring.emotion_features import ARRAYS
 from pseudovox.scoring.intelligibility import level_of
 
@@ -78,18 +78,13 @@ def read_corpus(data: Sequence[DataDir], heard: Mapping[Path, DataDir], features
             if not label:
                 continue
             speaker = part.utt2spk[utterance]
-            rows.append((utterance, label, speaker, genders.get(speaker, ""), set_of(part.name)))
+            rows.append((utterance, label, speaker, genders.get(speaker, ""), part.origin.set))
             vectors.append(np.concatenate([archive[utterance] for archive in archives]))
     if not rows:
         names, known = ", ".join(part.name for part in data), ", ".join(options.classes)
         raise DataError(f"{names}: no utterance has one of the emotions {known}", "emotion.classes={} takes all")
     columns = [list(column) for column in zip(*rows, strict=True)]
     return Corpus(columns[0], np.array(vectors, np.float64), *columns[1:])
-
-
-def set_of(data_dir: str) -> str:
-    """The set that a data dir belongs to: "test" of test_enrolls and of test_trials_f."""
-    return set_name(data_dir).partition("_enrolls")[0]
 
 
 def folds(data: Sequence[DataDir], count: int, seed: int) -> dict[str, str]:
@@ -231,8 +226,8 @@ def uar_records(
     sets = bytewise(set(corpus.sets))
     records = []
     for name in [*sets, *([POOLED] if len(sets) > 1 else [])]:
-        parts = [part for part in data if name in (POOLED, set_of(part.name))]
-        level = "" if system == ORIGINAL else level_of(parts, system, config)
+        parts = [part for part in data if name in (POOLED, part.origin.set)]
+        level = "" if system == ORIGINAL else level_of(parts, config)
         for group in ("all", "f", "m"):
             chosen = [
                 place

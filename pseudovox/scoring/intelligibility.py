@@ -13,7 +13,7 @@ import numpy as np
 from pseudovox import seeds
 from pseudovox.metrics import wer
 from pseudovox.models import store
-from pseudovox.report.results import ORIGINAL, Record, set_name
+from pseudovox.report.results import ORIGINAL, Record
 from pseudovox.scoring.language_model import LANGUAGE_MODEL, BigramModel, perplexity, read_arpa
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def rate_records(
         metric: the figure's name.
     """
     records = []
-    for name in sorted({set_name(part.name) for part in data}):
-        parts = [part for part in data if set_name(part.name) == name]
+    for name in sorted({part.origin.set for part in data}):
+        parts = [part for part in data if part.origin.set == name]
         speakers: dict[str, str] = {}
         genders: dict[str, str] = {}
         for part in parts:
@@ -104,7 +104,7 @@ def rate_records(
             chosen = [utt for utt, speaker in speakers.items() if group in ("all", genders.get(speaker))]
             if not chosen:
                 continue
-            level = "" if system == ORIGINAL else level_of(parts, system, config)
+            level = "" if system == ORIGINAL else level_of(parts, config)
             record = _record(metric, name, group, level, system, chosen, speakers, edits, config, seed)
             record.details.update(details(chosen))
             records.append(record)
@@ -114,9 +114,9 @@ def rate_records(
     return records
 
 
-def level_of(parts: Sequence[DataDir], system: str, config: Config) -> str:
+def level_of(parts: Sequence[DataDir], config: Config) -> str:
     """The anonymization level of data dirs that a system made; "mixed" if they differ."""
-    levels = {config.levels.of(part.name.removesuffix(f"_{system}")) for part in parts}
+    levels = {config.levels.of(part.origin.source) for part in parts}
     return levels.pop() if len(levels) == 1 else "mixed"
 
 

@@ -14,7 +14,7 @@ from pseudovox.archive import read_scp
 from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError
 from pseudovox.metrics import wer
-from pseudovox.report.results import ORIGINAL, Record, set_name, whisper_metric
+from pseudovox.report.results import ORIGINAL, Record, whisper_metric
 from pseudovox.scoring.intelligibility import level_of, rate_records
 from pseudovox.scoring.trials import records as privacy_records
 from pseudovox.scoring.trials import score_trials, write_scores
@@ -51,7 +51,7 @@ def enrolment_for(trials: DataDir, data: Sequence[DataDir]) -> DataDir:
     speakers = {trial.speaker for trial in trials.trials}
     found = [part for part in data if "enrolls" in part.lists and speakers <= set(part.speakers)]
     if len(found) > 1:
-        found = [part for part in found if part.name.partition("_enrolls")[0] == set_name(trials.name)]
+        found = [part for part in found if part.origin.set == trials.origin.set]
     if len(found) != 1:
         raise DataError(
             f"{trials.path}/trials: {len(found) or 'none'} of the data dirs enrol its {len(speakers)} speakers",
@@ -143,9 +143,9 @@ def opinion_records(
     """Mean scores of every set by a judge of naturalness, in all and by gender; other arguments as `word_records`."""
     metrics = METRICS[judge]
     records = []
-    for name in sorted({set_name(part.name) for part in data}):
-        parts = [part for part in data if set_name(part.name) == name]
-        level = "" if system == ORIGINAL else level_of(parts, system, config)
+    for name in sorted({part.origin.set for part in data}):
+        parts = [part for part in data if part.origin.set == name]
+        level = "" if system == ORIGINAL else level_of(parts, config)
         scores: dict[str, dict[str, list[np.ndarray]]] = {"all": {}, "f": {}, "m": {}}
         for part in parts:
             genders = part.tables.get("spk2gender", {})
@@ -184,9 +184,9 @@ def opinion_records(
 def not_run_records(data: Sequence[DataDir], judge: Asked, system: str, config: Config) -> list[Record]:
     """Records without a value in the place of a judge that is not installed, so that its absence is seen."""
     records = []
-    for of in sorted({set_name(part.name) for part in data}):
-        parts = [part for part in data if set_name(part.name) == of]
-        level = "" if system == ORIGINAL else level_of(parts, system, config)
+    for of in sorted({part.origin.set for part in data}):
+        parts = [part for part in data if part.origin.set == of]
+        level = "" if system == ORIGINAL else level_of(parts, config)
         reason = f"{judge.name}: not run: needs {judges.mend(judge)}"
         records += [
             Record(metric=metric, value=None, system=system, set=of, level=level, details={"not_run": reason})

@@ -14,7 +14,7 @@ from pseudovox.archive import read_scp
 from pseudovox.audio import load
 from pseudovox.config import F0
 from pseudovox.metrics import pitch
-from pseudovox.report.results import Record, set_name
+from pseudovox.report.results import Record
 from pseudovox.scoring.intelligibility import level_of
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class PitchWorker:
 def summarise_sets(data: Sequence[DataDir], folder: Path, system: str, config: Config) -> list[Record]:
     """Mean correlations of every set, in all and by gender; `folder` holds what the worker wrote."""
     records = []
-    for name in sorted({set_name(part.name) for part in data}):
-        parts = [part for part in data if set_name(part.name) == name]
+    for name in sorted({part.origin.set for part in data}):
+        parts = [part for part in data if part.origin.set == name]
         values: dict[str, list[np.ndarray]] = {"all": [], "f": [], "m": []}
         for part in parts:
             genders = part.tables.get("spk2gender", {})
@@ -66,7 +66,7 @@ def summarise_sets(data: Sequence[DataDir], folder: Path, system: str, config: C
                     continue
                 own = np.array(values[group], np.float64)[:, column]
                 found = pitch.summarise(np.where(own < -1.5, np.nan, own))
-                records.append(_record(metric, name, group, level_of(parts, system, config), system, found))
+                records.append(_record(metric, name, group, level_of(parts, config), system, found))
                 if group == "all":
                     log.info("%s %s: %s %.3f (mean of %d)", system, name, metric, found.mean, found.defined)
     return records

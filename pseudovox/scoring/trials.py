@@ -13,7 +13,7 @@ from pseudovox.errors import DataError
 from pseudovox.metrics.eer import equal_error
 from pseudovox.metrics.intervals import TrialList
 from pseudovox.metrics.privacy import METRICS
-from pseudovox.report.results import ORIGINAL, Record, set_name
+from pseudovox.report.results import ORIGINAL, Record
 from pseudovox.scoring.embeddings import speaker_means
 from pseudovox.scoring.privacy import measure
 from pseudovox.seeds import generator
@@ -154,7 +154,6 @@ def records(
     spk2gender = trials.tables.get("spk2gender", {})
     genders = {spk2gender.get(speaker, "") for speaker in trials.speakers}
     group = (genders.pop() if len(genders) == 1 else "") or "all"
-    original = trials.name.removesuffix(f"_{system}")
     counts = {"targets": len(target), "nontargets": len(nontarget), "speakers": len(scores.speakers)}
     details: dict[str, dict[str, Any]] = {name: {} for name in RECORDED}
     details["eer"] = {"threshold": equal_error(target, nontarget).threshold, **counts}
@@ -169,9 +168,9 @@ def records(
             system=system,
             attacker=attacker,
             training=training,
-            set=set_name(trials.name),
+            set=trials.origin.set,
             group=group,
-            level="" if system == ORIGINAL else config.levels.of(original),
+            level="" if system == ORIGINAL else config.levels.of(trials.origin.source),
             ci_low=(found[f"{metric}_ci"] or (None, None))[0],
             ci_high=(found[f"{metric}_ci"] or (None, None))[1],
             n=len(scores.values),

@@ -15,7 +15,7 @@ from pseudovox.metrics.voices import (
     voice_distinctiveness_gain,
     voice_similarity,
 )
-from pseudovox.report.results import Record, set_name
+from pseudovox.report.results import Record
 from pseudovox.seeds import generator, seed_for
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def records(
             value=None if np.isnan(value) else value,
             unit=METRICS[metric],
             system=system,
-            set=set_name(original.name),
+            set=original.origin.set,
             group=gender or "all",
             level=config.levels.of(original.name),
             ci_low=ends[metric][0] if metric in ends and not np.isnan(value) else None,

@@ -74,14 +74,14 @@ def target_labels(
 
 
 def vectors_of(part: DataDir, pseudo: Path) -> Path:
-    """The pseudo x-vectors of an anonymized data dir: those of the longest set whose name its own begins with."""
-    words = part.name.split("_")
-    for count in range(len(words), 0, -1):
-        path = pseudo / "_".join(words[:count]) / VECTORS
-        if path.is_file():
-            return path
+    """The pseudo x-vectors that an anonymized data dir speaks with: those of the data dir that it was made of."""
+    path = pseudo / part.origin.source / VECTORS
+    if path.is_file():
+        return path
     raise DataError(
-        f"{pseudo}: no {VECTORS} for {part.name}", "give the root that steps/sample_pseudo_speakers.py wrote"
+        f"{pseudo}: no {part.origin.source}/{VECTORS} for {part.path}",
+        f"give the root that steps/sample_pseudo_speakers.py wrote; of speech that another program anonymized, say in "
+        f"{part.path}/origin what it was made of (docs/data_dirs.md)",
     )
 
 

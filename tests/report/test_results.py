@@ -47,21 +47,6 @@ def test_damaged_files_are_named(tmp_path: Path, content: str) -> None:
         results.read_records(tmp_path / "results.json")
 
 
-@pytest.mark.parametrize(
-    ("data_dir", "expected"),
-    [
-        ("test_trials_f", "test"),
-        ("dev_trials_m_vq_48", "dev"),
-        ("real", "real"),
-        ("vctk_dev_trials_f_common", "vctk_dev_common"),
-        ("vctk_dev_trials_m_common_vq48", "vctk_dev_common"),
-        ("dev_trials_f_commonplace", "dev"),
-    ],
-)
-def test_set_name(data_dir: str, expected: str) -> None:
-    assert results.set_name(data_dir) == expected
-
-
 def done(folder: Path, when: str, **facts: object) -> None:
     folder.mkdir(parents=True)
     marker = {"step": "decode_speech", "wall_seconds": 2.0, "audio_seconds": 100.0, "when": when, **facts}

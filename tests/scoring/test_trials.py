@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pseudovox.config import Config, Levels
-from pseudovox.datadir import DataDir
+from pseudovox.datadir import DataDir, Origin
 from pseudovox.errors import DataError
 from pseudovox.report.results import Record
 from pseudovox.scoring import trials as module
@@ -24,6 +24,7 @@ TRIALS = data_dir(
     {"a-3": "a", "b-3": "b"},
     trials=["b a-3 nontarget", "a a-3 target", "a b-3 nontarget", "b b-3 target"],
 )
+TRIALS.system_by_name = "sys"
 VECTORS = {
     "a-1": np.array([2.0, 0.0]),
     "a-2": np.array([0.0, 2.0]),
@@ -78,6 +79,20 @@ def test_records() -> None:
     assert by_metric["linkability"].value is None  # of two targets
     assert by_metric["linkability"].details == {"undefined": "2 target trials; it needs 20"}
     assert by_metric["zebra_individual"].details == {"tag": "A"}
+
+
+def test_a_set_is_what_the_data_dir_says() -> None:
+    """As that of the original, also where no name says which part of it are trials."""
+    scores = module.score_trials(ENROLMENT, TRIALS, VECTORS, VECTORS)
+    config = Config(levels=Levels(default="spk", sets={"eval": "utt"}))
+    for name, origin in (
+        ("eval", None),
+        ("eval_sys", Origin("eval", "eval", "sys")),
+        ("any", Origin("eval", "eval", "sys")),
+    ):
+        trials = DataDir(name, TRIALS.tables, TRIALS.lists, origin=origin)
+        found = module.records(scores, trials, config, attacker="ignorant", system="sys", seed=1)
+        assert {(record.set, record.level) for record in found} == {("eval", "utt")}
 
 
 def test_speakers_without_a_gender_are_one_group() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pseudovox.audio import load
-from pseudovox.datadir import DataDir
+from pseudovox.datadir import DataDir, Origin
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 STEP = ("steps/anonymize_mcadams.py", "--device", "cpu")
@@ -19,7 +19,9 @@ STEP = ("steps/anonymize_mcadams.py", "--device", "cpu")
 def anonymized(program: Program, *options: object) -> DataDir:
     done = program(*STEP, "--force", *options, "data/tiny", "out")
     assert done.returncode == 0, done.stderr
-    return DataDir.load("out/tiny_mcadams")
+    made = DataDir.load("out/tiny_mcadams")
+    assert made.origin == Origin("tiny", "tiny", "mcadams") == made.own_origin
+    return made
 
 
 def test_data_dir_comes_out_whole_and_level_and_seed_decide(tiny_data: DataDir, program: Program) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from pseudovox.config import Training
 from pseudovox.errors import DataError, UsageError
-from pseudovox.training.fit import Learner, fit, with_epochs
+from pseudovox.training.fit import Learner, _precision, fit, with_epochs
 
 OPTIONS = Training(
     updates=12, round_updates=2, learning_rate=1.0, schedule="constant", warmup=0, weight_decay=0.0,
@@ -149,3 +149,10 @@ def test_two_processes_keep_and_stop_alike(tmp_path: Path) -> None:
     pair = walker(keep="best", patience=2, devices=2)
     fitted = fit(pair, Line(wanted=2.9), tmp_path, device="cpu")
     assert (weight(pair), fitted.updates, fitted.kept) == (2.0, 6, 2)
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_bf16_is_left_to_what_has_it(monkeypatch: pytest.MonkeyPatch, has_bf16: bool) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: has_bf16, raising=False)
+    assert _precision("bf16-mixed", "cpu") == ("bf16-mixed" if has_bf16 else "32-true")
+    assert _precision("bf16-mixed", "cuda") == "bf16-mixed" and _precision("16-mixed", "cpu") == "16-mixed"

@@ -7,7 +7,7 @@ import pytest
 
 from pseudovox.archive import write_arrays
 from pseudovox.config import TargetClassifier
-from pseudovox.datadir import DataDir
+from pseudovox.datadir import DataDir, Origin
 from pseudovox.errors import DataError, UsageError
 from pseudovox.training.targets import target_labels
 
@@ -15,7 +15,8 @@ UTTERANCES = [f"a-{number}" for number in range(6)]
 
 
 def data_dir(**tables: dict[str, str]) -> DataDir:
-    return DataDir("data/train_vq", {"utt2spk": dict.fromkeys(UTTERANCES, "a"), **tables})
+    origin = Origin("train", "train", "vq")
+    return DataDir("data/any", {"utt2spk": dict.fromkeys(UTTERANCES, "a"), **tables}, origin=origin)
 
 
 def vectors(folder: Path, values: np.ndarray) -> Path:
@@ -35,7 +36,7 @@ def test_table() -> None:
     assert target_labels([data_dir(utt2target=table)], TargetClassifier(labels="table"), None, 1) == [
         dict(zip(UTTERANCES, [1, 0, 1, 0, 1, 2], strict=True))
     ]
-    with pytest.raises(DataError, match=r"train_vq: 1 of 6 utterances have no target in utt2target, e.g. a-5"):
+    with pytest.raises(DataError, match=r"any: 1 of 6 utterances have no target in utt2target, e.g. a-5"):
         target_labels([data_dir(utt2target=dict(list(table.items())[:5]))], TargetClassifier(labels="table"), None, 1)
 
 
@@ -58,5 +59,5 @@ def test_messages(tmp_path: Path) -> None:
         target_labels([data_dir()], TargetClassifier(labels="speakers"), None, 1)
     with pytest.raises(UsageError, match="clusters: 1: expected 2 or more"):
         target_labels([data_dir()], TargetClassifier(labels="clusters", clusters=1), tmp_path, 1)
-    with pytest.raises(DataError, match="for train_vq"):
+    with pytest.raises(DataError, match=r"no train/pseudo_xvector\.scp for data/any"):
         target_labels([data_dir()], TargetClassifier(labels="clusters"), tmp_path, 1)

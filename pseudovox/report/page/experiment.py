@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -11,10 +12,10 @@ from typing import Any
 
 from pseudovox import config as configuration
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
+from pseudovox.datadir import DataDir, origin
 from pseudovox.errors import PseudovoxError
 from pseudovox.report.headline import headline, means_by_training
-from pseudovox.report.results import ATTACKERS, FILE, ORIGINAL, Record, Timing, read_records, set_name
+from pseudovox.report.results import ATTACKERS, FILE, ORIGINAL, Record, Timing, read_records
 
 GENDERS = {"f": "female", "m": "male", "all": "all"}
 
@@ -143,6 +144,23 @@ class Experiment:
         except PseudovoxError:
             return None
 
+    def set_of(self, name: str) -> str:
+        """The set of a data dir of the run, as it says itself, or else its name."""
+        found = None
+        if self.data is not None:
+            with contextlib.suppress(PseudovoxError):
+                found = origin.read(self.data / name)
+        return (found or origin.conventional(name)).set
+
+    def group_of(self, name: str) -> str:
+        """The gender of the speakers of a data dir of the run, "all" where they are of several or it is not known."""
+        try:
+            lines = ((self.data or Path()) / name / "spk2gender").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return "all"
+        genders = {line.split()[-1] for line in lines if line.split()}
+        return genders.pop() if len(genders) == 1 else "all"
+
     @cached_property
     def trial_scores(self) -> list[TrialScores]:
         """The score files of every system, attacker (of the strongest training) and trial list."""
@@ -158,13 +176,13 @@ class Experiment:
             folder = self.asv(system, attacker, training)
             for pair in self.config.sets.trials:
                 enrolment, _, trials = pair.partition(" ")
-                if self.data is None or set_name(trials) != name:
+                if self.data is None or self.set_of(trials) != name:
                     continue
                 tested = trials if system == ORIGINAL else f"{trials}_{system}"
                 enrolled = enrolment if ATTACKERS[attacker][0] == "O" else f"{enrolment}_{system}"
                 scores, labels = folder / f"{enrolled}-{tested}" / "scores", self.data / trials / "trials"
                 if scores.is_file() and labels.is_file():
-                    yield TrialScores(system, attacker, name, _group(self.data / trials), folder, scores, labels)
+                    yield TrialScores(system, attacker, name, self.group_of(trials), folder, scores, labels)
 
     @cached_property
     def works(self) -> list[Work]:
@@ -238,15 +256,6 @@ def command_of(folder: Path, step: str) -> str:
         if lines:
             return lines[-1]
     return ""
-
-
-def _group(trials: Path) -> str:
-    try:
-        lines = (trials / "spk2gender").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return "all"
-    genders = {line.split()[-1] for line in lines if line.split()}
-    return genders.pop() if len(genders) == 1 else "all"
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pseudovox.datadir import DataDir, read_table, write_atomic
 from pseudovox.errors import PseudovoxError
 from pseudovox.metrics.wer import count_edits, normalise
 from pseudovox.report.page.experiment import GENDERS, Experiment
-from pseudovox.report.results import ORIGINAL, set_name
+from pseudovox.report.results import ORIGINAL
 from pseudovox.seeds import seed_for
 
 LONGEST = 60.0  # seconds of a sample
@@ -144,7 +144,7 @@ def gather(experiment: Experiment, folder: Path, *, max_audio: float) -> list[Sa
         text = part.tables.get("text", {}).get(chosen.utterance, "")
         speaker = part.utt2spk[chosen.utterance]
         gender = GENDERS.get(chosen.gender, "")
-        samples.append(Sample(chosen.utterance, speaker, gender, set_name(part.name), why, text, versions))
+        samples.append(Sample(chosen.utterance, speaker, gender, part.origin.set, why, text, versions))
     return samples
 
 
@@ -152,7 +152,7 @@ def _speech(experiment: Experiment) -> list[DataDir]:
     """The original data dirs to choose from: trials of the first set that has some, or else all that was anonymized."""
     config = experiment.config
     tried = [pair.split()[1] for pair in config.sets.trials if len(pair.split()) == 2]
-    first = [name for name in tried if experiment.sets and set_name(name) == experiment.sets[0]]
+    first = [name for name in tried if experiment.sets and experiment.set_of(name) == experiment.sets[0]]
     for names in (first, tried, config.sets.anonymize, config.sets.emotion):
         found = [part for name in dict.fromkeys(names) if (part := experiment.data_dir(name))]
         if found:

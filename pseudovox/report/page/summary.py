@@ -313,11 +313,11 @@ def _speed(experiment: Experiment, system: str, column: Column) -> Cell | None:
 def step_factors(system: str, timings: Sequence[Timing]) -> dict[str, float]:
     """Real-time factors of the steps through which speech goes on its way to a system's anonymized data dirs."""
     originals = {timing.output.rpartition("/")[2] for timing in timings if timing.step.startswith("prepare")}
+    made_here = {f"{original}_{system}" for original in originals}
     made: dict[str, list[Timing]] = {}
     for timing in timings:
         *folders, last = timing.output.split("/")
-        original = last.removesuffix(f"_{system}")
-        anonymized = original != last and (original in originals or not originals)
+        anonymized = last in made_here if originals else last.endswith(f"_{system}")
         own = anonymized and timing.step.startswith(("synthesize", "anonymize"))
         if timing.audio_seconds and (own or (system in folders and timing.step == "transform_f0")):
             made.setdefault(timing.step, []).append(timing)

@@ -11,7 +11,6 @@ import numpy as np
 from pseudovox.report.diversity import OF_SYSTEMS
 from pseudovox.report.page.experiment import GENDERS, Experiment
 from pseudovox.report.page.figure import Figure, Topic, as_svg, canvas, strokes, themed, word
-from pseudovox.report.results import set_name
 
 _SIMILARITY = (
     "Voice similarity",
@@ -48,13 +47,13 @@ def matrices(experiment: Experiment) -> list[Figure]:
             except (OSError, ValueError, KeyError):
                 continue
             if len(parts["oo"]) > 1 and all((values >= 0).any() for values in parts.values()):
-                name = set_name(file.parent.name)
-                found.append((name, _matrix(parts, system, name, file.parent)))
+                name = experiment.set_of(file.parent.name)
+                found.append((name, _matrix(parts, system, name, experiment.group_of(file.parent.name), file.parent)))
     order = {name: place for place, name in enumerate(experiment.sets)}
     return [figure for name, figure in sorted(found, key=lambda one: order.get(one[0], 99))]
 
 
-def _matrix(parts: dict[str, np.ndarray], system: str, name: str, folder: Path) -> Figure:
+def _matrix(parts: dict[str, np.ndarray], system: str, name: str, speakers: str, folder: Path) -> Figure:
     count = len(parts["oo"])
     whole = np.block([[parts["oo"], parts["oa"]], [parts["oa"].T, parts["aa"]]])
     whole = np.where(whole < 0, np.nan, whole)  # -1: no pair was compared
@@ -74,7 +73,7 @@ def _matrix(parts: dict[str, np.ndarray], system: str, name: str, folder: Path) 
     diagonals = {key: float(np.nanmean(np.diag(values))) for key, values in known.items()}
     others = {key: float(np.nanmean(values[~np.eye(count, dtype=bool)])) for key, values in known.items()}
     identity = f"similarity-{word(folder.name)}-{word(system)}"
-    group = GENDERS.get(folder.name.partition("_trials_")[2][:1], "")
+    group = "" if speakers == "all" else GENDERS.get(speakers, "")
     title = f"Voice similarity: {system}, {name}{', ' if group else ''}{group}"
     alt = f"Similarity of {count} speakers, 0 to 1. " + "; ".join(
         f"{words}: a speaker with itself {diagonals[key]:.2f}, with others {others[key]:.2f}"
