@@ -9,8 +9,8 @@ which settings and inputs it was made. Run again, a step
                  that has left checkpoints stops instead),
     stops        before output of other settings, naming what differs (--force makes it anew).
 
-Output that other code made than today's is used, too, but a line says which sources have changed, and what is made of
-it, and the report, go on saying so (`code` and `other_code` in the marker).
+Output that other code made than today's, in whole or in part, is used, too, but a line says which sources have changed,
+and what is made of it, and the report, go on saying so (`code` and `other_code` in the marker).
 
 Two runs into one dir are kept apart by a lock that dies with its process. The lock is flock's: on a network file system
 it keeps apart what runs on one machine, and, where the file system passes it on (NFS 4, Lustre with `-o flock`),
@@ -44,7 +44,8 @@ from pseudovox.digests import MARKER, differing_keys, digest_data, digest_of, di
 from pseudovox.errors import DataError, PseudovoxError, UsageError
 
 log = logging.getLogger("pseudovox")
-SETTINGS = ".settings.json"  # in a partial output: what it is being made from
+SETTINGS = ".settings.json"  # in a partial output: what it is being made from,
+CODE = "code"  # and in it, the digest of each source that makes it; "" of one that changed while it was made
 CHECKPOINTS = "checkpoints"  # in a partial output: hours of work, which are not thrown away unasked
 Input = Path | str | DataDir | tuple[str, str]
 
@@ -316,15 +317,18 @@ def output(
             return
         if final.exists() and not args.force:  # finished, but files are missing: put back and complete
             log.info("%s: files are missing, completing it", final)
-            write_json(final / SETTINGS, made_from)
+            write_json(final / SETTINGS, {**made_from, CODE: (read_marker(final) or {}).get("code", {})})
             os.replace(final, partial)
             (partial / MARKER).unlink()
-        _prepare_partial(args, partial, made_from)
+        script = getattr(args, "source", None)
+        code = sources.sources(script) if script else {}
+        begun_by_other = _prepare_partial(args, partial, made_from, code)
         if torch_device and jobs.place() == "local":
             args.device = resolve_device(args.device)
         out = Output(partial, named)
-        script = getattr(args, "source", None)
-        code, from_other = sources.sources(script) if script else {}, _other_code(inputs)
+        from_other = _other_code(inputs)
+        if begun_by_other:
+            from_other[f"{args.step} (begun)"] = _some(begun_by_other)
         started, when = time.monotonic(), time.strftime("%Y-%m-%dT%H:%M:%S%z")
         with _log_file(partial, args):
             yield out
@@ -516,8 +520,14 @@ def _conflict(folder: Path, done: dict[str, Any], made_from: dict[str, Any]) -> 
     )
 
 
-def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[str, Any]) -> None:
-    """Make the dir aside, unless it is there and of the same settings."""
+def _prepare_partial(
+    args: argparse.Namespace, partial: Path, made_from: dict[str, Any], code: dict[str, str]
+) -> list[str]:
+    """Make the dir aside, unless it is there and of the same settings.
+
+    Returns:
+        the sources that have changed since an earlier run left a part that is gone on with.
+    """
     settings = partial / SETTINGS
     if partial.is_symlink():
         raise DataError(f"{partial}: is a link, and nothing is written outside the output dir", f"rm {partial}")
@@ -526,9 +536,10 @@ def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[st
             old = json.loads(settings.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             old = None
+        its_code = old.pop(CODE, None) if isinstance(old, dict) else None
         if old == made_from and not args.force:
             log.info("%s: going on with what an earlier run left", partial)
-            return
+            return _note_code(partial, made_from, its_code, code)
         if old is not None and old != made_from and not args.force:
             mended = {**old, "inputs": {}} == {**made_from, "inputs": {}} and not (partial / CHECKPOINTS).exists()
             if not mended:
@@ -536,7 +547,24 @@ def _prepare_partial(args: argparse.Namespace, partial: Path, made_from: dict[st
             log.info("%s: an earlier run left a part, made from other inputs; begun anew", partial)
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
-    write_json(settings, made_from)
+    write_json(settings, {**made_from, CODE: code})
+    return []
+
+
+def _note_code(
+    partial: Path, made_from: dict[str, Any], earlier: dict[str, str] | None, code: dict[str, str]
+) -> list[str]:
+    """Which sources are others than those that have made a part of it; noted there, should this run be killed, too."""
+    if earlier is None:  # of a version that did not note them
+        earlier = dict.fromkeys(code, "")
+    changed = sorted(name for name in {*earlier, *code} if code and earlier.get(name) != code.get(name))
+    if changed:
+        log.warning(
+            "%s: CAUTION, begun by other code (changed since: %s). It is gone on with; --force makes it anew",
+            partial, _some(changed),
+        )  # fmt: skip
+        write_json(partial / SETTINGS, {**made_from, CODE: {**code, **dict.fromkeys(changed, "")}})
+    return changed
 
 
 def _remove_unfinished(partial: Path) -> None:

@@ -327,6 +327,38 @@ def test_output_of_other_code_is_told_and_passed_on(tmp_path: Path, caplog: pyte
         assert step(first, force=True) and not step(first) and not caplog.text
 
 
+def test_a_part_that_other_code_began_is_told_and_passed_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    script = Path(stage.__file__).parents[1] / "steps/extract_f0.py"
+    settings = tmp_path / "out.partial/.settings.json"
+
+    def step(fails: bool = False, **changes: object) -> None:
+        args = arguments(source=script, **changes)
+        with stage.output(args, tmp_path / "out", settings={}, torch_device=False) as out:
+            assert out is not None
+            (out.path / "result").write_text("x")
+            if fails:
+                raise DataError("no")
+
+    with caplog.at_level("WARNING", "pseudovox"), heard():
+        with pytest.raises(DataError):
+            step(fails=True)
+        left = json.loads(settings.read_text())
+        assert "pseudovox/f0.py" in left["code"]
+        with pytest.raises(DataError):
+            step(fails=True)
+        assert "CAUTION" not in caplog.text  # the same code
+        settings.write_text(json.dumps({**left, "code": {**left["code"], "pseudovox/f0.py": "0123456789ab"}}))
+        with pytest.raises(DataError):  # killed once more: it is not forgotten
+            step(fails=True)
+        assert "begun by other code (changed since: pseudovox/f0.py)" in caplog.text
+        step()
+        marker = json.loads((tmp_path / "out/.done.json").read_text())
+        assert marker["other_code"] == {"test (begun)": "pseudovox/f0.py"}
+        assert not (tmp_path / "out/.settings.json").exists() and "pseudovox/f0.py" in marker["code"]
+        step(force=True)
+        assert json.loads((tmp_path / "out/.done.json").read_text())["other_code"] == {}
+
+
 @contextlib.contextmanager
 def heard() -> Iterator[None]:
     """Let caplog hear the package's log, which a step that ran before may have kept to itself."""
