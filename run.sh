@@ -190,7 +190,7 @@ if stage 10 attacker "train the evaluation ASV, on original and on anonymized sp
   for system in $systems; do attacks || continue
     for way in $ways; do
       initial=; [ "$way" = scratch ] || initial="--initial $exp/attacker/original"
-      step train_xvector --section attacker $initial --pseudo "$exp/$system/pseudo" \
+      step train_xvector --section attacker $initial --system "$system" --pseudo "$exp/$system/pseudo" \
         $(dirs_of "${conf[attacker]}" "$system") "$exp/attacker/$system/$way"
     done
   done

@@ -410,7 +410,7 @@ class Bottleneck:
     speaker_factors: int = 0  # numbers that tell what is left of a speaker in the bottleneck, which is then removed
     chunk_seconds: float = 2.0  # utterances with phone times are cut to chunks; the others come whole
     longest_seconds: float = 16.0  # of an utterance that comes whole; longer ones are left out
-    augmented: float = 0.5  # share of the inputs with noise, reverberation and gain
+    augmented: float = 0.5  # share of the inputs with noise, reverberation and gain; with voices, of those without
     variants: int = 2  # augmented versions of an utterance that are drawn from
     revoiced: float = 0.5  # share of the inputs in another voice, if there are `voices`
     voices: int = 0  # versions of an utterance that are drawn from, formants and pitch moved by Praat

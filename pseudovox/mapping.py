@@ -239,22 +239,24 @@ def _run_job(job: _Job) -> _Result:
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Torch works with one thread, also where it is imported only now; it is not imported for that, which takes 3 s."""
-    variable = "OMP_NUM_THREADS"
-    before, asked = _torch_threads(), os.environ.get(variable)
+    before = _torch_threads()
+    asked = {variable: os.environ.get(variable) for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     if before is None:
-        os.environ[variable] = "1"
+        os.environ.update(dict.fromkeys(asked, "1"))
     else:
         sys.modules["torch"].set_num_threads(1)
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(variable)
-            if asked is not None:
-                os.environ[variable] = asked
+        for variable, value in asked.items():
+            if value is not None:
+                os.environ[variable] = value
+            elif before is None:
+                os.environ.pop(variable, None)
         if _torch_threads() is not None:
-            wanted = before or (int(asked) if asked and asked.isdecimal() else len(os.sched_getaffinity(0)))
-            sys.modules["torch"].set_num_threads(wanted)
+            threads = asked["OMP_NUM_THREADS"] or ""
+            wanted = int(threads) if threads.isdecimal() else len(os.sched_getaffinity(0))
+            sys.modules["torch"].set_num_threads(before or max(1, wanted))
 
 
 def _torch_threads() -> int | None:

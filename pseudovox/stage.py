@@ -112,7 +112,8 @@ def load_data(
         named = path if path.name not in ("", "..") else Path(os.path.abspath(path))
         data = DataDir.load(named, need=need, allow_pipes=args.allow_pipes)
         system = getattr(args, "system", "")
-        data.system_by_name = system if data.name.endswith(f"_{system}") else ""
+        if system != "original" and data.name.endswith(f"_{system}"):
+            data.system_by_name = system
         loaded[path] = data.subset(data.utterances[: args.limit]) if args.limit else data
         loaded[path].channel = args.channel
         if reads is not None:

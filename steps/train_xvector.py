@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--pseudo", type=Path, metavar="DIR", help="root of the pseudo x-vectors, for targets.labels=clusters"
     )
+    parser.add_argument("--system", default="", help="that anonymized the training speech")
     return stage.main(parser, argv, run)
 
 

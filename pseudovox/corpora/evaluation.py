@@ -58,5 +58,7 @@ def evaluation_sets(data: DataDir, share: float, seed: int) -> dict[str, DataDir
 
 
 def _as(part: DataDir, ending: str, name: str) -> DataDir:
-    part.own_origin = Origin(f"{name}_{ending}", name, role=ending.partition("_")[0])
+    whole = part.origin
+    source = whole.source if whole.system else f"{name}_{ending}"
+    part.own_origin = Origin(source, name, whole.system, "enrolls" if ending == "enrolls" else "trials")
     return part

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class DataDir:
         allow_pipes: wav.scp may hold commands.
         others: names of files in the dir that are no tables, and so are not in a dir made from this one.
         own_origin: what its file `origin` says; None = it has none. `origin` is that, or what its name says.
-        system_by_name: that anonymized it, if it has no such file and was named by run.sh; set by who loads it.
+        system_by_name: the system whose `_<system>` its name ends with, if it has no such file; set by who loads it.
         channel: which channel of its audio `pseudovox.audio.load` takes; set by who loads it, not carried over.
         reads: the tables that decide what is made of it; None = all. Set by who loads it, not carried over.
     """
@@ -151,7 +151,13 @@ class DataDir:
     @property
     def origin(self) -> Origin:
         """Which data dir it was before anonymization, by which system, and of what set: as it says, or its name."""
-        return self.own_origin or origins.conventional(self.name, self.system_by_name)
+        if self.own_origin is None:
+            return origins.conventional(self.name, self.system_by_name)
+        return self.own_origin if self.own_origin.system else replace(self.own_origin, source=self.name)
+
+    def _origin_at(self, path: Path | str) -> Origin | None:
+        """What a dir that is made of this one, and will be written at `path`, says of itself."""
+        return self.origin.called(Path(path).name) if self.own_origin else None
 
     @cached_property
     def utterances(self) -> list[str]:
@@ -285,7 +291,8 @@ class DataDir:
                 lists[name] = [line for line in lines if words(line)[column] in kept]
             else:
                 lists[name] = [line for line in lines if words(line)[0] not in gone]
-        made = DataDir(path or self.path, tables, lists, allow_pipes=self.allow_pipes, origin=self.own_origin)
+        path = path or self.path
+        made = DataDir(path, tables, lists, allow_pipes=self.allow_pipes, origin=self._origin_at(path))
         made.system_by_name = self.system_by_name
         return made
 
@@ -319,7 +326,7 @@ class DataDir:
             elif not list_kind(name) and lines and words(lines[0])[0] not in self.utt2spk:
                 columns = ()  # a table of other things
             lists[name] = [_rename_line(line, columns) for line in lines]
-        return DataDir(path, tables, lists, allow_pipes=self.allow_pipes, origin=self.own_origin)
+        return DataDir(path, tables, lists, allow_pipes=self.allow_pipes, origin=self._origin_at(path))
 
     def _key_of(self, name: str, table: Mapping[str, str]) -> str | None:
         """What a table is keyed by: by its name, or by its keys if the library does not know it."""
@@ -344,7 +351,7 @@ class DataDir:
         }
         tables["wav.scp"] = dict(files)
         tables["utt2dur"] = {utterance: f"{seconds:.4f}" for utterance, seconds in durations.items()}
-        return DataDir(path, tables, self.lists, origin=self.own_origin)
+        return DataDir(path, tables, self.lists, origin=self._origin_at(path))
 
     @classmethod
     def combine(cls, dirs: Sequence[DataDir], path: Path | str) -> tuple[DataDir, list[str]]:
@@ -372,7 +379,7 @@ class DataDir:
             else:
                 rows = (line for data in dirs for line in (data.lists.get(name) or _as_lines(data.tables[name])))
                 lists[name] = list(dict.fromkeys(rows))
-        said = {data.own_origin for data in dirs}
+        said = {data._origin_at(path) for data in dirs}
         origin = said.pop() if len(said) == 1 else None
         return cls(path, tables, lists, allow_pipes=any(data.allow_pipes for data in dirs), origin=origin), left_out
 
@@ -400,8 +407,8 @@ class DataDir:
             return
         for file in _stale(folder, contents):
             file.unlink()
-        if not self.own_origin:
-            (folder / origins.FILE).unlink(missing_ok=True)
+        if not self.own_origin and (folder / "utt2spk").is_file() and (folder / origins.FILE).is_file():
+            (folder / origins.FILE).unlink()
         last = contents.pop("utt2spk")
         (folder / "utt2spk").unlink(missing_ok=True)
         for name, content in contents.items():

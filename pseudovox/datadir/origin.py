@@ -1,14 +1,14 @@
 """What a data dir says of itself: which one it was before anonymization, by which system, its set and its part in it.
 
-The file `origin` of a data dir, written by the step that made it:
+The file `origin` of a data dir, written by the steps that anonymize and that split trials off:
 
-    source test_trials_f      the data dir before anonymization; itself, if it was not anonymized
+    source test_trials_f      the data dir before anonymization; its own name, if it was not anonymized
     system pca_gmm            that anonymized it; no such line for original speech
     set test                  what results are told of: the enrolment and the trials of one evaluation
     role trials               enrolls, trials, or no such line
 
-A dir without that file (Kaldi's, the challenges', what other programs anonymized) is understood by the challenges'
-convention of names, here and nowhere else: `<set>_enrolls`, `<set>_trials_f`, and `_<system>` behind what that made.
+A dir without that file (Kaldi's, the challenges', those of other programs) is understood by the challenges' convention
+of names, for which this is the place: `<set>_enrolls`, `<set>_trials_f`, and `_<system>` behind what that made.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Origin:
     """Where a data dir comes from, and what it is for.
 
     Attributes:
-        source: name of the data dir before anonymization, or of this one.
+        source: name of the data dir before anonymization; of original speech, its own.
         set: name of the evaluation that it belongs to.
         system: that anonymized it; "" = original speech.
         role: in its set: one of ROLES, or "".
@@ -42,9 +42,18 @@ class Origin:
     system: str = ""
     role: str = ""
 
+    @property
+    def speech_set(self) -> str:
+        """The set that figures on its speech are of: enrolment is heard by attackers, and is no part of them."""
+        return f"{self.set}_enrolls" if self.role == "enrolls" else self.set
+
     def anonymized(self, system: str) -> Origin:
         """That of the data dir which a system makes of this one."""
         return replace(self, system=system)
+
+    def called(self, name: str) -> Origin | None:
+        """That of a data dir of another name which is made of this one; None of original speech: it is another set."""
+        return self if self.system or name == self.source else None
 
 
 def conventional(name: str, system: str = "") -> Origin:
@@ -59,6 +68,13 @@ def conventional(name: str, system: str = "") -> Origin:
         return Origin(source, source, system)
     common = "_common" if _COMMON.match(found["rest"] or "") else ""
     return Origin(source, found["set"] + common, system, found["role"])
+
+
+def conventional_group(name: str) -> str:
+    """The gender of the speakers of trials, by convention: f, m, or "all"."""
+    found = _CONVENTION.fullmatch(name)
+    gender = (found["rest"] or "")[1:2] if found else ""
+    return gender if gender in ("f", "m") else "all"
 
 
 def read(folder: Path) -> Origin | None:
@@ -76,7 +92,7 @@ def read(folder: Path) -> Origin | None:
         parts = words(line, 1)
         if not parts:
             continue
-        key, value = parts[0], parts[1] if len(parts) > 1 else ""
+        key, value = parts[0], parts[1].strip(" \t") if len(parts) > 1 else ""
         if key not in known or key in found or not value or (key == "role" and value not in ROLES):
             raise DataError(
                 f"{path}:{number}: {line!r}: expected source, set, system or role (enrolls or trials) and a value, "

@@ -56,7 +56,7 @@ class Record:
         system: name of the anonymization system, or ORIGINAL.
         attacker: one of ATTACKERS for privacy metrics.
         training: how the semi-informed or informed attacker was trained (config.ATTACKER_TRAININGS), "" for the others.
-        set: "dev", "test": the name of the trial dirs up to `_trials`.
+        set: "dev", "test": that of the data dirs (see datadir.origin).
         group: "f", "m" or "all"; of a part of the trials (metric eer_part) `<group>/<table>=<value>`.
         level: "spk" or "utt" where the figure depends on the level of anonymization.
         ci_low, ci_high: 95 % interval.

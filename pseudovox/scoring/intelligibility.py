@@ -93,8 +93,8 @@ def rate_records(
         metric: the figure's name.
     """
     records = []
-    for name in sorted({part.origin.set for part in data}):
-        parts = [part for part in data if part.origin.set == name]
+    for name in sorted({part.origin.speech_set for part in data}):
+        parts = [part for part in data if part.origin.speech_set == name]
         speakers: dict[str, str] = {}
         genders: dict[str, str] = {}
         for part in parts:

@@ -143,8 +143,8 @@ def opinion_records(
     """Mean scores of every set by a judge of naturalness, in all and by gender; other arguments as `word_records`."""
     metrics = METRICS[judge]
     records = []
-    for name in sorted({part.origin.set for part in data}):
-        parts = [part for part in data if part.origin.set == name]
+    for name in sorted({part.origin.speech_set for part in data}):
+        parts = [part for part in data if part.origin.speech_set == name]
         level = "" if system == ORIGINAL else level_of(parts, config)
         scores: dict[str, dict[str, list[np.ndarray]]] = {"all": {}, "f": {}, "m": {}}
         for part in parts:
@@ -184,8 +184,8 @@ def opinion_records(
 def not_run_records(data: Sequence[DataDir], judge: Asked, system: str, config: Config) -> list[Record]:
     """Records without a value in the place of a judge that is not installed, so that its absence is seen."""
     records = []
-    for of in sorted({part.origin.set for part in data}):
-        parts = [part for part in data if part.origin.set == of]
+    for of in sorted({part.origin.speech_set for part in data}):
+        parts = [part for part in data if part.origin.speech_set == of]
         level = "" if system == ORIGINAL else level_of(parts, config)
         reason = f"{judge.name}: not run: needs {judges.mend(judge)}"
         records += [

@@ -52,8 +52,8 @@ class PitchWorker:
 def summarise_sets(data: Sequence[DataDir], folder: Path, system: str, config: Config) -> list[Record]:
     """Mean correlations of every set, in all and by gender; `folder` holds what the worker wrote."""
     records = []
-    for name in sorted({part.origin.set for part in data}):
-        parts = [part for part in data if part.origin.set == name]
+    for name in sorted({part.origin.speech_set for part in data}):
+        parts = [part for part in data if part.origin.speech_set == name]
         values: dict[str, list[np.ndarray]] = {"all": [], "f": [], "m": []}
         for part in parts:
             genders = part.tables.get("spk2gender", {})

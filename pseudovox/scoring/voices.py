@@ -99,7 +99,7 @@ def records(
             value=None if np.isnan(value) else value,
             unit=METRICS[metric],
             system=system,
-            set=original.origin.set,
+            set=original.origin.speech_set,
             group=gender or "all",
             level=config.levels.of(original.name),
             ci_low=ends[metric][0] if metric in ends and not np.isnan(value) else None,

@@ -591,7 +591,7 @@ def train(
     return facts
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def fit_speaker_factors(network: BottleneckNetwork, batches: PhoneBatches, seed: int, device: str) -> dict[str, float]:
     """Fit what is left of the speakers in a trained network's bottleneck, if it has factors for it; its figures."""
     if network.speaker_factors is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import platform
 import shutil
 import sys
 import warnings
@@ -260,12 +261,18 @@ def _devices(device: str, count: int) -> int | list[int]:
 
 
 def _precision(asked: str, device: str) -> str:
-    """The precision to train in: of bf16-mixed, which a CPU without instructions for it takes ten times as long for,
-    32-true there."""
-    if asked == "bf16-mixed" and device == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    """The precision to train in: in the place of bf16-mixed, for which a CPU without instructions for it takes ten
+    times as long, 32-true there."""
+    if asked == "bf16-mixed" and device == "cpu" and not _cpu_has_bf16():
         log.info("precision 32-true: this CPU has no instructions for bf16-mixed, and would take ten times as long")
         return "32-true"
     return asked
+
+
+def _cpu_has_bf16() -> bool:
+    if platform.machine() in ("x86_64", "AMD64"):
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> Fitted:

@@ -39,7 +39,7 @@ def target_labels(
     Args:
         data: the training speech.
         options: `labels` says where they come from.
-        pseudo: root of the pseudo x-vectors, <pseudo>/<set>/pseudo_xvector.scp; the set of `train_vq` is `train`.
+        pseudo: root of the pseudo x-vectors, <pseudo>/<source>/pseudo_xvector.scp (see DataDir.origin).
         seed: of k-means.
 
     Raises:

@@ -11,6 +11,7 @@ import torch
 
 from pseudovox.config import Training
 from pseudovox.errors import DataError, UsageError
+from pseudovox.training import fit as training
 from pseudovox.training.fit import Learner, _precision, fit, with_epochs
 
 OPTIONS = Training(
@@ -153,6 +154,7 @@ def test_two_processes_keep_and_stop_alike(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("has_bf16", [True, False])
 def test_bf16_is_left_to_what_has_it(monkeypatch: pytest.MonkeyPatch, has_bf16: bool) -> None:
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: has_bf16, raising=False)
+    monkeypatch.setattr(training, "_cpu_has_bf16", lambda: has_bf16)
+    assert has_bf16 is training._cpu_has_bf16()
     assert _precision("bf16-mixed", "cpu") == ("bf16-mixed" if has_bf16 else "32-true")
     assert _precision("bf16-mixed", "cuda") == "bf16-mixed" and _precision("16-mixed", "cpu") == "16-mixed"
