@@ -11,6 +11,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pseudovox.errors import UsageError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -228,9 +230,13 @@ class VoiceOptions:
 
 def praat() -> Any:
     """The module parselmouth, which is Praat; UsageError where it is not installed."""
-    from pseudovox import f0
-
-    return f0.import_praat("bottleneck.voices", "bottleneck.voices=0")
+    try:
+        import parselmouth.praat
+    except ImportError:
+        raise UsageError(
+            "bottleneck.voices needs a package", "utils/install.sh praat, or bottleneck.voices=0"
+        ) from None
+    return parselmouth
 
 
 def change_voice(
