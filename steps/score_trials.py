@@ -62,7 +62,13 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if args.plda:
         store.read_card(args.plda, "plda")
         inputs.append(args.plda)
-    with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
+
+    def check() -> None:
+        from pseudovox.scoring.trials import check_apart
+
+        check_apart(trials for _, trials in pairs)
+
+    with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False, prepare=check) as out:
         if out is None:
             return
         from pseudovox.scoring import breakdowns, plda

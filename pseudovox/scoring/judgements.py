@@ -16,8 +16,8 @@ from pseudovox.errors import DataError
 from pseudovox.metrics import wer
 from pseudovox.report.results import ORIGINAL, Record, whisper_metric
 from pseudovox.scoring.intelligibility import level_of, rate_records
+from pseudovox.scoring.trials import check_apart, score_trials, write_scores
 from pseudovox.scoring.trials import records as privacy_records
-from pseudovox.scoring.trials import score_trials, write_scores
 
 if TYPE_CHECKING:
     from pseudovox.config import Config
@@ -75,6 +75,7 @@ def speaker_records(
         seed: of the intervals.
     """
     records = []
+    check_apart(part for part in data if "trials" in part.lists)
     for part in data:
         if "trials" not in part.lists:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -128,6 +128,25 @@ def score_trials(
     return Scores(values, target, columns, tested, speakers, backend.gives_llrs)
 
 
+def group_of(trials: DataDir) -> str:
+    """The gender that the speakers of a trial list share, or "all"."""
+    spk2gender = trials.tables.get("spk2gender", {})
+    genders = {spk2gender.get(speaker, "") for speaker in trials.speakers}
+    return (genders.pop() if len(genders) == 1 else "") or "all"
+
+
+def check_apart(lists: Iterable[DataDir]) -> None:
+    """Raise DataError if the figures of two trial lists would bear the same names: one set, and one gender."""
+    found: dict[tuple[str, str], DataDir] = {}
+    for trials in lists:
+        key = trials.origin.set, group_of(trials)
+        if (other := found.setdefault(key, trials)) is not trials:
+            raise DataError(
+                f"{other.path} and {trials.path}: both give the figures of set {key[0]}, speakers {key[1]}",
+                f"score them with output dirs of their own, or say another `set` in {trials.path}/origin",
+            )
+
+
 def records(
     scores: Scores, trials: DataDir, config: Config, *, attacker: str, system: str, seed: int, training: str = ""
 ) -> list[Record]:
@@ -151,9 +170,7 @@ def records(
         raise DataError(f"{len(target)} target and {len(nontarget)} non-target trials: an EER needs both")
     draw = generator(seed, "bootstrap", f"{attacker}/{system}/{trials.name}")
     found = measure(scores.as_list(), draw, replicates=config.scoring.interval_rounds)
-    spk2gender = trials.tables.get("spk2gender", {})
-    genders = {spk2gender.get(speaker, "") for speaker in trials.speakers}
-    group = (genders.pop() if len(genders) == 1 else "") or "all"
+    group = group_of(trials)
     counts = {"targets": len(target), "nontargets": len(nontarget), "speakers": len(scores.speakers)}
     details: dict[str, dict[str, Any]] = {name: {} for name in RECORDED}
     details["eer"] = {"threshold": equal_error(target, nontarget).threshold, **counts}

@@ -95,6 +95,15 @@ def test_a_set_is_what_the_data_dir_says() -> None:
         assert {(record.set, record.level) for record in found} == {("eval", "utt")}
 
 
+def test_lists_of_one_set_and_gender_are_told_apart_first() -> None:
+    one, other = (DataDir(name, TRIALS.tables, TRIALS.lists, origin=Origin(name, "eval")) for name in ("a", "b"))
+    with pytest.raises(DataError, match="a and b: both give the figures of set eval, speakers f") as raised:
+        module.check_apart([one, other])
+    assert "another `set` in b/origin" in raised.value.mend
+    other.own_origin = Origin("b", "evening")  # the mend, obeyed
+    module.check_apart([one, other])
+
+
 def test_speakers_without_a_gender_are_one_group() -> None:
     scores = module.score_trials(ENROLMENT, TRIALS, VECTORS, VECTORS)
     tables = {name: table for name, table in TRIALS.tables.items() if name != "spk2gender"}
