@@ -11,8 +11,6 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pseudovox.errors import UsageError
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -230,13 +228,9 @@ class VoiceOptions:
 
 def praat() -> Any:
     """The module parselmouth, which is Praat; UsageError where it is not installed."""
-    try:
-        import parselmouth.praat
-    except ImportError:
-        raise UsageError(
-            "bottleneck.voices needs a package", "utils/install.sh praat, or bottleneck.voices=0"
-        ) from None
-    return parselmouth
+    from pseudovox import f0
+
+    return f0.import_praat("bottleneck.voices", "bottleneck.voices=0")
 
 
 def change_voice(

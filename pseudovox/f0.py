@@ -41,6 +41,22 @@ def pyworld() -> Any:
     return module
 
 
+def import_praat(what: str, without: str) -> Any:
+    """The module parselmouth, which is Praat.
+
+    Args:
+        what: needs it, and what to set to do without it, for the message.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        import parselmouth.praat
+    except ImportError:
+        raise UsageError(f"{what} needs a package", f"utils/install.sh praat, or {without}") from None
+    return parselmouth
+
+
 def frame_count(samples: int) -> int:
     """Number of F0 and WORLD frames of a signal: one at 0 ms and at every further 10 ms that it reaches."""
     return samples // FRAME_SHIFT + 1
@@ -131,10 +147,7 @@ def _praat(signal: np.ndarray, options: config.F0, peak: float) -> np.ndarray:
 
     What is silence Praat tells from the loudest sample, which is to be that of the whole recording, `peak`.
     """
-    try:
-        import parselmouth
-    except ImportError:
-        raise UsageError("f0 method praat needs a package", "utils/install.sh praat, or method=dio") from None
+    parselmouth = import_praat("f0 method praat", "method=dio")
     times = np.arange(frame_count(len(signal))) * FRAME_PERIOD / 1000
     own = _peak(signal)
     if own == 0:

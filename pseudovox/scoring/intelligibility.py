@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +93,7 @@ def rate_records(
         metric: the figure's name.
     """
     records = []
-    for name in sorted({part.origin.speech_set for part in data}):
-        parts = [part for part in data if part.origin.speech_set == name]
+    for name, parts in by_set(data):
         speakers: dict[str, str] = {}
         genders: dict[str, str] = {}
         for part in parts:
@@ -112,6 +111,12 @@ def rate_records(
                 found = wer.total([edits[utt] for utt in chosen])
                 log.info("%s %s: %s %.2f %% (%s)", system, name, metric, found.rate, found)
     return records
+
+
+def by_set(data: Sequence[DataDir]) -> Iterator[tuple[str, list[DataDir]]]:
+    """The sets that figures on speech are of, in order of their names, each with its data dirs."""
+    for name in sorted({part.origin.speech_set for part in data}):
+        yield name, [part for part in data if part.origin.speech_set == name]
 
 
 def level_of(parts: Sequence[DataDir], config: Config) -> str:

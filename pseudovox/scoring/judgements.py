@@ -15,7 +15,7 @@ from pseudovox.datadir import write_atomic
 from pseudovox.errors import DataError
 from pseudovox.metrics import wer
 from pseudovox.report.results import ORIGINAL, Record, whisper_metric
-from pseudovox.scoring.intelligibility import level_of, rate_records
+from pseudovox.scoring.intelligibility import by_set, level_of, rate_records
 from pseudovox.scoring.trials import check_apart, score_trials, write_scores
 from pseudovox.scoring.trials import records as privacy_records
 
@@ -144,8 +144,7 @@ def opinion_records(
     """Mean scores of every set by a judge of naturalness, in all and by gender; other arguments as `word_records`."""
     metrics = METRICS[judge]
     records = []
-    for name in sorted({part.origin.speech_set for part in data}):
-        parts = [part for part in data if part.origin.speech_set == name]
+    for name, parts in by_set(data):
         level = "" if system == ORIGINAL else level_of(parts, config)
         scores: dict[str, dict[str, list[np.ndarray]]] = {"all": {}, "f": {}, "m": {}}
         for part in parts:
@@ -185,8 +184,7 @@ def opinion_records(
 def not_run_records(data: Sequence[DataDir], judge: Asked, system: str, config: Config) -> list[Record]:
     """Records without a value in the place of a judge that is not installed, so that its absence is seen."""
     records = []
-    for of in sorted({part.origin.speech_set for part in data}):
-        parts = [part for part in data if part.origin.speech_set == of]
+    for of, parts in by_set(data):
         level = "" if system == ORIGINAL else level_of(parts, config)
         reason = f"{judge.name}: not run: needs {judges.mend(judge)}"
         records += [

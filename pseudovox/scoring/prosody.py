@@ -15,7 +15,7 @@ from pseudovox.audio import load
 from pseudovox.config import F0
 from pseudovox.metrics import pitch
 from pseudovox.report.results import Record
-from pseudovox.scoring.intelligibility import level_of
+from pseudovox.scoring.intelligibility import by_set, level_of
 
 if TYPE_CHECKING:
     from pseudovox.config import Config, Pitch
@@ -52,8 +52,7 @@ class PitchWorker:
 def summarise_sets(data: Sequence[DataDir], folder: Path, system: str, config: Config) -> list[Record]:
     """Mean correlations of every set, in all and by gender; `folder` holds what the worker wrote."""
     records = []
-    for name in sorted({part.origin.speech_set for part in data}):
-        parts = [part for part in data if part.origin.speech_set == name]
+    for name, parts in by_set(data):
         values: dict[str, list[np.ndarray]] = {"all": [], "f": [], "m": []}
         for part in parts:
             genders = part.tables.get("spk2gender", {})

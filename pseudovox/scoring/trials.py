@@ -140,11 +140,12 @@ def check_apart(lists: Iterable[DataDir]) -> None:
     found: dict[tuple[str, str], DataDir] = {}
     for trials in lists:
         key = trials.origin.set, group_of(trials)
-        if (other := found.setdefault(key, trials)) is not trials:
+        if key in found:
             raise DataError(
-                f"{other.path} and {trials.path}: both give the figures of set {key[0]}, speakers {key[1]}",
+                f"{found[key].path} and {trials.path}: both give the figures of set {key[0]}, speakers {key[1]}",
                 f"score them with output dirs of their own, or say another `set` in {trials.path}/origin",
             )
+        found[key] = trials
 
 
 def records(

@@ -16,6 +16,7 @@ from pseudovox.metrics.voices import (
     voice_similarity,
 )
 from pseudovox.report.results import Record
+from pseudovox.scoring.trials import group_of
 from pseudovox.seeds import generator, seed_for
 
 if TYPE_CHECKING:
@@ -90,8 +91,6 @@ def records(
     # The same draws for every system, so that their intervals can be compared.
     draw = generator(seed, "voices-interval", original.name)
     ends = intervals(found, draw, config.scoring.interval_rounds)
-    genders = {original.tables.get("spk2gender", {}).get(speaker, "") for speaker in original.speakers}
-    gender = genders.pop() if len(genders) == 1 else ""
     log.info("%s %s: %s", system, original.name, ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
     return [
         Record(
@@ -100,7 +99,7 @@ def records(
             unit=METRICS[metric],
             system=system,
             set=original.origin.speech_set,
-            group=gender or "all",
+            group=group_of(original),
             level=config.levels.of(original.name),
             ci_low=ends[metric][0] if metric in ends and not np.isnan(value) else None,
             ci_high=ends[metric][1] if metric in ends and not np.isnan(value) else None,

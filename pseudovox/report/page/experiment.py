@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -145,12 +146,10 @@ class Experiment:
 
     def set_of(self, name: str) -> str:
         """The set of a data dir of the run, as it says itself, or else its name."""
-        if self.data is None:
-            return origin.conventional(name).set
-        try:
-            return origin.of_folder(self.data / name).set
-        except PseudovoxError:
-            return origin.conventional(name).set
+        if self.data is not None:
+            with contextlib.suppress(PseudovoxError):
+                return origin.of_folder(self.data / name).set
+        return origin.conventional(name).set
 
     def group_of(self, name: str) -> str:
         """The gender of the speakers of a data dir of the run, "all" where they are of several or it is not known."""
