@@ -11,6 +11,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pseudovox.praat import import_praat
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -228,9 +230,7 @@ class VoiceOptions:
 
 def praat() -> Any:
     """The module parselmouth, which is Praat; UsageError where it is not installed."""
-    from pseudovox import f0
-
-    return f0.import_praat("bottleneck.voices", "bottleneck.voices=0")
+    return import_praat("bottleneck.voices", "bottleneck.voices=0")
 
 
 def change_voice(

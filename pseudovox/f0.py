@@ -17,6 +17,7 @@ import numpy as np
 
 from pseudovox import blocks
 from pseudovox.errors import UsageError
+from pseudovox.praat import import_praat
 
 if TYPE_CHECKING:
     from pseudovox import config
@@ -39,22 +40,6 @@ def pyworld() -> Any:
         warnings.simplefilter("ignore")
         import pyworld as module
     return module
-
-
-def import_praat(what: str, without: str) -> Any:
-    """The module parselmouth, which is Praat.
-
-    Args:
-        what: needs it, and what to set to do without it, for the message.
-
-    Raises:
-        UsageError: it is not installed.
-    """
-    try:
-        import parselmouth.praat
-    except ImportError:
-        raise UsageError(f"{what} needs a package", f"utils/install.sh praat, or {without}") from None
-    return parselmouth
 
 
 def frame_count(samples: int) -> int:

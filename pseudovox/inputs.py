@@ -1,4 +1,4 @@
-"""Opening files that a table names, and arrays that a file holds: never a device, never a pickle."""
+"""Opening files that a table names, and npz files read and written: never a device, never a pickle."""
 
 from __future__ import annotations
 
@@ -78,3 +78,16 @@ def check_shapes(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[in
         if len(have) != len(wanted) or any(isinstance(b, int) and a != b for a, b in zip(have, wanted, strict=True)):
             raise ValueError(f"{name}: shape {have}, expected ({', '.join(map(str, wanted))})")
         sizes.update({size: number for size, number in zip(shape, have, strict=True) if isinstance(size, str)})
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as npz, aside and renamed; the same arrays give the same bytes."""
+    import io
+
+    import numpy as np
+
+    from pseudovox.datadir.files import write_atomic
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # (its entries carry a constant date)
+    write_atomic(path, buffer.getvalue())

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pseudovox import blocks, jobs
 from pseudovox.datadir import DataDir, bytewise, read_table, scp_path, write_atomic
 from pseudovox.errors import DataError, PseudovoxError, SomeUtterancesFailed, UsageError
+from pseudovox.utterance import Utterance
 
 if TYPE_CHECKING:
     import argparse
@@ -34,28 +35,6 @@ PIECE_UTTERANCES = 100
 # cannot depend on the batch.
 BATCHED = ("cuda",)
 SAY_SECONDS = 60.0  # a line on the progress so often, where there is no bar to see
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One utterance of a data dir, as a worker sees it."""
-
-    data: DataDir
-    id: str
-
-    @property
-    def speaker(self) -> str:
-        return self.data.utt2spk[self.id]
-
-    @property
-    def duration(self) -> float:
-        return self.data.duration(self.id)
-
-    def audio(self) -> np.ndarray:
-        """float32 (samples,), 16 kHz mono."""
-        from pseudovox.audio import load
-
-        return load(self.data, self.id)
 
 
 class Worker(Protocol):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pseudovox.datadir import DataDir
-    from pseudovox.mapping import Utterance
+    from pseudovox.utterance import Utterance
 
 log = logging.getLogger("pseudovox")
 SPEEDS = (0.2, 5.0)  # slowest and fastest

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from pseudovox import blocks, f0, seeds, world
-from pseudovox.anonymize.targets import UTT2TARGET
 from pseudovox.archive import read_scp
 from pseudovox.datadir import read_table
+from pseudovox.datadir.tables import UTT2TARGET
 from pseudovox.errors import DataError
 from pseudovox.models import store
 from pseudovox.models.vocoder import HOP, SAMPLE_RATE, Before, Conditions, phases

@@ -47,6 +47,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         import numpy as np
 
         from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
+        from pseudovox.inputs import write_npz
 
         speakers = [(part, speaker) for part in pool for speaker in part.speakers]
         spoken = [(part, utterance, row) for row, (part, of) in enumerate(speakers) for utterance in part.spk2utt[of]]
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
                 [contours[part.path][utterance] for utterance in part.spk2utt[speaker]] for part, speaker in speakers
             ]
             pitch, facts["pitch"] = pseudo_pitch.fit(learned, by_speaker)
-            pseudo_speakers.write_npz(out.path / pseudo_pitch.FILE, vars(pitch))
+            write_npz(out.path / pseudo_pitch.FILE, vars(pitch))
         pseudo_speakers.save(out.path, strategy, facts)
         out.counts["speakers"] = len(speakers)
 

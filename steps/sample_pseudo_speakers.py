@@ -29,6 +29,7 @@ from pseudovox.anonymize import targets
 from pseudovox.archive import read_scp, write_arrays
 from pseudovox.config import Config
 from pseudovox.datadir import DataDir, bytewise, write_atomic
+from pseudovox.datadir.tables import SPK2TARGET, UTT2TARGET
 from pseudovox.errors import UsageError
 
 
@@ -93,7 +94,7 @@ def _choose(args: argparse.Namespace, config: Config, data: DataDir) -> None:
         import numpy as np
 
         chosen = targets.choose(speakers, data, config.pseudo, level=level, seed=args.seed)
-        for name, table in ((targets.UTT2TARGET, chosen.utterances), (targets.SPK2TARGET, chosen.speakers)):
+        for name, table in ((UTT2TARGET, chosen.utterances), (SPK2TARGET, chosen.speakers)):
             if table:
                 write_atomic(out.path / name, "".join(f"{key} {table[key].id}\n" for key in bytewise(table)))
         pitches = {utterance: np.array(target.log_f0) for utterance, target in chosen.utterances.items()}

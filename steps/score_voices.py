@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
             return
         import numpy as np
 
-        from pseudovox.anonymize.pseudo_speakers import write_npz
+        from pseudovox.inputs import write_npz
         from pseudovox.report.results import write_records
         from pseudovox.scoring import plda, voices
 

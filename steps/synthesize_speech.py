@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
-from pseudovox.anonymize.targets import SPK2TARGET, UTT2TARGET
 from pseudovox.archive import read_scp
 from pseudovox.config import Config
 from pseudovox.datadir import DataDir, bytewise, read_table, write_atomic
+from pseudovox.datadir.tables import SPK2TARGET, UTT2TARGET
 from pseudovox.errors import UsageError
 from pseudovox.models import store
 

@@ -12,6 +12,7 @@ import torch
 
 from pseudovox import config as configuration
 from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
+from pseudovox.inputs import write_npz
 from pseudovox.models import store
 
 XVECTOR, CONTENT, SPEAKERS = 16, 8, 12
@@ -58,7 +59,7 @@ def make(exp: Path) -> Path:
         options = configuration.load(None, ["pseudo.candidates=3", "pseudo.averaged=2"]).pseudo
         options.strategy, options.pca_size, options.gmm_size = name, 3, 1
         pseudo_speakers.save(folder, pseudo_speakers.find(name).fit(pool, options, 1), {"pitch": facts})
-        pseudo_speakers.write_npz(folder / pseudo_pitch.FILE, vars(pitch))
+        write_npz(folder / pseudo_pitch.FILE, vars(pitch))
         _mark(folder, "fit_pseudo_speakers")
     (exp / "config.yaml").write_text(configuration.to_yaml(config))
     return exp

@@ -21,9 +21,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
+    from pseudovox.report.formatting import as_markdown
     from pseudovox.report.results import read_records
     from pseudovox.report.runs import mean_over_runs
-    from pseudovox.report.tables import as_markdown, report_tables
+    from pseudovox.report.tables import report_tables
 
     means = mean_over_runs([read_records(folder / "report" / "results.json") for folder in args.exp_dirs])
     print(f"Mean [lowest, highest] of {len(args.exp_dirs)} runs.\n")

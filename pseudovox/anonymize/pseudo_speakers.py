@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pseudovox.anonymize.pca_gmm import PcaGmm, VoiceModel
+from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import BOTH, GENDERS, STRATEGIES, Pool, Source, Strategy, find, register
 from pseudovox.datadir import write_atomic, write_json
 from pseudovox.errors import DataError, MissingModelError, UsageError
-from pseudovox.inputs import read_npz
+from pseudovox.inputs import read_npz, write_npz
 from pseudovox.seeds import generator
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOTH", "GENDERS", "STRATEGIES", "Own", "PcaGmm", "Pool", "PoolAverage", "Sampled", "Source", "Strategy",
-    "VoiceModel", "find", "load", "sample", "save", "write_npz",
+    "find", "load", "sample", "save",
 ]  # fmt: skip
 CARD = "pseudo.json"
 MEND = "./run.sh --stage fit --stop-stage fit --force"
@@ -93,15 +93,6 @@ def load(folder: Path | None, options: PseudoSpeakers) -> Strategy:
         return strategy.restore(arrays, options)
     except (TypeError, ValueError, KeyError) as error:
         raise DataError(f"{path}: not the arrays of strategy {name}: {error}", MEND) from None
-
-
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as npz, aside and renamed; the same arrays give the same bytes."""
-    import io
-
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # (its entries carry a constant date)
-    write_atomic(path, buffer.getvalue())
 
 
 # ---------------------------------------------------------------------- sampling

@@ -1,4 +1,4 @@
-"""Which sizes of a voice model (pca_gmm.py) predict speakers that it has not seen best.
+"""Which sizes of a voice model (voice_model.py) predict speakers that it has not seen best.
 
 The published grid is not known, so the data decide: every setting of a grid is fitted on four fifths of the pool and
 judged by the log-likelihood of the other fifth, in turn. So that models with different numbers of principal components
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pseudovox.anonymize.pca_gmm import VoiceModel, check_sizes, fit_voices, least_speakers
+from pseudovox.anonymize.voice_model import VoiceModel, check_sizes, fit_voices, least_speakers
 from pseudovox.errors import DataError
 from pseudovox.seeds import generator, seed_for
 
@@ -32,7 +32,7 @@ LEAST_VARIANCE = 1e-6  # of the mean variance: where nothing is left out, what i
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of the grid, see `pca_gmm.fit_voices`."""
+    """One setting of the grid, see `voice_model.fit_voices`."""
 
     pca_size: float
     gmm_size: int

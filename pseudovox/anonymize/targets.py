@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pseudovox.config import PseudoSpeakers
     from pseudovox.datadir import DataDir
 
-UTT2TARGET, SPK2TARGET = "utt2target", "spk2target"  # tables
 STRATEGY = "target"  # pseudo.strategy
 CONSTANT = "constant"  # pseudo.target
 GENDERS = ("same", "opposite", "any")  # pseudo.target_gender

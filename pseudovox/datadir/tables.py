@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pseudovox.datadir.files import words
 
+UTT2TARGET, SPK2TARGET = "utt2target", "spk2target"  # whose voice the anonymized speech has, of training speakers
 Valid = Callable[[str], bool]
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 

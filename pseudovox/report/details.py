@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from pseudovox.report import tables
+from pseudovox.report import formatting
+from pseudovox.report.formatting import Table
 from pseudovox.report.headline import headline
 from pseudovox.report.results import ATTACKERS, ORIGINAL, Record
-from pseudovox.report.tables import Table
 
 # metric: (column, decimals)
 _PRIVACY = {
@@ -44,8 +44,8 @@ def further_privacy_table(records: Sequence[Record], name: str) -> Table:
         for metric, (_, decimals) in shown.items():
             record = found.get((system, level, group, attacker, metric))
             tag = f" {record.details['tag']}" if record is not None and "tag" in record.details else ""
-            cells.append(tables.cell(record, decimals) + tag)
-        rows.append([tables.system_name(system, level), tables.group_name(group), attacker, *cells])
+            cells.append(formatting.cell(record, decimals) + tag)
+        rows.append([formatting.system_name(system, level), formatting.group_name(group), attacker, *cells])
     return Table(
         f"Further privacy metrics ({name})",
         "Of original speech, and of the strongest attackers of each system. More privacy: higher ROCCH-EER and (min) "
@@ -71,11 +71,11 @@ def parts_table(records: Sequence[Record], name: str) -> Table:
         if values[_table_and_value(group)[0]] > MOST_PARTS:
             continue
         cells = [
-            tables.cell(found.get((ORIGINAL, "", group, who) if who == "original" else (system, level, group, who)))
+            formatting.cell(found.get((ORIGINAL, "", group, who) if who == "original" else (system, level, group, who)))
             for who in attackers
         ]
         whole, _, part = group.partition("/")
-        rows.append([part, tables.group_name(whole), tables.system_name(system, level), *cells])
+        rows.append([part, formatting.group_name(whole), formatting.system_name(system, level), *cells])
     return Table(
         f"Parts of the trials ({name})",
         "Equal error rate (EER) in % of the trials of one value of a table: for spk2..., trials whose speakers both "
@@ -103,10 +103,10 @@ def voices_table(records: Sequence[Record], name: str) -> Table:
     found = {(r.system, r.level, r.group, r.metric): r for r in own}
     rows = [
         [
-            tables.system_name(system, level),
-            tables.group_name(group),
+            formatting.system_name(system, level),
+            formatting.group_name(group),
             *(
-                tables.cell(found.get((system, level, group, metric)), decimals)
+                formatting.cell(found.get((system, level, group, metric)), decimals)
                 for metric, (_, decimals) in _VOICES.items()
             ),
         ]

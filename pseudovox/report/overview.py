@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pseudovox.report.formatting import Table
 from pseudovox.report.page import summary
 from pseudovox.report.page.experiment import Experiment
-from pseudovox.report.tables import Table
 
 
 def overview_tables(experiment: Experiment) -> list[Table]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
+from pseudovox.report.details import detail_tables
+from pseudovox.report.formatting import NOT_RUN, Table, as_markdown, as_text, cell, group_name, system_name
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.results import ATTACKERS, FURTHER_ATTACKERS, ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.warnings import code_warnings, privacy_warnings
 
-NOT_RUN = "not run"
 _ATTACKER_NOTES = {
     "original": "both recordings are original: how well the attacker does without anonymization",
     "ignorant": "knows an original recording of the speaker and does not know that the other one is anonymized",
@@ -38,17 +39,6 @@ _JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_FURTHER, 
 SPEED = "real_time_factor"  # first part of the metrics of steps/measure_speed.py
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table with what a reader must know; cells are text."""
-
-    title: str
-    explanation: str
-    header: list[str]
-    rows: list[list[str]]
-    notes: list[str]
-
-
 def report_tables(
     records: Sequence[Record], weights: Mapping[str, float] | None = None, *, details: bool = False
 ) -> list[Table]:
@@ -59,8 +49,6 @@ def report_tables(
         weights: of trial dirs in averages, see `averages.weighted_mean`.
         details: give the tables of report.details besides.
     """
-    from pseudovox.report.details import detail_tables
-
     sets = sorted({record.set for record in records}, key=lambda name: (name != "test", name))
     tables = []
     for name in sets:
@@ -341,37 +329,6 @@ def timing_table(timings: Sequence[Timing]) -> Table:
     )
 
 
-def as_text(table: Table) -> str:
-    """The table for a console: aligned columns, the explanation above, the notes below."""
-    lines = [table.title, "", *_wrapped(table.explanation), ""]
-    widths = [max(len(row[column]) for row in [table.header, *table.rows]) for column in range(len(table.header))]
-    ruled = ["-" * width for width in widths]
-    last = ""
-    for number, row in enumerate([table.header, ruled, *table.rows]):
-        # A system's name stands in its first row alone.
-        shown = ["", *row[1:]] if number > 2 and row[0] == last and len(row) > 1 else row
-        last = row[0]
-        lines.append("  " + "  ".join(cell.ljust(width) for cell, width in zip(shown, widths, strict=True)).rstrip())
-    if table.notes:
-        lines.append("")
-        for note in table.notes:
-            lines += _wrapped(note, "  - ", "    ")
-    return "\n".join(lines) + "\n"
-
-
-def as_markdown(table: Table) -> str:
-    """The table as a section of a Markdown file."""
-
-    def row_of(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-    lines = [f"## {table.title}", "", table.explanation, "", row_of(table.header), "|" + "---|" * len(table.header)]
-    lines += [row_of(row) for row in table.rows]
-    if table.notes:
-        lines += ["", *(f"- {note}" for note in table.notes)]
-    return "\n".join(lines) + "\n"
-
-
 def results_page(
     records: Sequence[Record],
     timings: Sequence[Timing],
@@ -449,29 +406,6 @@ def _groups(records: Sequence[Record]) -> list[str]:
     return [group for group in ("all", "f", "m") if group in present] or ["all"]
 
 
-def group_name(group: str) -> str:
-    """What a group of speakers is called in a table."""
-    return {"f": "female", "m": "male"}.get(group, group)
-
-
-def system_name(system: str, level: str) -> str:
-    """What a system is called in a table, with the level of anonymization where it is not the usual one."""
-    levels: dict[str, str] = {"utt": " (by utterance)"}
-    return system + levels.get(level, "")
-
-
-def cell(record: Record | None, decimals: int = 1) -> str:
-    """A figure with its interval; "not run" where there is none, "undefined" where it has no value."""
-    if record is None:
-        return NOT_RUN
-    if record.value is None:
-        return "undefined"
-    value = f"{record.value:.{decimals}f}"
-    if record.ci_low is None or record.ci_high is None:
-        return value
-    return f"{value} [{record.ci_low:.{decimals}f}, {record.ci_high:.{decimals}f}]"
-
-
 def _training_notes(records: Sequence[Record]) -> list[str]:
     notes = []
     alone: dict[str, None] = {}
@@ -523,9 +457,3 @@ def _judge_notes(records: Sequence[Record]) -> list[str]:
             interval = "; intervals are in results.json" if unit == "utterances" else ""
             notes.append(f"{judges or metric}: each figure on {shown} {unit}{interval}.")
     return notes
-
-
-def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width=110, initial_indent=first, subsequent_indent=rest)

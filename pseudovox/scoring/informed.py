@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from pseudovox.anonymize.pseudo_speakers import write_npz
 from pseudovox.datadir import write_json
 from pseudovox.errors import DataError
+from pseudovox.inputs import write_npz
 from pseudovox.metrics.calibration import min_cllr
 from pseudovox.metrics.ranking import rank
 from pseudovox.seeds import generator, seed_for

@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from pseudovox.anonymize.pseudo_speakers import write_npz
 from pseudovox.datadir import write_json
 from pseudovox.errors import DataError, MissingModelError
-from pseudovox.inputs import check_shapes, read_npz
+from pseudovox.inputs import check_shapes, read_npz, write_npz
 from pseudovox.models import store
 
 log = logging.getLogger("pseudovox")

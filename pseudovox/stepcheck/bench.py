@@ -249,10 +249,12 @@ def _recognizer_model(path: Path, config: Config) -> None:
 
 def _generator(path: Path, config: Config) -> None:
     from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
+    from pseudovox.anonymize.voice_model import VoiceModel
+    from pseudovox.inputs import write_npz
 
     dimension = config.xvector.embedding
     models = {
-        gender: pseudo_speakers.VoiceModel(
+        gender: VoiceModel(
             mean=np.full(dimension, sign), components=np.eye(3, dimension), weights=np.ones(1),
             means=np.zeros((1, 3)), variances=np.ones((1, 3)),
         )
@@ -263,5 +265,5 @@ def _generator(path: Path, config: Config) -> None:
         weight=np.zeros((dimension, 2)), bias=np.array([[5.3, 0.15], [4.8, 0.15]]), residual=0.01 * np.eye(2),
         lowest=np.array([4.0, 0.05]), highest=np.array([6.0, 0.4]),
     )  # fmt: skip
-    pseudo_speakers.write_npz(path / pseudo_pitch.FILE, vars(pitch))
+    write_npz(path / pseudo_pitch.FILE, vars(pitch))
     assert json.loads((path / pseudo_speakers.CARD).read_text())["strategy"] == config.pseudo.strategy

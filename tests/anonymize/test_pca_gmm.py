@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from pseudovox.anonymize.pca_gmm import PcaGmm, VoiceModel, fit_voices
+from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.strategy import Pool, Source
+from pseudovox.anonymize.voice_model import VoiceModel, fit_voices
 from pseudovox.config import PseudoSpeakers
 from pseudovox.errors import DataError, UsageError
 

@@ -7,8 +7,9 @@ import pytest
 
 from pseudovox.anonymize import pseudo_pitch
 from pseudovox.anonymize.pseudo_pitch import PitchModel
-from pseudovox.anonymize.pseudo_speakers import Pool, write_npz
+from pseudovox.anonymize.pseudo_speakers import Pool
 from pseudovox.errors import DataError
+from pseudovox.inputs import write_npz
 
 
 def contours(pitch: np.ndarray) -> list[list[np.ndarray]]:

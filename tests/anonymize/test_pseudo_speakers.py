@@ -11,6 +11,7 @@ from pseudovox.anonymize.pseudo_speakers import Pool, Source
 from pseudovox.config import PseudoSpeakers
 from pseudovox.datadir import DataDir
 from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.inputs import write_npz
 
 OPTIONS = PseudoSpeakers(pca_size=3, gmm_size=2)
 
@@ -107,6 +108,6 @@ def test_load_errors(pool: Pool, tmp_path: Path) -> None:
         ({"x.mean": np.ones(3)}, "models of f, m, x; expected all, or f and m"),
         ({"f.mean": np.array(["text"])}, "f.mean: holds <U4, expected numbers"),
     ):
-        pseudo_speakers.write_npz(tmp_path / "pseudo.npz", {**arrays, **changes})
+        write_npz(tmp_path / "pseudo.npz", {**arrays, **changes})
         with pytest.raises(DataError, match=rf"pseudo\.npz: .*{message}"):
             pseudo_speakers.load(tmp_path, OPTIONS)

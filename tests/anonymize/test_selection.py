@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pseudovox.anonymize import selection
-from pseudovox.anonymize.pca_gmm import PcaGmm, VoiceModel
+from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.strategy import Pool
+from pseudovox.anonymize.voice_model import VoiceModel
 from pseudovox.config import PseudoSpeakers, VoiceGrid
 from pseudovox.errors import DataError, UsageError
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pseudovox.anonymize.pseudo_speakers import write_npz
 from pseudovox.audio import write_wav
 from pseudovox.config import Config, System, to_yaml
 from pseudovox.datadir import DataDir
+from pseudovox.inputs import write_npz
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.results import Record, collect, read_timings, write_records
 
