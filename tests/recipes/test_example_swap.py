@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from pseudovox import config as configuration
-from pseudovox.anonymize.pseudo_speakers import PcaGmm, Source, VoiceModel
+from pseudovox.anonymize.pseudo_speakers import PcaGmm, Source
+from pseudovox.anonymize.voice_model import VoiceModel
 from pseudovox.archive import read_scp
 from pseudovox.stepcheck import bench
 
