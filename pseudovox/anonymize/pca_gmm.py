@@ -177,7 +177,7 @@ class PcaGmm(Strategy):
             return GENDERS[0]  # a pool of one gender: either draws from it
         raise DataError(
             "the generator of pseudo-speakers holds nothing that tells genders: another version fitted it",
-            "./run.sh --stage fit --stop-stage fit --force, or a table `spk2gender` (<speaker> f|m) in the data dir",
+            "put a table `spk2gender` (<speaker> f|m) into the data dir, or fit the generator again (./run.sh, stage fit)",
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -243,10 +243,13 @@ def fit_voices(
     speakers = len(vectors)
     least = least_speakers(pca_size, gmm_size)
     if speakers < least:
+        mend = "--set pseudo.pca_size=0.9 --set pseudo.gmm_size=1"
+        if speakers < least_speakers(0.9, 1):
+            mend += " --set pseudo.combine_genders=true" if name in GENDERS else ""
         raise DataError(
             f"the pool has {speakers} speakers ({name or 'all'}); {pca_size:g} components and {gmm_size} mixtures "
             f"need {least}",
-            "a larger pool, or e.g. --set pseudo.pca_size=0.9 --set pseudo.gmm_size=1",
+            mend,
         )
     check_spread(vectors, name)
     pca = PCA(n_components=int(pca_size) if pca_size >= 1 else pca_size, svd_solver="full").fit(vectors)

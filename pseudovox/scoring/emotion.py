@@ -82,7 +82,7 @@ def read_corpus(data: Sequence[DataDir], heard: Mapping[Path, DataDir], features
             vectors.append(np.concatenate([archive[utterance] for archive in archives]))
     if not rows:
         names, known = ", ".join(part.name for part in data), ", ".join(options.classes)
-        raise DataError(f"{names}: no utterance has one of the emotions {known}", "emotion.classes={} takes all")
+        raise DataError(f"{names}: no utterance has one of the emotions {known}", "--set emotion.classes={} takes all")
     columns = [list(column) for column in zip(*rows, strict=True)]
     return Corpus(columns[0], np.array(vectors, np.float64), *columns[1:])
 
@@ -167,7 +167,7 @@ def train(corpus: Corpus, fold_of: Mapping[str, str], options: Emotion) -> Class
         if lost:
             raise DataError(
                 f"utt2emo: only speakers of fold {name} show {bytewise(lost)[0]}, so nothing can learn it without them",
-                "leave the class out (emotion.classes), or take other folds",
+                "leave the class out (name the others in emotion.classes), or take other folds: --set emotion.folds=N",
             )
         vectors = corpus.vectors[chosen]
         mean, scale = vectors.mean(0), vectors.std(0)

@@ -135,9 +135,10 @@ class Case:
         return self.play.__name__
 
     def place(self) -> Place:
-        """The one place that it names."""
+        """The place that it names; one of them, if there are several that say the same."""
         found = named(self.module, self.fragment)
-        assert len(found) == 1, f"{self.module}, {self.fragment!r}: names {len(found)} places: {found}"
+        texts = {(place.message, place.mend) for place in found}
+        assert len(texts) == 1, f"{self.module}, {self.fragment!r}: names {len(texts)} messages: {texts}"
         return found[0]
 
 
@@ -245,13 +246,17 @@ class _Nothing(Exception):
 
 def program(script: str, *words: object) -> None:
     """Run a program of the tree in this process; its errors are raised, not shown."""
-    module = _loaded(script)
+    run(_loaded(script).main, str(ROOT / script), *words)
+
+
+def run(main: Callable[[list[str]], int], name: str, *words: object) -> None:
+    """Call the main function of a program as `program` does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "PseudovoxError", _Nothing)
         patch.setattr(command, "PseudovoxError", _Nothing)
-        patch.setattr(sys, "argv", [str(ROOT / script), *map(str, words)])
-        status = module.main([str(word) for word in words])
-    assert status == 0, f"{script}: exit code {status}"
+        patch.setattr(sys, "argv", [name, *map(str, words)])
+        status = main([str(word) for word in words])
+    assert status == 0, f"{name}: exit code {status}"
 
 
 @functools.cache
