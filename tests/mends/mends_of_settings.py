@@ -104,9 +104,9 @@ def system_of_one_step_with_stages(tree: Path) -> Any:
 @obeyed(CONFIG, "that step runs once for all systems")
 def system_that_replaces_a_step_of_all(tree: Path) -> Any:
     system = tree / "conf/system/other.yaml"
-    system.write_text("steps: {judge: steps/judge.py}\nsystem: {stages: [f0]}\n")
+    system.write_text("steps: {embed: steps/extract_xvectors.py}\nsystem: {stages: [f0]}\n")
     mend = yield lambda: configuration.compose("mini", "other")
-    _add(tree / "recipes/mini" / mend.split()[-1], "\nsteps: {judge: steps/judge.py}\n")
+    _add(tree / "recipes/mini" / mend.split()[-1], "\nsteps: {embed: steps/extract_xvectors.py}\n")
     system.write_text("system: {stages: [f0]}\n")
 
 
