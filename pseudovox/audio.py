@@ -349,7 +349,7 @@ def _open_file(path: str | Path, name: str) -> BinaryIO:
         if re.search(r":\d+$", str(path)):
             mend = f"wav-copy {path} FILE.wav (of Kaldi), and name FILE.wav in wav.scp"
             raise DataError(f"{name}: wave files inside archives (`file:offset`) are not read", mend) from None
-        mend = "chmod u+r, as its owner" if isinstance(error.__context__, PermissionError) else ""
+        mend = f"chmod u+r {path}, as its owner" if isinstance(error.__context__, PermissionError) else ""
         raise DataError(f"{name}: cannot be read: {error}" + _cwd_hint(path), mend) from None
 
 

@@ -230,7 +230,7 @@ def praat() -> Any:
     """The module parselmouth, which is Praat; UsageError where it is not installed."""
     from pseudovox import f0
 
-    return f0.import_praat("bottleneck.voices", "bottleneck.voices=0")
+    return f0.import_praat("bottleneck.voices", "--set bottleneck.voices=0")
 
 
 def change_voice(

@@ -476,7 +476,7 @@ def results_that_are_none(tmp_path: Path) -> Any:
 
 @obeyed("pseudovox/report/runs.py", "the runs have no figure in common")
 def runs_without_a_common_figure() -> Any:
-    one, other = (results.Record(metric, "original", 1.0, set="test") for metric in ("wer", "eer"))
+    one, other = (results.Record(metric, 1.0, set="test") for metric in ("wer", "eer"))
     yield lambda: runs.mean_over_runs([[one], [other]])
     yield lambda: runs.mean_over_runs([[one], [one]])
 
