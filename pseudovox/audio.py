@@ -329,7 +329,11 @@ def _opened(source: str | Path | bytes, where: str) -> Iterator[tuple[soundfile.
             with io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name) as content:
                 found = truncation.fault(file.format, file.extra_info, file.frames, content)
             if found:
-                mend = "ffmpeg -i IN.mp3 OUT.flac, and give OUT.flac" if "variable" in found else "get the whole file, or leave it out"
+                mend = (
+                    "ffmpeg -i IN.mp3 OUT.flac, and give OUT.flac"
+                    if "variable" in found
+                    else "get the whole file, or leave it out"
+                )
                 raise DataError(f"{name} {found}", mend)
             if file.frames >= UNKNOWN:  # then libsndfile cannot seek, which soundfile does after every read
                 file.seekable = lambda: False  # type: ignore[method-assign]

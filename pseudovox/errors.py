@@ -60,4 +60,4 @@ class SomeUtterancesFailed(PseudovoxError):
 def recode(path: Path) -> str:
     """The mend of a text that is not UTF-8: the command that rewrites it in place."""
     old, new = shlex.quote(str(path)), shlex.quote(f"{path}.utf-8")
-    return f"iconv -f latin1 -t utf-8 {old} > {new} && mv {new} {old}, if it is in Latin-1; else name its encoding there"
+    return f"iconv -f latin1 -t utf-8 {old} > {new} && mv {new} {old}, if it is in Latin-1 (else name its encoding)"

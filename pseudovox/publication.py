@@ -208,7 +208,7 @@ def check_seed(seed: int, options: Publish, made: str = "") -> None:
     if seeds.is_public(seed) and not options.public_seed:
         raise UsageError(
             f"{made + ': made with ' if made else ''}seed {seed}: it can be guessed, and with it who got which voice",
-            "./run.sh --publish --force without --seed draws a secret one; --set publish.public_seed=true releases it anyway",
+            "./run.sh --publish --force without --seed draws a secret one; or --set publish.public_seed=true",
         )
 
 

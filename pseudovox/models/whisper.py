@@ -141,7 +141,8 @@ def load(folder: Path, device: str = "cpu") -> WhisperEncoder:
     except (KeyError, RuntimeError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
-            f"{where}: not the float weights of a Whisper model: {reason}", "convert it again: ct2-transformers-converter ... --quantization float16"
+            f"{where}: not the float weights of a Whisper model: {reason}",
+            "convert it again: ct2-transformers-converter ... --quantization float16",
         ) from None
     return encoder.eval().requires_grad_(False).to(device)
 

@@ -16,7 +16,7 @@ from obeying import command_in, obeyed, options_in, program, settings_in, shell
 
 from pseudovox import anonymizer, packing, packs, pretrained, publication, synthesis
 from pseudovox import config as configuration
-from pseudovox.anonymize import mcadams, pca_gmm, pool, pseudo_pitch, pseudo_speakers, selection, strategy, targets
+from pseudovox.anonymize import mcadams, pseudo_pitch, pseudo_speakers, strategy, targets
 from pseudovox.archive import write_arrays
 from pseudovox.datadir import DataDir, Origin
 from pseudovox.inputs import read_npz
@@ -276,15 +276,21 @@ def _first(found: dict[str, Any], change: Callable[[Any], Any]) -> None:
 
 _remade("{}: not a model card: {}", lambda folder: (folder / "model.json").write_text("{"))
 _remade("is missing or of the wrong type", lambda folder: _edit(folder / "model.json", lambda card: card.pop("facts")))
-_remade("no network has these hyperparameters",
-        lambda folder: _edit(folder / "model.json", lambda card: card["hyperparameters"].update(channels="many")))
+_remade(
+    "no network has these hyperparameters",
+    lambda folder: _edit(folder / "model.json", lambda card: card["hyperparameters"].update(channels="many")),
+)
 _remade("no such file, but there is a model.json", lambda folder: (folder / "weights.safetensors").unlink())
 _remade("cannot be read as safetensors", lambda folder: (folder / "weights.safetensors").write_bytes(b"x"))
 _remade("{} missing, {} unknown", lambda folder: _weights(folder, lambda found: found.pop(min(found))))
 _remade("has shape {}, expected {}", lambda folder: _weights(folder, lambda found: _first(found, lambda one: one[:0])))
-_remade("{}: {} holds {}, expected {}", lambda folder: _weights(folder, lambda found: _first(found, lambda one: one.int())))
-_remade("holds NaN or infinite values",
-        lambda folder: _weights(folder, lambda found: _first(found, lambda one: one * float("nan"))))
+_remade(
+    "{}: {} holds {}, expected {}", lambda folder: _weights(folder, lambda found: _first(found, lambda one: one.int()))
+)
+_remade(
+    "holds NaN or infinite values",
+    lambda folder: _weights(folder, lambda found: _first(found, lambda one: one * float("nan"))),
+)
 
 
 @obeyed(MODELS + "store.py", "no model here")
@@ -366,7 +372,9 @@ def _card(**features: Any) -> dict[str, Any]:
 def model_of_features_that_are_not_speechbrains() -> Any:
     mend = yield lambda: speechbrain.check_exportable(_card(kind="fbank"), Path("model"))
     file = mend.split(" of ")[1]
-    features = configuration.merge([configuration.ROOT / "conf/default.yaml", configuration.ROOT / file]).attacker.features
+    features = configuration.merge(
+        [configuration.ROOT / "conf/default.yaml", configuration.ROOT / file]
+    ).attacker.features
     card = {"facts": {"features": asdict(features)}, "hyperparameters": {"loss": "aam"}}
     yield lambda: speechbrain.check_exportable(card, Path("model"))
 
@@ -497,7 +505,8 @@ def emotions_that_nobody_shows(tiny_data: DataDir) -> Any:
         Path("features/prosody/tiny"), emotion.ARRAYS["prosody"], {one: np.ones(3) for one in tiny_data.utterances}
     )
     yield from lead_on(
-        lambda found: emotion.read_corpus([tiny_data], {}, Path("features"), found.emotion), "emotion.classes={sad: sad}"
+        lambda found: emotion.read_corpus([tiny_data], {}, Path("features"), found.emotion),
+        "emotion.classes={sad: sad}",
     )
 
 
@@ -658,7 +667,8 @@ def text_with_the_word_boundary() -> Any:
 @obeyed(TRAINING + "speaker_factors.py", "too few for {} speaker factors")
 def more_speaker_factors_than_speakers() -> Any:
     yield from lead_on(
-        lambda found: speaker_factors.check_speakers(4, found.bottleneck.speaker_factors), "bottleneck.speaker_factors=9"
+        lambda found: speaker_factors.check_speakers(4, found.bottleneck.speaker_factors),
+        "bottleneck.speaker_factors=9",
     )
 
 
@@ -770,7 +780,9 @@ def report_of_nothing(exp: Path) -> Any:
 def diversity_of_one_voice_a_gender(tiny_data: DataDir) -> Any:
     vectors = {speaker: DRAW.standard_normal(8).astype(np.float32) for speaker in tiny_data.speakers}
     for name, kept in (("two", ["f1", "m1"]), ("tiny", tiny_data.speakers)):
-        tiny_data.subset([one for one in tiny_data.utterances if tiny_data.utt2spk[one] in kept]).write(Path("data") / name)
+        tiny_data.subset([one for one in tiny_data.utterances if tiny_data.utt2spk[one] in kept]).write(
+            Path("data") / name
+        )
         (Path("xvectors") / name).mkdir(parents=True)
         write_arrays(Path("xvectors") / name, "spk_xvector", {speaker: vectors[speaker] for speaker in kept})
     step = ("steps/plot_diversity.py", "--xvectors", "xvectors")

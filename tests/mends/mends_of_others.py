@@ -30,7 +30,9 @@ CORPORA = "pseudovox/corpora/"
 
 
 # ---------------------------------------------------------------------- corpora
-def _corpus(module: str, fragment: str, read: Callable[[], Any], wrong: Callable[[], Any], right: Callable[[], Any]) -> None:
+def _corpus(
+    module: str, fragment: str, read: Callable[[], Any], wrong: Callable[[], Any], right: Callable[[], Any]
+) -> None:
     """A corpus that is not there, or not whole, and comes."""
 
     def play(tmp_path: Path) -> Any:
@@ -51,43 +53,132 @@ def _folder() -> None:
 
 
 ROOT_OF_CORPUS = Path("corpus")
-_corpus("commonvoice.py", "{}: no such folder", lambda: commonvoice.find_languages(ROOT_OF_CORPUS), _nothing,
-        lambda: put_text(Path("corpus/en/validated.tsv"), "x"))
-_corpus("commonvoice.py", "no language there", lambda: commonvoice.find_languages(ROOT_OF_CORPUS), _folder,
-        lambda: put_text(Path("corpus/en/validated.tsv"), "x"))
-_corpus("commonvoice.py", "no such file; languages there", lambda: commonvoice.read(ROOT_OF_CORPUS, "de"),
-        lambda: put_text(Path("corpus/en/validated.tsv"), "x"), lambda: put_text(Path("corpus/de/validated.tsv"), "x"))
-_corpus("iemocap.py", "no such folder", lambda: iemocap.read(ROOT_OF_CORPUS), _folder,
-        lambda: [Path(f"corpus/Session{number}", part).mkdir(parents=True) for number in range(1, 6)
-                 for part in ("sentences/wav", "dialog/EmoEvaluation", "dialog/transcriptions")])
-_corpus("librispeech.py", "expected the corpus's root", lambda: librispeech.subsets(ROOT_OF_CORPUS), _nothing,
-        lambda: put_text(Path("corpus/dev-clean/1/2/1-2.trans.txt"), "x"))
-_corpus("librispeech.py", "no subset there", lambda: librispeech.subsets(ROOT_OF_CORPUS), _folder,
-        lambda: put_text(Path("corpus/dev-clean/1/2/1-2.trans.txt"), "x"))
-_corpus("mls.py", "no part of MLS there", lambda: mls.parts(ROOT_OF_CORPUS), _folder,
-        lambda: put_text(Path("corpus/train/transcripts.txt"), "x"))
-_corpus("mls.py", "{}/audio: no such folder", lambda: mls.read_part(ROOT_OF_CORPUS, "train"), _folder,
-        lambda: Path("corpus/train/audio").mkdir(parents=True))
-_corpus("ravdess.py", "expected RAVDESS's Actor_01", lambda: ravdess.read_actor(ROOT_OF_CORPUS, 1), _folder,
-        lambda: Path("corpus/Actor_01").mkdir())
-_corpus("speechocean762.py", "{}: no such folder", lambda: speechocean762.parts(ROOT_OF_CORPUS), _nothing,
-        lambda: put_text(Path("corpus/train/wav.scp"), "x"))
-_corpus("speechocean762.py", "no part of speechocean762 there", lambda: speechocean762.parts(ROOT_OF_CORPUS), _folder,
-        lambda: put_text(Path("corpus/train/wav.scp"), "x"))
-_corpus("vctk.py", "{}: no recordings", lambda: vctk.read(ROOT_OF_CORPUS, mic=1, with_text=False),
-        lambda: [Path("corpus/wav48").mkdir(parents=True), put_text(Path("corpus/speaker-info.txt"), "ID GENDER")],
-        lambda: [put_audio(Path("corpus/wav48/p225/p225_001.wav")),
-                 put_text(Path("corpus/speaker-info.txt"), "ID  AGE  GENDER", "225  23  F")])
-_corpus("vctk.py", "{}: no such folder", lambda: vctk.read(ROOT_OF_CORPUS, mic=1, with_text=False), _nothing,
-        lambda: Path("corpus/wav48").mkdir(parents=True))
-_corpus("vctk.py", "neither wav48_silence_trimmed", lambda: vctk.read(ROOT_OF_CORPUS, mic=1, with_text=False), _folder,
-        lambda: Path("corpus/wav48").mkdir())
-_corpus("voxceleb.py", "{}: no such folder", lambda: voxceleb.find_parts(ROOT_OF_CORPUS), _nothing,
-        lambda: Path("corpus/dev/wav").mkdir(parents=True))
-_corpus("voxceleb.py", "no part of VoxCeleb there", lambda: voxceleb.find_parts(ROOT_OF_CORPUS), _folder,
-        lambda: Path("corpus/dev/wav").mkdir(parents=True))
-_corpus("voxceleb.py", "no folders of speakers", lambda: voxceleb.version_of(ROOT_OF_CORPUS), _folder,
-        lambda: Path("corpus/id10001").mkdir())
+_corpus(
+    "commonvoice.py",
+    "{}: no such folder",
+    lambda: commonvoice.find_languages(ROOT_OF_CORPUS),
+    _nothing,
+    lambda: put_text(Path("corpus/en/validated.tsv"), "x"),
+)
+_corpus(
+    "commonvoice.py",
+    "no language there",
+    lambda: commonvoice.find_languages(ROOT_OF_CORPUS),
+    _folder,
+    lambda: put_text(Path("corpus/en/validated.tsv"), "x"),
+)
+_corpus(
+    "commonvoice.py",
+    "no such file; languages there",
+    lambda: commonvoice.read(ROOT_OF_CORPUS, "de"),
+    lambda: put_text(Path("corpus/en/validated.tsv"), "x"),
+    lambda: put_text(Path("corpus/de/validated.tsv"), "x"),
+)
+_corpus(
+    "iemocap.py",
+    "no such folder",
+    lambda: iemocap.read(ROOT_OF_CORPUS),
+    _folder,
+    lambda: [
+        Path(f"corpus/Session{number}", part).mkdir(parents=True)
+        for number in range(1, 6)
+        for part in ("sentences/wav", "dialog/EmoEvaluation", "dialog/transcriptions")
+    ],
+)
+_corpus(
+    "librispeech.py",
+    "expected the corpus's root",
+    lambda: librispeech.subsets(ROOT_OF_CORPUS),
+    _nothing,
+    lambda: put_text(Path("corpus/dev-clean/1/2/1-2.trans.txt"), "x"),
+)
+_corpus(
+    "librispeech.py",
+    "no subset there",
+    lambda: librispeech.subsets(ROOT_OF_CORPUS),
+    _folder,
+    lambda: put_text(Path("corpus/dev-clean/1/2/1-2.trans.txt"), "x"),
+)
+_corpus(
+    "mls.py",
+    "no part of MLS there",
+    lambda: mls.parts(ROOT_OF_CORPUS),
+    _folder,
+    lambda: put_text(Path("corpus/train/transcripts.txt"), "x"),
+)
+_corpus(
+    "mls.py",
+    "{}/audio: no such folder",
+    lambda: mls.read_part(ROOT_OF_CORPUS, "train"),
+    _folder,
+    lambda: Path("corpus/train/audio").mkdir(parents=True),
+)
+_corpus(
+    "ravdess.py",
+    "expected RAVDESS's Actor_01",
+    lambda: ravdess.read_actor(ROOT_OF_CORPUS, 1),
+    _folder,
+    lambda: Path("corpus/Actor_01").mkdir(),
+)
+_corpus(
+    "speechocean762.py",
+    "{}: no such folder",
+    lambda: speechocean762.parts(ROOT_OF_CORPUS),
+    _nothing,
+    lambda: put_text(Path("corpus/train/wav.scp"), "x"),
+)
+_corpus(
+    "speechocean762.py",
+    "no part of speechocean762 there",
+    lambda: speechocean762.parts(ROOT_OF_CORPUS),
+    _folder,
+    lambda: put_text(Path("corpus/train/wav.scp"), "x"),
+)
+_corpus(
+    "vctk.py",
+    "{}: no recordings",
+    lambda: vctk.read(ROOT_OF_CORPUS, mic=1, with_text=False),
+    lambda: [Path("corpus/wav48").mkdir(parents=True), put_text(Path("corpus/speaker-info.txt"), "ID GENDER")],
+    lambda: [
+        put_audio(Path("corpus/wav48/p225/p225_001.wav")),
+        put_text(Path("corpus/speaker-info.txt"), "ID  AGE  GENDER", "225  23  F"),
+    ],
+)
+_corpus(
+    "vctk.py",
+    "{}: no such folder",
+    lambda: vctk.read(ROOT_OF_CORPUS, mic=1, with_text=False),
+    _nothing,
+    lambda: Path("corpus/wav48").mkdir(parents=True),
+)
+_corpus(
+    "vctk.py",
+    "neither wav48_silence_trimmed",
+    lambda: vctk.read(ROOT_OF_CORPUS, mic=1, with_text=False),
+    _folder,
+    lambda: Path("corpus/wav48").mkdir(),
+)
+_corpus(
+    "voxceleb.py",
+    "{}: no such folder",
+    lambda: voxceleb.find_parts(ROOT_OF_CORPUS),
+    _nothing,
+    lambda: Path("corpus/dev/wav").mkdir(parents=True),
+)
+_corpus(
+    "voxceleb.py",
+    "no part of VoxCeleb there",
+    lambda: voxceleb.find_parts(ROOT_OF_CORPUS),
+    _folder,
+    lambda: Path("corpus/dev/wav").mkdir(parents=True),
+)
+_corpus(
+    "voxceleb.py",
+    "no folders of speakers",
+    lambda: voxceleb.version_of(ROOT_OF_CORPUS),
+    _folder,
+    lambda: Path("corpus/id10001").mkdir(),
+)
 
 
 @obeyed(CORPORA + "librispeech.py", "no such subset; found")
@@ -110,7 +201,9 @@ def part_of_voxceleb_that_is_not_there(vox: Path) -> Any:
 @obeyed(CORPORA + "commonvoice.py", "as another client_id is")
 def clients_of_one_name() -> Any:
     clients = ("a" * 64, "a" * 63 + "b")
-    rows = [commonvoice.Row(f"x.tsv:{place}", client, f"{place}.mp3", "", "", "") for place, client in enumerate(clients)]
+    rows = [
+        commonvoice.Row(f"x.tsv:{place}", client, f"{place}.mp3", "", "", "") for place, client in enumerate(clients)
+    ]
     yield lambda: commonvoice._speakers(rows)
     rows.pop()
 
@@ -244,7 +337,7 @@ def pack_of_a_system_of_own_steps(exp: Path) -> Any:
 
 
 # ---------------------------------------------------------------------- further recordings and tables
-@obeyed("pseudovox/audio.py", "NaN or infinite samples")
+@obeyed("pseudovox/audio.py", "{}: NaN or infinite samples")
 def array_with_nan() -> Any:
     samples = np.where(np.arange(8000) == 5, np.nan, 0.1)
     mend = yield lambda: audio.from_array(samples, 16000)

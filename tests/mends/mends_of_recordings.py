@@ -9,15 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from obeying import command_in, obeyed, options_in, program, settings_in, shell
+from obeying import command_in, obeyed, options_in, program, shell
 from standins import put_audio, put_text
 
 from pseudovox import anonymizer, audio
 from pseudovox.archive import Archive, write_arrays
-from pseudovox.corpora import _check_path, only_one, read_text_lines
-from pseudovox.corpora import commonvoice, evaluation, librispeech, mls, ravdess, speechocean762, vctk, voxceleb
+from pseudovox.corpora import (
+    _check_path,
+    commonvoice,
+    evaluation,
+    only_one,
+    ravdess,
+    read_text_lines,
+    speechocean762,
+    vctk,
+)
 from pseudovox.datadir import DataDir
-from pseudovox.errors import UsageError
 
 AUDIO, ARCHIVE, CORPORA = "pseudovox/audio.py", "pseudovox/archive.py", "pseudovox/corpora/"
 NOISE = 0.1 * np.random.default_rng(0).standard_normal(8000).astype(np.float32)
@@ -268,7 +275,7 @@ def speaker_of_one_utterance(tiny_data: DataDir) -> Any:
     tiny_data.subset(tiny_data.utterances[3:]).write(Path("data/few"))
     mend = yield lambda: evaluation.evaluation_sets(DataDir.load("data/few"), 0.5, 1)
     Path("LIST").write_text("m1\nm2\n")
-    shell(command_in(mend).partition(", where")[0])
+    shell(command_in(mend).partition(", with")[0])
     yield lambda: evaluation.evaluation_sets(DataDir.load("NEW"), 0.5, 1)
 
 

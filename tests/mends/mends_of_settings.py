@@ -11,7 +11,7 @@ import pytest
 from obeying import ROOT, command_in, obeyed, options_in, program, run, settings_in, shell
 
 from pseudovox import config as configuration
-from pseudovox import console, jobs, places, seeds, stage, yamltext
+from pseudovox import console, jobs, places, seeds, stage
 from pseudovox.datadir import DataDir
 
 CONFIG, YAML, SCHEMA = "pseudovox/config.py", "pseudovox/yamltext.py", "pseudovox/schema.py"

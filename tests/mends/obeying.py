@@ -15,6 +15,7 @@ Its parameters are fixtures.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import importlib.util
 import os
@@ -166,10 +167,8 @@ def follow(case: Case, request: pytest.FixtureRequest) -> None:
     assert first is not None, "nothing was wrong"
     assert case.place().made(first), f"another error came: {first}"
     assert first.mend, f"no mend came: {first}"
-    try:
+    with contextlib.suppress(StopIteration):
         attempt = play.send(first.mend)
-    except StopIteration:
-        pass
     again = stopped(attempt)
     assert again is None or not case.place().made(again), f"the mend was obeyed, and still: {again}"
 
@@ -185,7 +184,7 @@ def stopped(attempt: Try) -> PseudovoxError | None:
 
 # ---------------------------------------------------------------------- obeying
 _COMMAND = re.compile(
-    r"(?:(?:LC_ALL=C )?sort -|sed -i|iconv |rm |echo |find |chmod |mv |\./run\.sh|(?:utils|steps|local)/\w+\.(?:py|sh) ).*",
+    r"(?:(?:LC_ALL=C )?sort -|sed -i|iconv |rm |echo |find |chmod |\./run\.sh|(?:utils|steps|local)/\w+\.(?:py|sh) ).*",
     re.DOTALL,
 )
 _ENDS = re.compile(r", (?:or|then|and) |; (?:or|a) |: then | \(|, if ")
@@ -232,9 +231,10 @@ def shell(line: str) -> None:
 
 def dry_run(words: Sequence[str]) -> str:
     """What ./run.sh with these words says that it would run."""
+    here = Path("run").absolute()
     done = subprocess.run(
-        [ROOT / "run.sh", *words, "--dry-run"], capture_output=True, text=True, timeout=120, cwd=ROOT,
-        env={**os.environ, "PSEUDOVOX_PYTHON": sys.executable},
+        [ROOT / "run.sh", "--exp-dir", here / "exp", "--data-dir", here / "data", *words, "--dry-run"],
+        capture_output=True, text=True, timeout=120, cwd=ROOT, env={**os.environ, "PSEUDOVOX_PYTHON": sys.executable},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

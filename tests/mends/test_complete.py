@@ -1,4 +1,4 @@
-"""Every place that raises an error with a mend has a case that obeys it, or was reviewed; and what mends name exists."""
+"""Every place that raises an error with a mend has a case that obeys it, or was reviewed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 
 import pytest
-from obeying import CASES, Place, named, places
+from obeying import CASES, named, places
 from reviewed import REVIEWED
 
 for path in sorted(Path(__file__).parent.glob("mends_of_*.py")):
