@@ -43,17 +43,9 @@ def command_in_the_place_of_a_file(tiny_data: DataDir) -> Any:
 def silent_channel(tiny_data: DataDir) -> Any:
     for path in Path("wav").iterdir():
         soundfile.write(path, np.stack([np.zeros(8000), NOISE], axis=1), 16000)
-    step = ("steps/extract_f0.py", "--nj", 1)
-    mend = yield lambda: raised_by_all(step, "data/tiny", "f0")
-    yield lambda: raised_by_all((*step, *options_in(mend)), "data/tiny", "f0")
-
-
-def raised_by_all(step: tuple[Any, ...], data: str, out: str) -> None:
-    """Of a step that goes on after an utterance failed: what failed, by reading one as it does."""
-    own = DataDir.load(data)
-    own.channel = int(step[step.index("--channel") + 1]) if "--channel" in step else 0
-    audio.load(own, "f1-0")
-    program(*step, data, out)
+    mend = yield lambda: audio.load(tiny_data, "f1-0")
+    option, number = options_in(mend)
+    yield lambda: program("steps/extract_f0.py", "--nj", 1, option, number, "data/tiny", "f0")
 
 
 @obeyed(AUDIO, "a sample rate of {}")
