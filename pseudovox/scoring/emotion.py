@@ -171,7 +171,7 @@ def train(corpus: Corpus, fold_of: Mapping[str, str], options: Emotion) -> Class
         if lost:
             raise DataError(
                 f"utt2emo: only speakers of fold {name} show {bytewise(lost)[0]}, so nothing can learn it without them",
-                "leave the class out (name the others in emotion.classes), or take other folds (spk2fold)",
+                "name the other classes alone in emotion.classes, or take other folds (emotion.folds, spk2fold)",
             )
         vectors = corpus.vectors[chosen]
         mean, scale = vectors.mean(0), vectors.std(0)
