@@ -302,7 +302,7 @@ def survey(path: str | Path, where: str = "") -> Survey:
             if largest > LOUDEST:
                 raise DataError(
                     f"{name} holds samples of up to {largest:.1e}; full scale is 1",
-                    "scale it, e.g. sox --norm IN.wav OUT.wav",
+                    "scale it, e.g. sox --norm IN.wav OUT.wav, and give OUT.wav",
                 )
         _check_length(file, frames, file.frames, name)
         if frames == 0:
@@ -329,14 +329,18 @@ def _opened(source: str | Path | bytes, where: str) -> Iterator[tuple[soundfile.
             with io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name) as content:
                 found = truncation.fault(file.format, file.extra_info, file.frames, content)
             if found:
-                mend = "ffmpeg -i IN.mp3 OUT.flac" if "variable" in found else "get the whole file, or leave it out"
+                mend = (
+                    "ffmpeg -i IN.mp3 OUT.flac, and give OUT.flac"
+                    if "variable" in found
+                    else "get the whole file, or leave it out"
+                )
                 raise DataError(f"{name} {found}", mend)
             if file.frames >= UNKNOWN:  # then libsndfile cannot seek, which soundfile does after every read
                 file.seekable = lambda: False  # type: ignore[method-assign]
             yield file, name
     except (OSError, soundfile.SoundFileError) as error:
         reason = str(error).removeprefix(f"Error opening {stream!r}: ")
-        mend = "if it is a recording: ffmpeg -i IN OUT.flac; otherwise leave it out"
+        mend = "if it is a recording: ffmpeg -i IN OUT.flac, and give OUT.flac; otherwise leave it out"
         raise DataError(f"{name}: cannot be read as audio: {reason}", mend) from None
 
 
@@ -347,8 +351,9 @@ def _open_file(path: str | Path, name: str) -> BinaryIO:
         raise DataError(f"{name}: {error}") from None
     except OSError as error:
         if re.search(r":\d+$", str(path)):
-            raise DataError(f"{name}: wave files inside archives (`file:offset`) are not read", "wav-copy") from None
-        mend = "chmod u+r, as its owner" if isinstance(error.__context__, PermissionError) else ""
+            mend = f"wav-copy {path} FILE.wav (of Kaldi), and name FILE.wav in wav.scp"
+            raise DataError(f"{name}: wave files inside archives (`file:offset`) are not read", mend) from None
+        mend = f"chmod u+r {path}, as its owner" if isinstance(error.__context__, PermissionError) else ""
         raise DataError(f"{name}: cannot be read: {error}" + _cwd_hint(path), mend) from None
 
 

@@ -230,7 +230,7 @@ class VoiceOptions:
 
 def praat() -> Any:
     """The module parselmouth, which is Praat; UsageError where it is not installed."""
-    return import_praat("bottleneck.voices", "bottleneck.voices=0")
+    return import_praat("bottleneck.voices", "--set bottleneck.voices=0")
 
 
 def change_voice(

@@ -772,7 +772,7 @@ def check_name(name: str, where: str) -> None:
     if not _NAME.fullmatch(name) or ".." in name:
         raise UsageError(
             f"{where}: {name!r} cannot be a name: it becomes a folder's",
-            "letters, digits and _ . + - alone, beginning with a letter or a digit",
+            "give one of letters, digits and _ . + - alone, which begins with a letter or a digit",
         )
 
 
@@ -843,7 +843,7 @@ def _check_speaker_features(config: Config) -> None:
         if features.kind == "speechbrain" and features.speech_only:
             raise UsageError(
                 f"{name}.features: kind speechbrain has no voice activity detection",
-                f"{name}.features.speech_only=false",
+                f"--set {name}.features.speech_only=false",
             )
 
 
@@ -893,7 +893,7 @@ def _check_own_step(system: System, path: Path) -> None:
         raise UsageError(
             f"{path}: system.step {system.step!r} is all that the system does; it has system.stages "
             f"{', '.join(system.stages)} as well",
-            "leave one of the two out",
+            "leave system.step or system.stages out",
         )
 
 
@@ -904,7 +904,7 @@ def _check_steps_of_system(of_recipe: dict[str, str], of_system: dict[str, str],
             raise UsageError(
                 f"{path}: steps.{key}: that step runs once for all systems, which have "
                 f"{', '.join(STEPS_OF_SYSTEMS)} of their own",
-                "put it into recipe.yaml",
+                "put it into the recipe's recipe.yaml",
             )
 
 

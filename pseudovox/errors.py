@@ -6,6 +6,9 @@ Anything else that escapes a step is a bug and is shown with its traceback.
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 
 class PseudovoxError(Exception):
     """Base of all errors that are reported without a traceback.
@@ -52,3 +55,9 @@ class SomeUtterancesFailed(PseudovoxError):
     """Some utterances failed; they are listed in failed.tsv with the reason (exit code 5)."""
 
     exit_code = 5
+
+
+def recode(path: Path) -> str:
+    """The mend of a text that is not UTF-8: the command that rewrites it in place."""
+    old, new = shlex.quote(str(path)), shlex.quote(f"{path}.utf-8")
+    return f"iconv -f latin1 -t utf-8 {old} > {new} && mv {new} {old}, if it is in Latin-1 (else name its encoding)"

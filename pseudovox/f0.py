@@ -132,7 +132,9 @@ def _praat(signal: np.ndarray, options: config.F0, peak: float) -> np.ndarray:
 
     What is silence Praat tells from the loudest sample, which is to be that of the whole recording, `peak`.
     """
-    parselmouth = import_praat("f0 method praat", "method=dio")
+    parselmouth = import_praat(
+        "f0 method praat", "--set f0.method=dio (of the pitch correlation: --set pitch.method=dio)"
+    )
     times = np.arange(frame_count(len(signal))) * FRAME_PERIOD / 1000
     own = _peak(signal)
     if own == 0:

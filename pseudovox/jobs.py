@@ -182,7 +182,8 @@ def _run_on_slurm(
                 jobs = executor.submit_array([_Task(function, payload, None) for payload in payloads])
             except FailedJobError as error:
                 raise UsageError(
-                    f"Slurm did not take the jobs: {error}", f"cmd.sh: {options or 'no options'}"
+                    f"Slurm did not take the jobs: {error}",
+                    f"correct in cmd.sh what is asked of Slurm: {options or 'no options'}",
                 ) from None
             log.info("%s: %d jobs on Slurm, number %s", name, len(jobs), jobs[0].job_id.split("_")[0])
             log.info("  watch them: squeue --name=%s; tail -f %s/*.err", name, folder)

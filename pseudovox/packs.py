@@ -81,7 +81,7 @@ def config_of(pack: Path | None, system: str, overrides: Iterable[str] = ()) -> 
     if config.steps or (config.system.step and config.system.step != "anonymize_mcadams"):
         raise UsageError(
             f"system {system} has steps of its own, which only a recipe runs",
-            f"./run.sh --recipe own --system {system}",
+            f"./run.sh --recipe {recipe_of(pack) if pack else 'own'} --system {system}",
         )
     return config
 

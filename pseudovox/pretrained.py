@@ -92,10 +92,16 @@ def read_weights(bundle: str, given: str = "", key: str = "") -> dict[str, torch
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds on a damaged file
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: cannot be read as weights: {reason}", fetch_command(bundle)) from None
+        raise DataError(f"{path}: cannot be read as weights: {reason}", _replace(path, bundle)) from None
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise DataError(f"{path}: holds something else than weights by name", fetch_command(bundle))
+        raise DataError(f"{path}: holds something else than weights by name", _replace(path, bundle))
     return found
+
+
+def _replace(path: Path, bundle: str) -> str:
+    """The mend of a file that holds no weights: local/download.py leaves what is there as it is."""
+    own = path == cache_file(bundle)
+    return f"rm {path} && {fetch_command(bundle)}" if own else f"put those of torchaudio's {bundle} there, or rm {path}"
 
 
 def needed(config: Config, exp: Path) -> Iterator[tuple[str, str, PseudovoxError | None]]:

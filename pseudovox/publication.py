@@ -75,7 +75,7 @@ def form_of(data: DataDir, utterance: str) -> Form:
     if "segments" in data.tables or entry.endswith("|"):
         raise DataError(
             f"{data.path}: {utterance} is no file of its own but a segment or a command's output, so it has no format",
-            "publish.format=flac, or utils/materialize_data_dir.py before it is anonymized",
+            "--set publish.format=flac, or utils/materialize_data_dir.py before it is anonymized",
         )
     return form_of_file(entry, lambda: data.duration(utterance), f"{data.path}/wav.scp, {utterance}: ")
 
@@ -208,7 +208,7 @@ def check_seed(seed: int, options: Publish, made: str = "") -> None:
     if seeds.is_public(seed) and not options.public_seed:
         raise UsageError(
             f"{made + ': made with ' if made else ''}seed {seed}: it can be guessed, and with it who got which voice",
-            "./run.sh --publish --force without --seed draws a secret one; publish.public_seed=true releases it anyway",
+            "./run.sh --publish --force without --seed draws a secret one; or --set publish.public_seed=true",
         )
 
 
@@ -265,7 +265,7 @@ def named(items: Sequence[Item], key: bytes) -> list[Item]:
         digest = hmac.new(key, f"{item.data.name}/{item.utterance}".encode(), hashlib.sha256)
         found.append(replace(item, path=digest.hexdigest()[:20] + item.path))
     if len({item.path for item in found}) < len(items):
-        raise DataError("two recordings of a release would have one name", "use another key")
+        raise DataError("two recordings of a release would have one name", "use another key: --set publish.secret=FILE")
     return found
 
 

@@ -64,6 +64,6 @@ def secret_seed(path: Path) -> int:
     if not text.isascii() or not text.isdigit() or is_public(int(text)):
         raise DataError(
             f"{path}: holds no secret seed, which is one whole number of 2^{GUESSED_BITS} or more",
-            f"remove {path}, and one is drawn, or write such a number into it",
+            f"rm {path}, and one is drawn; or write such a number into it",
         )
     return int(text)

@@ -141,7 +141,8 @@ def load_made(args: argparse.Namespace, data: Sequence[DataDir]) -> dict[Path, D
         if missing:
             raise DataError(
                 f"{made.path}: {len(missing)} utterances of {part.path} are missing, e.g. {missing[0]}",
-                "./run.sh --stage synthesize --stop-stage synthesize",
+                f"run the ./run.sh command again with --system {args.system} --stage synthesize "
+                "--stop-stage synthesize --force",
             )
         made.system_by_name = args.system
         found[part.path] = made if made.utterances == part.utterances else made.subset(part.utterances)

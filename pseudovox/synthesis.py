@@ -176,7 +176,8 @@ def voice_table(folder: Path, *, one_hot: bool = False) -> Path:
         if not (folder / UTT2TARGET).exists():
             raise DataError(
                 f"{folder}: has no {UTT2TARGET}: the synthesizer speaks with the voices of its training speakers alone",
-                "pseudo.strategy=target, or a synthesizer trained with synthesizer.speaker_input=xvector",
+                "--set pseudo.strategy=target in stage sample, or train the synthesizer with "
+                "--set synthesizer.speaker_input=xvector",
             )
         return folder / UTT2TARGET
     pseudo = folder / "pseudo_xvector.scp"

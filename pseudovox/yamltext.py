@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pseudovox.errors import UsageError
+from pseudovox.errors import UsageError, recode
 
 LARGEST_BYTES = 2**20  # of a file; the longest configuration has some ten kB
 _YAML = "tag:yaml.org,2002:"
@@ -41,9 +41,7 @@ def read(path: Path | str) -> tuple[dict[str, Any], dict[str, int]]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise UsageError(
-            f"{path}:{line}: not utf-8 (byte 0x{data[error.start]:02x})", f"iconv -f latin1 -t utf-8 {path}"
-        ) from None
+        raise UsageError(f"{path}:{line}: not utf-8 (byte 0x{data[error.start]:02x})", recode(path)) from None
     values, lines = parse(text, str(path))
     if values is None:
         return {}, {}

@@ -47,7 +47,10 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if args.training and args.attacker not in ("semi-informed", "informed"):
         raise UsageError(f"--training {args.training}: of the (semi-)informed attacker alone, not of {args.attacker}")
     if config.scoring.backend == "plda" and not args.plda:
-        raise UsageError("scoring.backend is plda, and no PLDA is given", "--plda <model dir of steps/train_plda.py>")
+        raise UsageError(
+            "scoring.backend is plda, and no PLDA is given",
+            "--set scoring.backend=cosine, or --plda <model dir of steps/train_plda.py>",
+        )
     data = stage.load_data(args)
     pairs = list(zip(data[::2], data[1::2], strict=True))
     for enrolment, trials in pairs:

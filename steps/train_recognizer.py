@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if tuned != (initial is not None):
         raise UsageError(
             f"recognizer.kind {options.kind}: {'give' if tuned else 'nothing is fine-tuned; leave out'} --initial",
-            "steps/import_recognizer.py makes the model that a wav2vec2 begins with",
+            "steps/import_recognizer.py makes the model that it names" if tuned else "--set recognizer.kind=wav2vec2",
         )
     if tuned:
         store.read_card(initial, "wav2vec2")

@@ -61,7 +61,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
     from pseudovox.report.warnings import with_validation
 
     if not args.exp_dir.is_dir():
-        raise DataError(f"{args.exp_dir}: no such experiment dir", "./run.sh makes one")
+        raise DataError(
+            f"{args.exp_dir}: no such experiment dir", "give the exp dir of a run, e.g. exp/mini; ./run.sh makes it"
+        )
     report = args.out_dir.resolve()
     files = [
         path

@@ -75,7 +75,7 @@ def test_a_line_that_is_not_understood_is_named(tiny_data: DataDir, content: str
     Path(tiny_data.path, "origin").write_text(content)
     with pytest.raises(DataError, match=message) as raised:
         DataDir.load(tiny_data.path)
-    assert "remove data/tiny/origin" in str(raised.value.mend) or "remove data/tiny/origin" in str(raised.value)
+    assert "rm data/tiny/origin" in str(raised.value.mend) or "rm data/tiny/origin" in str(raised.value)
     Path(tiny_data.path, "origin").unlink()  # the mend, obeyed
     assert DataDir.load(tiny_data.path).origin.set == "tiny"
 

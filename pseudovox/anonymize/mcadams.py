@@ -101,7 +101,7 @@ def resolved(options: McAdams) -> McAdams:
     if options.like and (options.variant != 2024 or len(coefficient) != 2):
         raise UsageError(
             f"mcadams.like {options.like}: imitates variant 2024 with a coefficient drawn from a range",
-            "mcadams.variant=2024 mcadams.coefficient=[0.5,0.9]",
+            "--set mcadams.variant=2024 --set mcadams.coefficient=[0.5,0.9]",
         )
     if options.like:
         return replace(options, coefficient=coefficient, largest_gain=0.0, scale="published")

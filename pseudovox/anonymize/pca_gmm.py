@@ -122,7 +122,8 @@ class PcaGmm(Strategy):
             return GENDERS[0]  # a pool of one gender: either draws from it
         raise DataError(
             "the generator of pseudo-speakers holds nothing that tells genders: another version fitted it",
-            "./run.sh --stage fit --stop-stage fit --force, or a table `spk2gender` (<speaker> f|m) in the data dir",
+            "put a table `spk2gender` (<speaker> f|m) into the data dir, or run the ./run.sh command again with "
+            "--stage fit --stop-stage fit --force",
         )
 
     def arrays(self) -> dict[str, np.ndarray]:

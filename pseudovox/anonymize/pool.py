@@ -241,10 +241,13 @@ def counts(speakers: int, options: PseudoSpeakers, gender: str) -> tuple[int, in
     averaged = _number(options.averaged, candidates)
     if speakers < max(1, candidates) or candidates < averaged:
         needed = f"{candidates} candidates (pseudo.candidates)" if options.proximity in BY_AFFINITY else "all of them"
+        mend = "--set pseudo.candidates=0.36 --set pseudo.averaged=0.5"
+        if not speakers:
+            mend += " --set pseudo.combine_genders=true"
         raise DataError(
             f"the pool has {speakers} speakers ({gender}); pseudo-speakers are to be means of {averaged} "
             f"(pseudo.averaged) of {needed}",
-            "a larger pool, or shares of it: --set pseudo.candidates=0.36 --set pseudo.averaged=0.5",
+            f"a larger pool, or {mend}",
         )
     return candidates, averaged
 
@@ -278,7 +281,7 @@ def cluster(affinity: Affinity, vectors: np.ndarray, state: int, name: str = "")
             return labels
     raise DataError(
         f"affinity propagation finds no clusters among the {len(vectors)} speakers of the pool ({name})",
-        "another pseudo.proximity: farthest, nearest or random",
+        "--set pseudo.proximity=farthest (or nearest, or random)",
     )
 
 

@@ -21,7 +21,6 @@ from pseudovox.f0 import statistics
 from pseudovox.inputs import check_shapes, read_npz
 
 FILE = "pseudo_pitch.npz"
-MEND = "./run.sh --stage fit --stop-stage fit --force"
 # Of the arrays in it, see PitchModel.
 SHAPES: dict[str, tuple[int | str, ...]] = {
     "weight": ("dimension", 2), "bias": (2, 2), "residual": (2, 2), "lowest": (2,), "highest": (2,)
@@ -145,15 +144,21 @@ def _ridge(x: np.ndarray, y: np.ndarray, share: np.ndarray) -> tuple[np.ndarray,
     return best[1], best[2]
 
 
+def refit(folder: Path) -> str:
+    """The mend of a generator of pseudo-speakers that is missing or of no use: what ./run.sh is to do again."""
+    fit = f"--system {folder.name} --stage fit --stop-stage fit --force"
+    return f"run the ./run.sh command again that trained the models, with {fit}"
+
+
 def load(folder: Path) -> PitchModel | None:
     """The model that stage `fit` left in `folder`; None if it learned no pitch. DataError if it is damaged."""
     path = folder / FILE
     try:
-        arrays = read_npz(path, MEND)
+        arrays = read_npz(path, refit(folder))
     except FileNotFoundError:
         return None
     try:
         check_shapes(arrays, SHAPES)
     except ValueError as error:
-        raise DataError(f"{path}: not a model of pitch: {error}", MEND) from None
+        raise DataError(f"{path}: not a model of pitch: {error}", refit(folder)) from None
     return PitchModel(**arrays)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pseudovox.anonymize import pseudo_pitch
 from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import BOTH, GENDERS, STRATEGIES, Pool, Source, Strategy, find, register
@@ -31,7 +32,6 @@ __all__ = [
     "find", "load", "sample", "save",
 ]  # fmt: skip
 CARD = "pseudo.json"
-MEND = "./run.sh --stage fit --stop-stage fit --force"
 OTHER = {"f": "m", "m": "f"}
 BLOCK = 4096  # requests that are drawn at once
 
@@ -79,20 +79,22 @@ def load(folder: Path | None, options: PseudoSpeakers) -> Strategy:
     try:
         name = json.loads((folder / CARD).read_text(encoding="utf-8"))["strategy"]
     except FileNotFoundError:
-        raise MissingModelError(f"{folder}: no pseudo-speakers ({CARD} is missing)", "./run.sh --stage fit") from None
+        mend = pseudo_pitch.refit(folder)
+        raise MissingModelError(f"{folder}: no pseudo-speakers ({CARD} is missing)", mend) from None
     except (ValueError, KeyError) as error:
         raise DataError(f"{folder / CARD}: not a pseudo-speaker card: {error}") from None
     if name != strategy.name:
         raise DataError(f"{folder}: fitted for strategy {name!r}, the configuration asks for {strategy.name!r}")
     path = folder / "pseudo.npz"
     try:
-        arrays = read_npz(path, MEND)
+        arrays = read_npz(path, pseudo_pitch.refit(folder))
     except FileNotFoundError:
         arrays = {}
     try:
         return strategy.restore(arrays, options)
     except (TypeError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: not the arrays of strategy {name}: {error}", MEND) from None
+        mend = pseudo_pitch.refit(folder)
+        raise DataError(f"{path}: not the arrays of strategy {name}: {error}", mend) from None
 
 
 # ---------------------------------------------------------------------- sampling

@@ -73,7 +73,7 @@ def read(model: Path) -> list[Target]:
     except KeyError:
         raise DataError(
             f"{model}: this synthesizer speaks with x-vectors; its training speakers are no targets",
-            "train it with synthesizer.speaker_input=one-hot",
+            "train it with --set synthesizer.speaker_input=one-hot",
         ) from None
     except (TypeError, ValueError, IndexError) as error:
         raise DataError(f"{model}/model.json: facts.speakers: {error}", store.REDO) from None
@@ -146,7 +146,7 @@ def _fitting(targets: Sequence[Target], gender: str, without: str) -> list[Targe
         raise DataError(
             f"none of the synthesizer's {len(targets)} speakers can be the target of {without or 'all'}"
             + (f" with gender {gender}" if gender else ""),
-            "train it on more speakers, with spk2gender, or --set pseudo.target_gender=any",
+            "train it on more speakers, with spk2gender" + (", or --set pseudo.target_gender=any" if gender else ""),
         )
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pseudovox.anonymize.strategy import check_spread
+from pseudovox.anonymize.strategy import GENDERS, check_spread
 from pseudovox.errors import DataError, UsageError
 
 log = logging.getLogger("pseudovox")
@@ -108,10 +108,13 @@ def fit_voices(
     speakers = len(vectors)
     least = least_speakers(pca_size, gmm_size)
     if speakers < least:
+        mend = "--set pseudo.pca_size=0.9 --set pseudo.gmm_size=1"
+        if speakers < least_speakers(0.9, 1):
+            mend += " --set pseudo.combine_genders=true" if name in GENDERS else ""
         raise DataError(
             f"the pool has {speakers} speakers ({name or 'all'}); {pca_size:g} components and {gmm_size} mixtures "
             f"need {least}",
-            "a larger pool, or e.g. --set pseudo.pca_size=0.9 --set pseudo.gmm_size=1",
+            mend,
         )
     check_spread(vectors, name)
     pca = PCA(n_components=int(pca_size) if pca_size >= 1 else pca_size, svd_solver="full").fit(vectors)

@@ -20,7 +20,7 @@ from pseudovox.audio import file_duration
 from pseudovox.audio_digests import audio_digests
 from pseudovox.datadir import DataDir, check_id, read_table, scp_path, write_atomic
 from pseudovox.digests import digest_of
-from pseudovox.errors import DataError, SomeUtterancesFailed
+from pseudovox.errors import DataError, SomeUtterancesFailed, recode
 
 log = logging.getLogger("pseudovox")
 AUDIO = (".flac", ".wav", ".ogg", ".opus", ".mp3")  # containers that people re-encode corpora into
@@ -255,7 +255,7 @@ def read_text_lines(path: Path) -> list[str]:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise DataError(f"{path}: not UTF-8", f"iconv -f latin1 -t utf8 {path}") from None
+        raise DataError(f"{path}: not UTF-8", recode(path)) from None
 
 
 def words(line: str) -> str:

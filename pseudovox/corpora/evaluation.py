@@ -32,7 +32,7 @@ def evaluation_sets(data: DataDir, share: float, seed: int) -> dict[str, DataDir
         if len(utterances) < 2:
             raise DataError(
                 f"{data.path}/spk2utt: speaker {speaker} has one utterance, which cannot both enrol and be tried",
-                "utils/subset_data_dir.py --spk-list leaves such speakers out",
+                f"utils/subset_data_dir.py --spk-list LIST {data.path} NEW, with the others in LIST, one a line",
             )
         drawn = sorted(utterances, key=lambda name: seeds.generator(seed, "enrolment", name).random())
         enrolling += drawn[: min(max(1, round(share * len(drawn))), len(drawn) - 1)]

@@ -169,7 +169,9 @@ def _audio_files(folder: Path, unreadable: dict[str, DataError] | None) -> list[
     if not audio and unreadable:
         raise DataError("\n  ".join([f"{folder}: no file can be read:", *map(str, unreadable.values())]))
     if not audio:
-        raise MissingModelError(f"{folder}: no audio files", f"the kinds that are read: {', '.join(sorted(READ))}")
+        raise MissingModelError(
+            f"{folder}: no audio files", f"give the folder of files of these kinds: {', '.join(sorted(READ))}"
+        )
     return audio
 
 

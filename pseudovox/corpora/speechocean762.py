@@ -121,7 +121,10 @@ def _check_same(path: Path, table: dict[str, str], other_path: Path, other: dict
     """Raise DataError for a key of the first table that the other one lacks."""
     for number, key in enumerate(table, 1):
         if key not in other:
-            raise DataError(f"{path}:{number}: {key} has no line in {other_path}", "complete it, or take the line out")
+            raise DataError(
+                f"{path}:{number}: {key} has no line in {other_path}",
+                f"complete {other_path}, or take the line out of {path}",
+            )
 
 
 def _line(table: dict[str, str], key: str) -> int:

@@ -104,7 +104,10 @@ class DataDir:
         """
         path = Path(path)
         if not path.is_dir():
-            raise DataError(f"{path}: no such data dir", "./run.sh --stage data makes the recipe's data dirs")
+            raise DataError(
+                f"{path}: no such data dir",
+                "./run.sh --recipe <recipe> --stop-stage data makes those of a recipe, in data/<recipe>",
+            )
         files = {file.name: file for file in table_files(path)}
         tables: dict[str, dict[str, str]] = {}
         lists: dict[str, list[str]] = {}

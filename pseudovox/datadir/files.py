@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox.datadir.ids import bad_id, check_id
-from pseudovox.errors import DataError
+from pseudovox.errors import DataError, recode
 
 _BLANKS = re.compile(r"[ \t]+")
 _UNEVEN_BLANKS = ("\t", "  ", " \n")
@@ -76,8 +76,10 @@ def parse_table(text: str, path: Path, *, allow_empty: bool = False, keys: Keys 
         if not value and not allow_empty:
             raise DataError(f"{path}:{number}: {key} has no value; expected `key value`", "add it, or drop the line")
         if key in table:
+            same = table[key] == value
             raise DataError(
-                f"{path}:{number}: {key} stands twice; each key may stand once", f"sort -u {path}, or drop a line"
+                f"{path}:{number}: {key} stands twice; each key may stand once",
+                f"LC_ALL=C sort -u -o {path} {path}" if same else "drop the line whose value is wrong",
             )
         table[key] = value
     return table
@@ -123,7 +125,7 @@ def read_text(path: Path, *, whole: bool = False) -> str:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}:{_line(raw, error.start)}: not UTF-8", f"iconv -f latin1 -t utf8 {path}") from None
+        raise DataError(f"{path}:{_line(raw, error.start)}: not UTF-8", recode(path)) from None
     if whole and raw and not raw.endswith(b"\n"):
         raise DataError(
             f"{path}:{_line(raw, len(raw))}: the last line has no line end, so the file may be cut off",

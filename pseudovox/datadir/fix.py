@@ -23,7 +23,7 @@ from pseudovox.datadir.tables import (
     trial_of,
 )
 from pseudovox.datadir.validate import check_content
-from pseudovox.errors import DataError
+from pseudovox.errors import DataError, recode
 
 BACKUP = ".backup"
 
@@ -119,7 +119,7 @@ def _clean_lines(path: Path, changes: list[str]) -> list[str]:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         number = raw[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}:{number}: not UTF-8", f"iconv -f latin1 -t utf8 {path}") from None
+        raise DataError(f"{path}:{number}: not UTF-8", recode(path)) from None
     if text.startswith("\ufeff"):
         text = text.lstrip("\ufeff")
         changes.append(f"{path.name}: took away the byte order mark")

@@ -97,11 +97,11 @@ def read(folder: Path) -> Origin | None:
             raise DataError(
                 f"{path}:{number}: {line!r}: expected source, set, system or role (enrolls or trials) and a value, "
                 "each once",
-                f"correct it, or remove {path}: then the data dir's name says what it is",
+                f"correct it, or rm {path}: then the data dir's name says what it is",
             )
         found[key] = value
     if not {"source", "set"} <= found.keys():
-        raise DataError(f"{path}: source or set is missing", f"add the line, or remove {path}")
+        raise DataError(f"{path}: source or set is missing", f"add the line, or rm {path}")
     return Origin(**found)
 
 

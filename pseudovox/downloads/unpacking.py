@@ -53,7 +53,9 @@ def unpack(archive: Path, into: Path, limit: int) -> int:
                 raise DataError(f"{archive}: unpacks to more than the {limit / 1e9:g} GB announced, at {name!r}", _MEND)
     except _DAMAGED as error:
         reason = str(error) or type(error).__name__
-        raise DataError(f"{archive}: a damaged archive: {reason}", "remove it and run again") from None
+        raise DataError(
+            f"{archive}: a damaged archive: {reason}", f"rm {archive}, and run the same command again"
+        ) from None
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise DataError(f"{archive}: a name stands twice: {error.filename}", _MEND) from None
     return count

@@ -165,7 +165,7 @@ def mend(judge: Asked) -> str:
     if not kind.weights:
         return MEND
     mends = [] if pretrained.cache_file(kind.weights).is_file() else [pretrained.fetch_command(kind.weights)]
-    return "; ".join([*mends, *(["judges.reference=FILE"] if kind.reference and not judge.reference else [])])
+    return "; ".join([*mends, *(["--set judges.reference=FILE"] if kind.reference and not judge.reference else [])])
 
 
 def version(judge: Asked) -> str:

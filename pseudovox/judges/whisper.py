@@ -93,8 +93,8 @@ def fetch(model: str) -> None:
 
 def fetch_command(model: str) -> str:
     """What puts the weights of a model where they are looked for."""
-    command = f"""python -c 'import faster_whisper; faster_whisper.download_model("{model}")'"""
-    return f"{command} (with internet), or judges.whisper=FOLDER"
+    command = f"""utils/python.sh -c 'import faster_whisper; faster_whisper.download_model("{model}")'"""
+    return f"{command} (with internet), or --set judges.whisper=FOLDER"
 
 
 def facts(model: str) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Judge:
         if language not in self.model.supported_languages:
             raise DataError(
                 f"judges.language: {language!r}: whisper {label(model)} does not know it",
-                "a model whose name does not end in .en, and a code such as en, de, fr",
+                "--set judges.whisper=base --set judges.language=en (or another code, such as de or fr)",
             )
 
     def _load(self, place: Path, device: str) -> Any:

@@ -71,7 +71,10 @@ def read_card(folder: Path, *kinds: str) -> dict[str, Any]:
     """
     path = Path(folder) / "model.json"
     if not path.is_file():
-        raise MissingModelError(f"{folder}: no model here (model.json is missing)", f"make a {kinds[0]} model first")
+        raise MissingModelError(
+            f"{folder}: no model here (model.json is missing)",
+            f"give the folder of a model of kind {' or '.join(kinds)}; ./run.sh trains it",
+        )
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -101,8 +101,8 @@ def find(model: str) -> Path:
     if (Path(model) / "model.bin").is_file():
         return Path(model)
     mend = (
-        f"python -c 'from faster_whisper import download_model; print(download_model(\"{model}\"))' "
-        "(utils/install.sh judges), or give a folder with a CTranslate2 model.bin"
+        f"utils/python.sh -c 'from faster_whisper import download_model; print(download_model(\"{model}\"))' "
+        "(utils/install.sh judges installs it), or give a folder with a CTranslate2 model.bin"
     )
     try:
         from faster_whisper import download_model
@@ -141,7 +141,8 @@ def load(folder: Path, device: str = "cpu") -> WhisperEncoder:
     except (KeyError, RuntimeError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
-            f"{where}: not the float weights of a Whisper model: {reason}", "convert it with --quantization float16"
+            f"{where}: not the float weights of a Whisper model: {reason}",
+            "convert it again: ct2-transformers-converter ... --quantization float16",
         ) from None
     return encoder.eval().requires_grad_(False).to(device)
 

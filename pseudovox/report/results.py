@@ -140,7 +140,9 @@ def read_records(path: Path) -> list[Record]:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: not a file of results: {error}", "remove its folder and run the step again") from None
+        raise DataError(
+            f"{path}: not a file of results: {error}", f"rm -r {path.parent}, and run the step again that makes it"
+        ) from None
 
 
 def collect(files: Sequence[Path]) -> list[Record]:

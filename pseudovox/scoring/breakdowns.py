@@ -81,7 +81,9 @@ def _looked_up(name: str, data: DataDir, keys: Sequence[str]) -> list[str]:
     table: Mapping[str, str] = data.table(name)
     missing = sorted(set(keys) - table.keys())
     if missing:
-        raise DataError(f"{data.path}/{name}: no line for {missing[0]}, which a trial names", "complete the table")
+        raise DataError(
+            f"{data.path}/{name}: no line for {missing[0]}, which a trial names", f"complete {data.path}/{name}"
+        )
     return [table[key] for key in keys]
 
 

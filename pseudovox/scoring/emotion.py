@@ -82,7 +82,11 @@ def read_corpus(data: Sequence[DataDir], heard: Mapping[Path, DataDir], features
             vectors.append(np.concatenate([archive[utterance] for archive in archives]))
     if not rows:
         names, known = ", ".join(part.name for part in data), ", ".join(options.classes)
-        raise DataError(f"{names}: no utterance has one of the emotions {known}", "emotion.classes={} takes all")
+        there = bytewise({label for part in data for label in part.tables["utt2emo"].values()})
+        raise DataError(
+            f"{names}: no utterance has one of the emotions {known}",
+            "name those that are there: " + " ".join(f"--set emotion.classes.{label}={label}" for label in there),
+        )
     columns = [list(column) for column in zip(*rows, strict=True)]
     return Corpus(columns[0], np.array(vectors, np.float64), *columns[1:])
 
@@ -167,7 +171,7 @@ def train(corpus: Corpus, fold_of: Mapping[str, str], options: Emotion) -> Class
         if lost:
             raise DataError(
                 f"utt2emo: only speakers of fold {name} show {bytewise(lost)[0]}, so nothing can learn it without them",
-                "leave the class out (emotion.classes), or take other folds",
+                "name the other classes alone in emotion.classes, or take other folds (emotion.folds, spk2fold)",
             )
         vectors = corpus.vectors[chosen]
         mean, scale = vectors.mean(0), vectors.std(0)

@@ -28,7 +28,7 @@ FILE = "plda.npz"
 REDO = "train it again: steps/train_plda.py --force"
 ROUNDS = 100  # of EM, at most
 TOLERANCE = 1e-6  # nats an utterance; EM stops when a round gains less
-SMOOTH = "set scoring.plda_smoothing above 0, or give more speech of each speaker"
+SMOOTH = "--set scoring.plda_smoothing=0.001, or give more speech of each speaker"
 
 
 # ---------------------------------------------------------------------- the model

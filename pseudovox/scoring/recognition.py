@@ -35,7 +35,9 @@ def vocabulary(model: Path, options: Decoder) -> list[str]:
     if options.kind == "greedy":
         return units
     if not (model / LANGUAGE_MODEL).is_file():
-        raise UsageError(f"decoder.kind {options.kind}: {model} has no words ({LANGUAGE_MODEL})", "decoder.kind=greedy")
+        raise UsageError(
+            f"decoder.kind {options.kind}: {model} has no words ({LANGUAGE_MODEL})", "--set decoder.kind=greedy"
+        )
     known = set(units)
     return [word for word in read_arpa(model / LANGUAGE_MODEL).words if known.issuperset(word)]
 

@@ -470,13 +470,14 @@ def check_front_end(options: Bottleneck) -> None:
     if options.speaker_factors and options.codes:
         raise UsageError(
             f"bottleneck.speaker_factors {options.speaker_factors}: codes have no offsets to be taken off",
-            "set bottleneck.codes or bottleneck.speaker_factors to 0",
+            "--set bottleneck.codes=0 or --set bottleneck.speaker_factors=0",
         )
     for section, own in (("bottleneck", options), ("bottleneck.refine", refined(options))):
         if own.consistency_weight and (own.alter == Alteration.none() or own.training.batch_size < 2):
             raise UsageError(
                 f"{section}.consistency_weight {own.consistency_weight}: compares two alterations of a chunk",
-                f"switch parts of {section}.alter on, with a bottleneck.training.batch_size of 2 or more",
+                f"--set {section}.consistency_weight=0, or e.g. --set {section}.alter.speed=0.1 with a "
+                "bottleneck.training.batch_size of 2 or more",
             )
     if options.voices:
         praat()

@@ -54,7 +54,7 @@ class WaveformBatches(TranscribedUtterances):
             raise DataError(
                 f"{', '.join(str(part.path) for part in data)}: nothing to learn from: {len(self.left_out)} utterances "
                 f"were left out, those over {WHOLE_SECONDS:.0f} s and those with characters that the recogniser lacks",
-                "give speech with English text",
+                "give shorter speech, with English text",
             )
 
     def batch(self, index: int) -> dict[str, torch.Tensor]:

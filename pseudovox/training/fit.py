@@ -190,7 +190,7 @@ class _Keep(Callback):
                 raise DataError(
                     f"training.keep {self.options.keep}, training.patience {self.options.patience}: there is nothing "
                     f"held out to validate on ({module.figure} is missing)",
-                    "hold out more, or --set <section>.training.keep=last and training.patience=0",
+                    "hold out more, or --set <training>.keep=last --set <training>.patience=0 (e.g. xvector.training)",
                 )
             return
         # The first process decides for all: they must stop together.
@@ -246,7 +246,10 @@ def _check(options: Training) -> None:
         if value not in known:
             raise UsageError(f"training.{name}: {value!r}: expected {' or '.join(known)}")
     if options.epochs:
-        raise UsageError(f"training.epochs: {options.epochs}: of speaker models alone", "give training.updates")
+        raise UsageError(
+            f"training.epochs: {options.epochs}: of speaker models alone",
+            "--set <section>.training.epochs=0, and give training.updates",
+        )
     rate_factor(options, 0)
 
 

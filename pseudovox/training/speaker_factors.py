@@ -50,7 +50,7 @@ def check_speakers(speakers: int, factors: int) -> None:
     if factors and speakers <= factors:
         raise DataError(
             f"{speakers} training speakers: too few for {factors} speaker factors",
-            "give bottleneck.speaker_factors a smaller number, or 0 for none",
+            f"--set bottleneck.speaker_factors={speakers - 1}, or fewer",
         )
 
 

@@ -64,12 +64,12 @@ def test_what_is_missing_is_named_with_its_mend(cache: Path) -> None:
     objective, subjective = Asked("squim_objective"), Asked("squim_subjective")
     assert judges.missing(objective) == []
     assert judges.missing(subjective) == ["recording to compare with"]
-    assert judges.mend(subjective) == "judges.reference=FILE"
+    assert judges.mend(subjective) == "--set judges.reference=FILE"
     assert judges.missing(Asked("squim_subjective", "clean.wav")) == []
     for name in ("SQUIM_OBJECTIVE", "SQUIM_SUBJECTIVE"):
         pretrained.cache_file(name).unlink()
     assert judges.missing(objective) == ["weights of SQUIM_OBJECTIVE"]
-    assert judges.mend(subjective) == "local/download.py SQUIM_SUBJECTIVE; judges.reference=FILE"
+    assert judges.mend(subjective) == "local/download.py SQUIM_SUBJECTIVE; --set judges.reference=FILE"
     with pytest.raises(MissingModelError, match="nothing is downloaded"):
         judges.JudgeWorker(objective)
     assert judges.installed([objective]) == {"squim_objective": None}
