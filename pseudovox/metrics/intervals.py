@@ -23,6 +23,7 @@ from pseudovox.metrics.ranking import Ranking, rank
 
 MERGE_ABOVE = 4096  # trials of a kind; where there are more, runs of them in the ranking become one step
 GRAIN = 256  # where there are more of both kinds, a step that holds both is about 1/GRAIN of each to the nearer end
+GRID = 2**16  # cells of the grid by which a score's step is looked up
 CELLS = 2**21  # numbers in a block of resamples, which stays in the processor's cache or near it
 DENSE_CELLS = 2**25  # numbers in a table of trials by step and pair of speakers, at most,
 DENSE_FROM = 1 / 32  # and trials for each of them, at least; else it is kept as a sparse one
@@ -136,7 +137,7 @@ def resampled_metrics(
         np.ones(len(ranking.scores), bool) if like else _step_starts(ranking, linkability.bin_starts(ranking, edges))
     )
     step_scores = ranking.scores[starts]
-    steps = np.searchsorted(step_scores, scores, side="right") - 1
+    steps = _places(step_scores, scores) - 1
     bins = np.append(0, np.searchsorted(step_scores, edges[1:-1]))
     runs = ranking.target_total > MERGE_ABOVE, ranking.nontarget_total > MERGE_ABOVE
     # Trials of the same two speakers and the same kind always weigh the same, whoever of the two is enrolled.
@@ -253,6 +254,23 @@ def _distinct(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return found, inverse
     there = np.bincount(numbers) > 0
     return np.flatnonzero(there), (np.cumsum(there) - 1)[numbers]
+
+
+def _places(ends: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """np.searchsorted(ends, scores, side="right"), quicker for many scores in any order.
+
+    Only scores that share a cell of a grid with an end are searched for.
+    """
+    low, high = (np.clip(end, -1e300, 1e300) for end in ends[[0, -1]])
+    scale = GRID / max(high - low, 1e-300)
+    # Rounding keeps the order, so that an end in a lower cell is below a score.
+    with np.errstate(over="ignore"):
+        cells, of_ends = (np.clip((values - low) * scale, 0, GRID).astype(np.int64) for values in (scores, ends))
+    held = np.bincount(of_ends, minlength=GRID + 1)
+    found = np.cumsum(held)[cells]
+    shared = np.flatnonzero(held[cells])
+    found[shared] = np.searchsorted(ends, scores[shared], side="right")
+    return found
 
 
 def _step_starts(ranking: Ranking, bins: np.ndarray) -> np.ndarray:

@@ -97,6 +97,18 @@ def test_steps_of_many_trials_are_as_large_as_stated() -> None:
         assert (kind[mixed] <= np.maximum(1.0, 2.05 * nearer[mixed] / intervals.GRAIN)).all()
 
 
+@pytest.mark.parametrize(
+    "ends", [[0.0], [-np.inf, 0.0, np.inf], [-1e308, 0.5, 1e308], [0.0, 5e-324, 1e-300], [2.0, 3.0]]
+)
+def test_places_are_those_of_a_search(ends: list[float]) -> None:
+    draw = np.random.default_rng(1)
+    scores = np.concatenate(
+        [draw.standard_normal(500), ends, np.nextafter(ends, 9), [-np.inf, np.inf, 0.0, -0.0, 1e308]]
+    )
+    for found in (np.array(ends), np.sort(draw.standard_normal(300)), np.unique(scores)):
+        assert intervals._places(found, scores).tolist() == np.searchsorted(found, scores, side="right").tolist()
+
+
 @pytest.mark.parametrize("largest", [1, 2**25])
 def test_tables_dense_and_sparse_give_the_same(monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
     trials = simulated(6, 20, seed=8)
