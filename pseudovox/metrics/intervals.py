@@ -67,9 +67,9 @@ def bootstrap_intervals(
     The bins of linkability stay those of the whole list. Resamples without a target or without a non-target are left
     out. Scores are compared as they are, not as float32. Where a list has more than MERGE_ABOVE trials of a kind, the
     EER of a resample may be off by half of one such trial's share. Where it has more of both, a resample is counted in
-    some thousand steps (`_cell_starts`): Cllr and linkability stay exact, both EERs are off by less than 0.1 percentage
-    points, min Cllr and the population disclosure by less than 0.0005 bit, min DCF by less than 0.002, the individual
-    disclosure by less than 0.01 decades.
+    some thousand steps (`_cell_starts`): Cllr and linkability stay exact; in simulated lists both EERs were off by less
+    than 0.1 percentage points, min Cllr and the population disclosure by less than 0.0005 bit, min DCF by less than
+    0.002, and the individual disclosure by less than 0.01 decades.
 
     Args:
         trials: the list.
