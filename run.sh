@@ -206,10 +206,9 @@ if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && tra
     score lazy-informed original
     if seed_informed; then
       tried=$(for pair in "${trials[@]}"; do printf '%s ' "${pair#* }"; done)
-      enrolled=$(for pair in "${trials[@]}"; do printf '%s ' "${pair% *}"; done)
       step undo_mcadams $(dirs_of "$tried" "" --original) $(dirs_of "$tried" "$system") "$exp/$system/undone"
-      step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$enrolled") \
-        $(data=$exp/$system/undone dirs_of "$tried" "$system") "$exp/asv/$system/undone"
+      step extract_xvectors --model "$exp/attacker/original" $(data=$exp/$system/undone dirs_of "$tried" "$system") \
+        "$exp/asv/$system/undone"
       score seed-informed "$system/undone"
     fi
     attacks || continue

@@ -1,7 +1,7 @@
 """Digests of recordings by their content, kept so that a rerun reads none of them again.
 
-What is kept counts as long as a file's size, time of change and inode are what they were. It is kept in the folder
-that PSEUDOVOX_AUDIO_DIGESTS names, one file for each data dir, and nowhere without it; ./run.sh has it in the
+What is kept counts as long as a file's size, time of change and inode are what they were. It is kept while the process
+lives, and in the folder that PSEUDOVOX_AUDIO_DIGESTS names, one file for each data dir; ./run.sh has it in the
 experiment dir.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,9 @@ from pseudovox.datadir import write_json
 
 FOLDER = "PSEUDOVOX_AUDIO_DIGESTS"
 MISSING = "missing"
+SETTLED = 10**9  # ns since a file's last change, from which the process remembers it: clocks may not tell two at once
 Known = dict[str, list[int | str]]  # size, time of change in ns, inode, digest, by absolute path
+_here: Known = {}  # what this process has digested
 
 
 def audio_digests(paths: Sequence[str], name: str) -> list[str]:
@@ -39,16 +42,21 @@ def audio_digests(paths: Sequence[str], name: str) -> list[str]:
         except OSError:
             continue
         mark: list[int | str] = [found.st_size, found.st_mtime_ns, found.st_ino]
-        before = known.get(path)
-        if before is not None and before[:3] == mark:
+        before = next((one for one in (known.get(path), _here.get(path)) if one and one[:3] == mark), None)
+        if before:
             now[path] = before
         else:
             waiting.append((path, mark))
     if waiting:
+        settled = time.time_ns() - SETTLED
         # (hashlib lets other threads run.)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             digests = pool.map(_digest, [path for path, _ in waiting])
-            now |= {path: [*mark, digest] for (path, mark), digest in zip(waiting, digests, strict=True) if digest}
+            read: Known = {
+                path: [*mark, digest] for (path, mark), digest in zip(waiting, digests, strict=True) if digest
+            }
+        now |= read
+        _here.update((path, one) for path, one in read.items() if int(one[1]) < settled)
     if kept and now != known:
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_json(kept, now)

@@ -8,7 +8,7 @@ by enrolled speaker, gender, emotion, target, and the tables of scoring.by (pseu
 The semi-informed and the informed attacker may have been trained in several ways; --training says in which.
 
 Reads   pairs of an enrolment data dir (`enrolls`) and a trial data dir (`trials`), and their embeddings,
-        <xvectors>/<data dir>/xvector.scp.
+        <xvectors>/<data dir>/xvector.scp (those of enrolment data dirs below <enrolment xvectors>, if that is given).
 Writes  results.json; breakdowns.tsv, the EER of each part of each list; <enrolment dir>-<trial dir>/scores with lines
         `speaker utterance score`.
 
@@ -37,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--training", choices=ATTACKER_TRAININGS, default="", help="of the (semi-)informed attacker")
     parser.add_argument("--system", default=ORIGINAL, help="the system that anonymized the trials")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the embeddings by the attacker's ASV")
+    parser.add_argument("--enrolment-xvectors", type=Path, help="root of those of the enrolment data dirs, if another")
     parser.add_argument("--plda", type=Path, help="model dir of the attacker's PLDA; without it, cosines")
     return stage.main(parser, argv, run)
 
@@ -55,8 +56,10 @@ def run(args: argparse.Namespace, config: Config) -> None:
     pairs = list(zip(data[::2], data[1::2], strict=True))
     for enrolment, trials in pairs:
         trials.check_trials(enrolment)
-    vectors = read_alike({part.name: args.xvectors / part.name / "xvector.scp" for part in data})
-    inputs = [*data, *(args.xvectors / part.name for part in data)]
+    roots = args.enrolment_xvectors or args.xvectors, args.xvectors
+    embedded = [(roots[0] / enrolment.name, roots[1] / trials.name) for enrolment, trials in pairs]
+    vectors = read_alike({path: path / "xvector.scp" for pair in embedded for path in pair})
+    inputs = [*data, *(path for pair in embedded for path in pair)]
     who = {"attacker": args.attacker, "system": args.system}
     if args.training:
         who["training"] = args.training
@@ -79,8 +82,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
         backend = plda.load(args.plda) if args.plda else None
         found, parts = [], []
-        for enrolment, trials in pairs:
-            scores = score_trials(enrolment, trials, vectors[enrolment.name], vectors[trials.name], backend)
+        for (enrolment, trials), (of_enrolment, of_trials) in zip(pairs, embedded, strict=True):
+            scores = score_trials(enrolment, trials, vectors[of_enrolment], vectors[of_trials], backend)
             write_scores(out.path / f"{enrolment.name}-{trials.name}", trials, scores)
             figures = records(scores, trials, config, **who, seed=args.seed)
             found += figures

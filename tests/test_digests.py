@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,26 @@ def test_moved_and_touched_recordings_are_the_same(recorded: DataDir, tmp_path: 
         new.write_bytes(Path(name).read_bytes())
         recorded.tables["wav.scp"][key] = str(new)
     assert digest_data(recorded) == before
+
+
+def test_a_process_reads_a_recording_once(recorded: DataDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(audio_digests.FOLDER, raising=False)
+    read: list[str] = []
+    digest = audio_digests._digest
+    monkeypatch.setattr(audio_digests, "_digest", lambda path: (read.append(path), digest(path))[1])
+    paths = [Path(name) for name in recorded.tables["wav.scp"].values()]
+    for path in paths:
+        os.utime(path, ns=(0, path.stat().st_mtime_ns - 10**10))
+    args = stage.parser("", data_dirs="speech", out_dir="").parse_args([str(recorded.path), str(tmp_path)])
+    args.step, args.seed = "test", 1
+    for name in ("one", "other", "one"):
+        with stage.output(args, tmp_path / name, settings={}, inputs=[recorded], torch_device=False):
+            pass
+    assert sorted(read) == sorted(str(path.absolute()) for path in paths)
+    before = digest_data(recorded)
+    replace_first(recorded)
+    assert digest_data(recorded) != before and len(read) == len(paths) + 1
+    assert digest_data(recorded) != before and len(read) == len(paths) + 2  # changed just now, it may change unseen
 
 
 def test_what_is_known_is_not_read_again(recorded: DataDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

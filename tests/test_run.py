@@ -133,10 +133,13 @@ def test_an_attacker_who_knows_the_seed_undoes_mcadams() -> None:
     assert "--original data/mini/dev_trials_f --original data/mini/dev_trials_m" in undo
     assert " data/mini/dev_trials_f_mcadams " in undo and undo.endswith(" exp/mini/mcadams/undone")
     [score] = [line for line in shown if "--attacker seed-informed" in line]
-    assert "--system mcadams --xvectors exp/mini/asv/mcadams/undone" in score
+    assert (
+        "--system mcadams --xvectors exp/mini/asv/mcadams/undone --enrolment-xvectors exp/mini/asv/original " in score
+    )
     assert " data/mini/dev_enrolls exp/mini/mcadams/undone/dev_trials_f_mcadams " in score
     [embed] = [line for line in shown if line.endswith(" exp/mini/asv/mcadams/undone")]
     assert "--model exp/mini/attacker/original" in embed and "undone/test_trials_m_mcadams" in embed
+    assert "_enrolls" not in embed  # whose embeddings are there
 
 
 def test_back_end_and_informed_attacker() -> None:

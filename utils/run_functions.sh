@@ -205,7 +205,7 @@ own_speech() {
 # score <attacker> <asv> [<way>]: score all trial lists of the current system, as this attacker (trained in this way),
 # with this ASV's x-vectors (and, if that is the recipe's back end, a PLDA trained on those of the attacker's speech).
 score() {
-  local pair sets=() of=_$system enrolment_of=_$system plda='' tried=$data
+  local pair sets=() of=_$system enrolment_of=_$system plda='' tried=$data enrolled_in=''
   if [ "${conf[backend]}" = plda ]; then
     plda=$exp/asv/$2/plda
     [ "$1" != seed-informed ] || plda=$exp/asv/original/plda
@@ -215,12 +215,12 @@ score() {
   fi
   if [ "$system" = original ]; then of=""; fi
   case $1 in original | ignorant | seed-informed) enrolment_of="" ;; esac
-  [ "$1" != seed-informed ] || tried=$exp/$system/undone
+  if [ "$1" = seed-informed ]; then tried=$exp/$system/undone enrolled_in=$exp/asv/original; fi
   for pair in "${trials[@]}"; do
     sets+=("$data/${pair% *}$enrolment_of" "$tried/${pair#* }$of")
   done
   step score_trials --attacker "$1" ${3:+--training "$3"} --system "$system" --xvectors "$exp/asv/$2" \
-    ${plda:+--plda "$plda"} "${sets[@]}" "$exp/$system/asv/$1${3:+-$3}"
+    ${enrolled_in:+--enrolment-xvectors "$enrolled_in"} ${plda:+--plda "$plda"} "${sets[@]}" "$exp/$system/asv/$1${3:+-$3}"
 }
 
 # trains <what>: does this recipe train models, or take those of another one?

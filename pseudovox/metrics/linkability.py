@@ -83,5 +83,7 @@ def bin_starts(ranking: Ranking, edges: np.ndarray) -> np.ndarray:
 
 def sums_between(counts: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Sums of (steps, ...) from each start to the next, (starts, ...); 0 where nothing lies between."""
-    running = np.concatenate([np.zeros((1, *counts.shape[1:])), np.cumsum(counts, axis=0)])
-    return np.diff(running[np.append(starts, len(counts))], axis=0)
+    found = np.zeros((len(starts), *counts.shape[1:]))
+    filled = starts < np.append(starts[1:], len(counts))
+    found[filled] = np.add.reduceat(counts, starts[filled], axis=0)
+    return found

@@ -82,21 +82,29 @@ def rank(target: np.ndarray, nontarget: np.ndarray) -> Ranking:
     Raises:
         ValueError: no scores of a kind, or NaN.
     """
+    target, nontarget = of_both_kinds(target, nontarget)
+    scores = np.sort(np.concatenate([target, nontarget]))
+    first = np.append(True, scores[1:] != scores[:-1])
+    trials = np.ones(len(scores))
+    if not first.all():
+        starts = np.flatnonzero(first)
+        scores, trials = scores[starts], np.diff(np.append(starts, len(scores))).astype(np.float64)
+    # Few searches in order are faster than to sort places along with the scores.
+    fewer = min(target, nontarget, key=len)
+    counts = np.bincount(np.searchsorted(scores, np.sort(fewer)), minlength=len(scores)).astype(np.float64)
+    others = trials - counts
+    return Ranking(scores, counts, others) if fewer is target else Ranking(scores, others, counts)
+
+
+def of_both_kinds(target: np.ndarray, nontarget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The scores as float64 (targets,) and (non-targets,); ValueError: none of a kind, or NaN."""
     target, nontarget = np.asarray(target, np.float64).ravel(), np.asarray(nontarget, np.float64).ravel()
     if not len(target) or not len(nontarget):
         raise ValueError(f"{len(target)} target and {len(nontarget)} non-target scores: at least one of each is needed")
-    scores = np.concatenate([target, nontarget])
-    if np.isnan(scores).any():
-        raise ValueError(f"{int(np.isnan(scores).sum())} scores are NaN")
-    order = np.argsort(scores)
-    scores = scores[order]
-    starts = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
-    targets = (order < len(target)).astype(np.float64)
-    if len(starts) < len(scores):
-        counts = np.diff(np.append(starts, len(scores)))
-        targets = np.add.reduceat(targets, starts)
-        return Ranking(scores[starts], targets, counts - targets)
-    return Ranking(scores, targets, 1.0 - targets)
+    nans = sum(int(np.count_nonzero(np.isnan(kind))) for kind in (target, nontarget))
+    if nans:
+        raise ValueError(f"{nans} scores are NaN")
+    return target, nontarget
 
 
 def pool_adjacent_violators(targets: np.ndarray, nontargets: np.ndarray) -> Blocks:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pseudovox.metrics.intervals import TrialList, bootstrap_intervals
+from pseudovox.metrics.intervals import TrialList, bootstrap_intervals, distinct_speakers, ranked
 from pseudovox.metrics.linkability import FEWEST_TARGETS
-from pseudovox.metrics.privacy import METRICS, privacy_metrics
+from pseudovox.metrics.privacy import METRICS, metrics_of
 
 log = logging.getLogger("pseudovox")
 
@@ -39,12 +39,13 @@ def measure(
     """
     targets = int(trials.target.sum())
     few = targets < FEWEST_TARGETS and not (allow_few or like)
-    found: dict[str, Any] = privacy_metrics(
-        trials.scores[trials.target], trials.scores[~trials.target], like=like, allow_few=allow_few or few
-    )
+    options: dict[str, Any] = {"like": like, "allow_few": allow_few or few}
+    ranking = ranked(trials)
+    found = metrics_of(ranking, **options)
     intervals = {}
     if replicates:
-        intervals = bootstrap_intervals(trials, generator, replicates=replicates, like=like, allow_few=allow_few or few)
+        known: dict[str, Any] = {"ranking": ranking, "figures": found}
+        intervals = bootstrap_intervals(trials, generator, replicates=replicates, **options, **known)
     if few:
         found["linkability"] = math.nan
         found["linkability_undefined"] = f"{targets} target trials; it needs {FEWEST_TARGETS}"
@@ -54,8 +55,7 @@ def measure(
             log.warning("%s is %s", name, "undefined" if math.isnan(found[name]) else "infinite")
         found[name] = _plain(found[name])
         found[f"{name}_ci"] = [_plain(end) for end in intervals[name]] if name in intervals else None
-    speakers = np.unique(np.concatenate([trials.enrolled, trials.tested]))
-    return {**found, "n_speakers": len(speakers), "replicates": replicates, "like": like}
+    return {**found, "n_speakers": len(distinct_speakers(trials)), "replicates": replicates, "like": like}
 
 
 def _plain(value: float) -> float | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,15 @@ import numpy as np
 from pseudovox.datadir.files import blank_line, read_text
 from pseudovox.errors import DataError
 from pseudovox.metrics.intervals import TrialList
+from pseudovox.scoring.columns import Column, Names, plain_columns
 
 SHOWN = 5  # pairs that a message names
-CHARACTERS = 2**22  # of a file that are taken apart at a time
+TABLE_TO = (
+    4  # possible pairs for each trial, up to which scores are put in order by a table of all pairs, not by sorting
+)
+CHARACTERS = 2**20  # of a file that are taken apart at a time
 LABELS = {"target": True, "nontarget": False}
 _PREFIX = re.compile(r"[^-_]*")
-
-
-@dataclass
-class Names:
-    """Names by number, in order of appearance."""
-
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def of(self, names: Sequence[str]) -> np.ndarray:
-        """The numbers of names, int64; new names get the next ones."""
-        numbers = self.numbers
-        try:
-            return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
-        except KeyError:
-            for name in dict.fromkeys(names):
-                numbers.setdefault(name, len(numbers))
-        return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
 
 
 def read_scored_trials(scores: Path, trials: Path, utt2spk: Mapping[str, str] | None = None) -> TrialList:
@@ -61,19 +47,40 @@ def read_scored_trials(scores: Path, trials: Path, utt2spk: Mapping[str, str] | 
     enrolled_ids, tested_ids = list(speakers.numbers), list(utterances.numbers)
     scored_one, scored_other, numbers = _read(scores, "score", speakers, utterances, _floats)
     count = len(utterances.numbers)
-    pairs, scored = one * count + other, scored_one * count + scored_other
-    order, scored_order = (np.argsort(keys, kind="stable") for keys in (pairs, scored))
-    in_order = pairs[order]
-    if not np.array_equal(in_order, scored[scored_order]) or not (np.diff(in_order) > 0).all():
+    values = _in_order_of(one * count + other, scored_one * count + scored_other, numbers)
+    if values is None:
         names = list(speakers.numbers), list(utterances.numbers)
         raise _mismatch(trials, (one, other), scores, (scored_one, scored_other), names)
-    values = np.empty(len(numbers))
-    values[order] = numbers[scored_order]
     if target.all() or not target.any():
         kind = "non-target" if target.all() else "target"
         raise DataError(f"{trials}: {len(target)} trials and not one {kind} among them; the metrics need both kinds")
     enrolled, tested = number_speakers((enrolled_ids, one), (tested_ids, other), target, utt2spk, str(trials))
     return TrialList(values, target, enrolled, tested)
+
+
+def _in_order_of(pairs: np.ndarray, scored: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
+    """Scores in the order of the pairs, float64 (pairs,); None unless both sides have the same pairs, each once.
+
+    Args:
+        pairs, scored: int (pairs,), one number for each pair.
+        numbers: float64, the scores of `scored`, none of them NaN.
+    """
+    if len(pairs) != len(scored):
+        return None
+    size = int(max(pairs.max(), scored.max())) + 1
+    if size <= TABLE_TO * len(pairs):
+        listed, table = np.zeros(size, bool), np.full(size, np.nan)
+        listed[pairs], table[scored] = True, numbers
+        values = table[pairs]
+        # As many scores as pairs: if the pairs differ and each has a score, there is no score besides.
+        return values if np.count_nonzero(listed) == len(pairs) and not np.isnan(values).any() else None
+    order, scored_order = np.argsort(pairs), np.argsort(scored)
+    in_order = pairs[order]
+    if not np.array_equal(in_order, scored[scored_order]) or not (np.diff(in_order) > 0).all():
+        return None
+    values = np.empty(len(numbers))
+    values[order] = numbers[scored_order]
+    return values
 
 
 def number_speakers(
@@ -138,12 +145,19 @@ def _joined(one: np.ndarray, other: np.ndarray, ones: int, others: int) -> np.nd
 
 def _read(
     path: Path, third: str, speakers: Names, utterances: Names,
-    convert: Callable[[Path, Sequence[str], int], np.ndarray],
+    convert: Callable[[Path, Sequence[str] | Column, int], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """(speakers, utterances, third columns as `convert` makes them) of a file of three columns, one of each a line."""
     parts: list[tuple[np.ndarray, ...]] = []
     before = 0
     for text in _pieces(read_text(path)):
+        columns = plain_columns(text, 3)
+        if columns:
+            parts.append(
+                (speakers.of_column(columns[0]), utterances.of_column(columns[1]), convert(path, columns[2], before))
+            )
+            before += len(columns[0].starts)
+            continue
         fields, blanks = text.split(), _blanks(text)
         if len(fields) != 3 * len(blanks) or (blanks != 2).any():
             for number, line in enumerate(text.split("\n"), before + 1):
@@ -176,8 +190,13 @@ def _blanks(text: str) -> np.ndarray:
     return np.diff(np.searchsorted(np.flatnonzero(characters == ord(" ")), ends), prepend=0)
 
 
-def _labels(path: Path, labels: Sequence[str], before: int) -> np.ndarray:
+def _labels(path: Path, labels: Sequence[str] | Column, before: int) -> np.ndarray:
     """Is each a target? bool; DataError (file and line) at another label. `before`: lines before the first."""
+    if isinstance(labels, Column):
+        target = labels.equals("target")
+        if (target | labels.equals("nontarget")).all():
+            return target
+        labels = labels.strings()
     try:
         return np.fromiter(map(LABELS.__getitem__, labels), bool, len(labels))
     except KeyError:
@@ -185,26 +204,33 @@ def _labels(path: Path, labels: Sequence[str], before: int) -> np.ndarray:
         raise DataError(f"{path}:{number}: label {label!r}, expected target or nontarget") from None
 
 
-def _floats(path: Path, values: Sequence[str], before: int) -> np.ndarray:
+def _floats(path: Path, values: Sequence[str] | Column, before: int) -> np.ndarray:
     """Scores as float64, infinities included; DataError (file and line) at anything else. `before`: as `_labels`."""
 
-    def number_of(value: str) -> float:
-        try:
-            return float(value)
-        except ValueError:
-            return np.nan
-
+    if isinstance(values, Column):
+        numbers, plain = values.decimals()
+        rows = np.flatnonzero(~plain)
+        others: Sequence[str] = values.strings(rows)
+    else:
+        numbers, rows, others = np.empty(len(values)), np.arange(len(values)), values
     try:
-        numbers = np.fromiter(map(float, values), np.float64, len(values))
+        numbers[rows] = np.fromiter(map(float, others), np.float64, len(others))
     except ValueError:
-        numbers = np.array([number_of(value) for value in values])
+        numbers[rows] = [_float_or_nan(value) for value in others]
     if np.isnan(numbers).any():
-        place = int(np.argmax(np.isnan(numbers)))
+        bad = int(np.argmax(np.isnan(numbers[rows])))
         raise DataError(
-            f"{path}:{before + place + 1}: score {values[place]!r}, expected a number"
+            f"{path}:{before + rows[bad] + 1}: score {others[bad]!r}, expected a number"
             " (inf and -inf are allowed, NaN is not)"
         )
     return numbers
+
+
+def _float_or_nan(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return np.nan
 
 
 def _mismatch(

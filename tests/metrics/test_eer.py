@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pseudovox.metrics.eer import eer, equal_error
+from pseudovox.metrics.eer import eer, equal_error, equal_error_of
+from pseudovox.metrics.ranking import rank
 
 
 def by_definition(target: np.ndarray, nontarget: np.ndarray) -> float:
@@ -49,6 +50,16 @@ scores = st.lists(st.integers(-6, 6).map(lambda value: value / 4), min_size=1, m
 @given(scores, scores)
 def test_equals_the_definition(target: np.ndarray, nontarget: np.ndarray) -> None:
     assert eer(target, nontarget) == pytest.approx(by_definition(target, nontarget))
+
+
+@given(scores, scores)
+def test_of_ranked_trials_it_is_the_same(target: np.ndarray, nontarget: np.ndarray) -> None:
+    assert equal_error(target, nontarget) == equal_error_of(rank(target, nontarget))
+
+
+def test_infinite_scores_among_others() -> None:
+    target, nontarget = np.array([-np.inf, 0.0, 1.0, np.inf]), np.array([-np.inf, -1.0, 1e300, -2.0])
+    assert eer(target, nontarget) == 25.0  # at -1: 1/4 and 1/4
 
 
 def test_scores_are_compared_as_float32() -> None:

@@ -67,6 +67,59 @@ def test_runs_change_the_eer_by_less_than_a_trial(monkeypatch: pytest.MonkeyPatc
             assert one[name] == pytest.approx(other[name], abs=tolerance), name
 
 
+@pytest.mark.parametrize("shift", [0.3, 1.5, 4.0])
+def test_steps_of_many_trials_change_little(monkeypatch: pytest.MonkeyPatch, shift: float) -> None:
+    trials = simulated(12, 600, seed=7)
+    moved = TrialList(trials.scores + (shift - 1.5) * trials.target, trials.target, trials.enrolled, trials.tested)
+    steps = list(resampled_metrics(moved, np.random.default_rng(1), replicates=25))
+    monkeypatch.setattr(intervals, "MERGE_ABOVE", 10**6)
+    exact = list(resampled_metrics(moved, np.random.default_rng(1), replicates=25))
+    tolerances = {
+        "eer": 0.1, "rocch_eer": 0.1, "min_cllr": 5e-4, "min_dcf": 2e-3, "zebra_population": 5e-4,
+        "zebra_individual": 0.01, "cllr": 1e-12, "linkability": 1e-12,
+    }  # fmt: skip
+    for one, other in zip(steps, exact, strict=True):
+        for name, tolerance in tolerances.items():
+            assert one[name] == pytest.approx(other[name], abs=tolerance), name
+
+
+def test_steps_of_many_trials_are_as_large_as_stated() -> None:
+    draw = np.random.default_rng(1)
+    ranking = rank(draw.standard_normal(20_000) + 1.0, draw.standard_normal(60_000))
+    starts = intervals._step_starts(ranking, np.array([0]))
+    assert starts.sum() < 6000
+    places = np.flatnonzero(starts)
+    targets, nontargets = (np.add.reduceat(kind, places) for kind in (ranking.targets, ranking.nontargets))
+    mixed = (targets > 0) & (nontargets > 0)
+    for kind in (targets, nontargets):
+        before = np.append(0.0, np.cumsum(kind)[:-1])
+        nearer = np.minimum(before + kind, kind.sum() - before)  # to the nearer end, with the step's own
+        assert (kind[mixed] <= np.maximum(1.0, 2.05 * nearer[mixed] / intervals.GRAIN)).all()
+
+
+@pytest.mark.parametrize(
+    "ends", [[0.0], [-np.inf, 0.0, np.inf], [-1e308, 0.5, 1e308], [0.0, 5e-324, 1e-300], [2.0, 3.0]]
+)
+def test_places_are_those_of_a_search(ends: list[float]) -> None:
+    draw = np.random.default_rng(1)
+    scores = np.concatenate(
+        [draw.standard_normal(500), ends, np.nextafter(ends, 9), [-np.inf, np.inf, 0.0, -0.0, 1e308]]
+    )
+    for found in (np.array(ends), np.sort(draw.standard_normal(300)), np.unique(scores)):
+        assert intervals._places(found, scores).tolist() == np.searchsorted(found, scores, side="right").tolist()
+
+
+@pytest.mark.parametrize("largest", [1, 2**25])
+def test_tables_dense_and_sparse_give_the_same(monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
+    trials = simulated(6, 20, seed=8)
+    expected = list(resampled_metrics(trials, np.random.default_rng(1), replicates=20))
+    monkeypatch.setattr(intervals, "DENSE_CELLS", largest)
+    monkeypatch.setattr(intervals, "DENSE_FROM", 1e-6)
+    assert list(resampled_metrics(trials, np.random.default_rng(1), replicates=20)) == expected
+    monkeypatch.setattr(intervals, "FLOAT32_EXACT", 0)  # all in float64
+    assert list(resampled_metrics(trials, np.random.default_rng(1), replicates=20)) == expected
+
+
 def test_intervals_are_seeded_and_hold_the_figure() -> None:
     trials = simulated(8, 6, seed=4)
     found = bootstrap_intervals(trials, np.random.default_rng(2), replicates=100)

@@ -24,6 +24,17 @@ def test_as_float32() -> None:
     assert found.scores.tolist() == [1.0, 3.0] and found.targets.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("targets", [3, 400])
+@pytest.mark.parametrize("decimals", [1, 12])
+def test_counts_are_those_of_each_score(targets: int, decimals: int) -> None:
+    draw = np.random.default_rng(1)
+    target, nontarget = draw.standard_normal(targets).round(decimals), draw.standard_normal(50).round(decimals)
+    found = rank(target, nontarget)
+    assert found.scores.tolist() == sorted({*target, *nontarget})
+    assert found.targets.tolist() == [(target == score).sum() for score in found.scores]
+    assert found.nontargets.tolist() == [(nontarget == score).sum() for score in found.scores]
+
+
 @pytest.mark.parametrize(
     ("target", "nontarget", "message"),
     [([], [1.0], "0 target and 1 non-target"), ([1.0], [], "1 target and 0"), ([np.nan], [1.0], "1 scores are NaN")],

@@ -7,7 +7,8 @@ import pytest
 
 from pseudovox.errors import DataError
 from pseudovox.scoring import score_files
-from pseudovox.scoring.score_files import Names, number_speakers, read_scored_trials
+from pseudovox.scoring.columns import Names
+from pseudovox.scoring.score_files import number_speakers, read_scored_trials
 
 TRIALS = ["a a-1 target", "a b-1 nontarget", "b a-1 nontarget", "b b-1 target"]
 SCORES = ["a a-1 1.5", "a b-1 -2", "b a-1 -1e-3", "b b-1 inf"]
@@ -24,6 +25,28 @@ def test_any_order(tmp_path: Path, order: list[int]) -> None:
     found = read(tmp_path, [SCORES[number] for number in order], TRIALS)
     assert found.scores.tolist() == [1.5, -2, -1e-3, np.inf] and found.target.tolist() == [True, False, False, True]
     assert found.enrolled.tolist() == [0, 0, 1, 1] and found.tested.tolist() == [0, 1, 0, 1]
+
+
+def test_in_any_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_files, "CHARACTERS", 1)  # a piece of each line: some as programs write them, some not
+    scores = ["\u00e9 a-1 0.1", "b a-1  1e-3", "\u00e9 b-1 0.12345678901234567", "b b-1 -7"]
+    trials = ["b a-1 nontarget", "\u00e9\ta-1 target", "b b-1 target", "\u00e9 b-1 nontarget"]
+    found = read(tmp_path, scores, trials)
+    assert found.scores.tolist() == [1e-3, 0.1, -7, 0.12345678901234567]
+    assert found.enrolled.tolist() == [0, 1, 0, 1] and found.tested.tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("table_to", [0, 4])
+def test_many_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table_to: int) -> None:
+    monkeypatch.setattr(score_files, "TABLE_TO", table_to)
+    monkeypatch.setattr(score_files, "CHARACTERS", 2000)
+    draw = np.random.default_rng(1)
+    pairs = [f"s{one:02d} s{other:02d}-{number}" for one in range(12) for other in range(12) for number in range(9)]
+    values = draw.standard_normal(len(pairs)).round(6)
+    trials = [f"{pair} {'target' if pair[:3] == pair[4:7] else 'nontarget'}" for pair in pairs]
+    found = read(tmp_path, [f"{pairs[number]} {values[number]}" for number in draw.permutation(len(pairs))], trials)
+    assert found.scores.tolist() == values.tolist()
+    assert (found.target == (found.enrolled == found.tested)).all() and found.target.sum() == 12 * 9
 
 
 def test_tabs_and_many_blanks(tmp_path: Path) -> None:
@@ -54,10 +77,13 @@ def test_tabs_and_many_blanks(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("characters", [1, 2**22])
+@pytest.mark.parametrize("table_to", [0, 4])
 def test_faults(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: list[str], trials: list[str], message: str, characters: int
-) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: list[str], trials: list[str], message: str,
+    characters: int, table_to: int,
+) -> None:  # fmt: skip
     monkeypatch.setattr(score_files, "CHARACTERS", characters)  # 1: a piece of each line
+    monkeypatch.setattr(score_files, "TABLE_TO", table_to)  # 0: by sorting
     with pytest.raises(DataError, match=message):
         read(tmp_path, scores, trials)
 

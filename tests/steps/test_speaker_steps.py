@@ -91,7 +91,15 @@ def test_from_speech_to_error_rates(tiny_data: DataDir, program: Program) -> Non
     [record] = [found for found in read_records(Path("result/results.json")) if found.metric == "eer"]
     assert (record.metric, record.set, record.group, record.system, record.n) == ("eer", "tiny", "m", "original", 12)
     assert record.value is not None and 0 <= record.value <= 100
-    assert len(Path("result/tiny_enrolls-tiny_trials_m/scores").read_text().splitlines()) == 12
+    scores = Path("result/tiny_enrolls-tiny_trials_m/scores").read_text()
+    assert len(scores.splitlines()) == 12
+    Path("others").mkdir()
+    Path("asv/tiny_enrolls").rename("others/tiny_enrolls")
+    scp = Path("others/tiny_enrolls/xvector.scp")
+    scp.write_text(scp.read_text().replace("asv/tiny_enrolls", "others/tiny_enrolls"))
+    roots = ("--xvectors", "asv", "--enrolment-xvectors", "others")
+    succeed(program("steps/score_trials.py", "--attacker", "original", *roots, *pair, "apart"))
+    assert Path("apart/tiny_enrolls-tiny_trials_m/scores").read_text() == scores
 
 
 def test_messages(tiny_data: DataDir, program: Program) -> None:
