@@ -66,17 +66,17 @@ def _fitted(name: str, people: strategy.Pool) -> Callable[[configuration.Config]
     return lambda found: pseudo_speakers.find(name).fit(people, found.pseudo, 1)
 
 
-@obeyed(ANONYMIZE + "pca_gmm.py", "mixtures need {}")
+@obeyed(ANONYMIZE + "voice_model.py", "mixtures need {}")
 def pool_of_few_speakers() -> Any:
     yield from lead_on(_fitted("pca_gmm", a_pool(5, 5)))
 
 
-@obeyed(ANONYMIZE + "pca_gmm.py", "mixtures need {}")
+@obeyed(ANONYMIZE + "voice_model.py", "mixtures need {}")
 def pool_of_one_woman() -> Any:
     yield from lead_on(_fitted("pca_gmm", a_pool(1, 4)))
 
 
-@obeyed(ANONYMIZE + "pca_gmm.py", "mixtures need {}")
+@obeyed(ANONYMIZE + "voice_model.py", "mixtures need {}")
 def pool_of_one_woman_and_one_man() -> Any:
     yield from lead_on(_fitted("pca_gmm", a_pool(1, 1)))
 

@@ -251,7 +251,7 @@ def downloads_entry(name: str) -> Entry:
 
 
 # ---------------------------------------------------------------------- packages
-@obeyed("pseudovox/f0.py", "{} needs a package")
+@obeyed("pseudovox/praat.py", "{} needs a package")
 def praat_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, "parselmouth", None)
     monkeypatch.setitem(sys.modules, "parselmouth.praat", None)
