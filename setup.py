@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: a wheel holds conf/ and pretrained/, as pseudovox/share (config.ROOT finds them)."""
+"""What pyproject.toml cannot say: a wheel holds conf/ and pretrained/, as pseudovox/share (core/checkout.py)."""
 
 import shutil
 from pathlib import Path

@@ -30,9 +30,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from pseudovox import config as configuration  # noqa: E402
-from pseudovox import machine  # noqa: E402
-from pseudovox.audio import write_wav  # noqa: E402
-from pseudovox.datadir import DataDir  # noqa: E402
+from pseudovox.core import machine  # noqa: E402
+from pseudovox.data.audio import write_wav  # noqa: E402
+from pseudovox.data.datadir import DataDir  # noqa: E402
 from pseudovox.models import store  # noqa: E402
 from pseudovox.training.chunks import SpeakerChunks  # noqa: E402
 from pseudovox.training.fit import fit  # noqa: E402

@@ -132,8 +132,8 @@ def file() -> None:
 
 
 def cosines() -> None:
+    from pseudovox.evaluation.blockwise import rank_cosines
     from pseudovox.metrics.privacy import metrics_of
-    from pseudovox.scoring.blockwise import rank_cosines
 
     draw = np.random.default_rng(1)
     voices = draw.standard_normal((1000, 192), np.float32)
@@ -154,7 +154,7 @@ def cosines() -> None:
 
 
 def plda() -> None:
-    from pseudovox.scoring.plda import Plda
+    from pseudovox.components.plda import Plda
 
     draw = np.random.default_rng(1)
     voices = draw.standard_normal((921, 192))

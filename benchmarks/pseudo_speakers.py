@@ -49,7 +49,7 @@ def main() -> None:
     from pseudovox.anonymize import pseudo_speakers
     from pseudovox.anonymize.pseudo_speakers import Pool
     from pseudovox.config import PseudoSpeakers
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
     draw = np.random.default_rng(1)
     spread = 1 / np.arange(1, DIMENSION + 1)

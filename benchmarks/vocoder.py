@@ -27,12 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from pseudovox import config as configuration  # noqa: E402
-from pseudovox.archive import read_scp, write_arrays  # noqa: E402
-from pseudovox.augment import augment  # noqa: E402
-from pseudovox.datadir import DataDir  # noqa: E402
-from pseudovox.mapping import Utterance  # noqa: E402
+from pseudovox.components.synthesis import Synthesizer  # noqa: E402
+from pseudovox.data.archive import read_scp, write_arrays  # noqa: E402
+from pseudovox.data.augment import augment  # noqa: E402
+from pseudovox.data.datadir import DataDir  # noqa: E402
 from pseudovox.models import store  # noqa: E402
-from pseudovox.synthesis import Synthesizer  # noqa: E402
+from pseudovox.stage.parallel import Utterance  # noqa: E402
 from pseudovox.training import vocoder  # noqa: E402
 from pseudovox.training.synthesizer import FramesWorker  # noqa: E402
 

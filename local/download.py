@@ -22,11 +22,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pseudovox import command
-from pseudovox.errors import DataError, MissingModelError, PseudovoxError, UsageError
+from pseudovox.core import command
+from pseudovox.core.errors import DataError, MissingModelError, PseudovoxError, UsageError
 
 if TYPE_CHECKING:
-    from pseudovox.downloads.catalogue import Entry
+    from pseudovox.corpora.downloads.catalogue import Entry
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace) -> None:
-    from pseudovox.downloads import catalogue, download
+    from pseudovox.corpora.downloads import catalogue, download
 
     entries = catalogue.read()
     if args.list:
@@ -66,7 +66,7 @@ def run(args: Namespace) -> None:
 
 def show(entries: "list[Entry]", to: Path | None) -> None:
     """A table of the entries on standard output."""
-    from pseudovox.downloads import gigabytes, is_there
+    from pseudovox.corpora.downloads import gigabytes, is_there
 
     rows = [("name", "size", "", "needed by", "licence", "see")]
     lacking = [one for one in entries if not is_there(one.place(to))]

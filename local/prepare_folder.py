@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.data.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,8 +37,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: Namespace, config: Any) -> None:
     from pseudovox import corpora
-    from pseudovox.audio import RECO2CHANNEL, survey
     from pseudovox.corpora.folder import read_folder
+    from pseudovox.data.audio import RECO2CHANNEL, survey
 
     unreadable: dict[str, DataError] = {}
     recordings = read_folder(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
-from pseudovox.minicorpus import SIZES, make_set, plan_sets
+from pseudovox.corpora.synthetic.corpus import SIZES, make_set, plan_sets
 
 
 def main(argv: list[str] | None = None) -> int:

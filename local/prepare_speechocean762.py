@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:

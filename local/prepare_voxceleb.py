@@ -33,9 +33,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: Namespace, config: Any) -> None:
     from pseudovox import corpora
+    from pseudovox.core.errors import MissingModelError
     from pseudovox.corpora import voxceleb
-    from pseudovox.datadir import DataDir
-    from pseudovox.errors import MissingModelError
+    from pseudovox.data.datadir import DataDir
 
     parts = voxceleb.find_parts(args.corpus)
     everything: list[corpora.Recording] = []

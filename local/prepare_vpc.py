@@ -2,7 +2,8 @@
 """Data dirs of the VoicePrivacy Challenges: enrolment, trials and emotions, under the challenges' own names.
 
 Reads    LibriSpeech (dev-clean, test-clean), VCTK (second microphone) or IEMOCAP in their published layouts, and, where
-         `data.lists` of the configuration names a folder, the organisers' lists (layouts: pseudovox/protocol/lists.py).
+         `data.lists` of the configuration names a folder, the organisers' lists
+         (layouts: pseudovox/corpora/vpc/lists.py).
 Writes   libri     <out-dir>/libri_{dev,test}_{enrolls,trials_f,trials_m}; with --mixed _trials_mixed for both
          vctk      <out-dir>/vctk_{dev,test}_{enrolls,trials_f,trials_m,trials_f_common,trials_m_common}
          iemocap   <out-dir>/IEMOCAP_{dev,test}
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: Namespace, config: Any) -> None:
     from pseudovox import corpora
     from pseudovox.corpora import iemocap, librispeech, vctk
-    from pseudovox.protocol import sets
+    from pseudovox.corpora.vpc import sets
 
     folder, found = config.data.lists, []
     if args.part == "libri":

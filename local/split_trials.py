@@ -28,9 +28,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace, config: Any) -> None:
+    from pseudovox.core.errors import UsageError
     from pseudovox.corpora.evaluation import evaluation_sets
-    from pseudovox.datadir import DataDir
-    from pseudovox.errors import UsageError
+    from pseudovox.data.datadir import DataDir
 
     if not 0 < args.enrol < 1:
         raise UsageError(f"--enrol {args.enrol}: expected a share between 0 and 1")

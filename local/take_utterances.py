@@ -28,9 +28,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace, config: Any) -> None:
-    from pseudovox.datadir import DataDir
-    from pseudovox.datadir.selection import per_speaker
-    from pseudovox.errors import UsageError
+    from pseudovox.core.errors import UsageError
+    from pseudovox.data.datadir import DataDir
+    from pseudovox.data.datadir.selection import per_speaker
 
     if args.most < 1 or args.speakers < 0:
         raise UsageError(f"--most {args.most} --speakers {args.speakers}: expected 1 or more, and 0 or more")

@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from pseudovox import audio, packs
 from pseudovox import config as configuration
-from pseudovox.datadir import DataDir, bytewise
-from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.config import packs
+from pseudovox.core import checkout
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
+from pseudovox.data import audio
+from pseudovox.data.datadir import DataDir, bytewise
 
 SET = "recordings"  # the data dir of recipes/own, whose name is a part of what is drawn by
 SHORTEST = 0.1  # seconds: of less there is neither a voice nor a word to be had
@@ -177,9 +179,9 @@ class _Stages:
 
     def __init__(self, config: configuration.Config, models: Path, level: str, device: str) -> None:
         from pseudovox.anonymize import f0_transforms, pseudo_pitch, pseudo_speakers, targets
-        from pseudovox.content import Extractor
-        from pseudovox.scoring.embeddings import Embedder
-        from pseudovox.synthesis import Synthesizer
+        from pseudovox.components.content import Extractor
+        from pseudovox.components.embeddings import Embedder
+        from pseudovox.components.synthesis import Synthesizer
 
         f0_transforms.check(config.f0)
         self.config, self.level, self.transform = config, level, f0_transforms.transform
@@ -206,7 +208,7 @@ class _Stages:
         self.pitch = pseudo_pitch.load(generator) if fitted else None
 
     def __call__(self, data: DataDir, recordings: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from pseudovox import f0
+        from pseudovox.components import f0
 
         contours = {name: f0.extract(samples, self.config.f0) for name, samples in recordings.items()}
         voices, pitches = self._voices(data, recordings)
@@ -221,7 +223,7 @@ class _Stages:
     ) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
         """The voice to speak with, and mean and deviation of its log F0 where they are known, by recording."""
         from pseudovox.anonymize import pseudo_speakers, targets
-        from pseudovox.scoring.embeddings import speaker_means
+        from pseudovox.components.embeddings import speaker_means
 
         options, seed = self.config.pseudo, self.config.seed
         if self.targets is not None:
@@ -237,8 +239,8 @@ class _Stages:
 
     def _moved(self, contours: dict[str, np.ndarray], pitches: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """F0 through the system's transforms."""
-        from pseudovox import f0
         from pseudovox.anonymize.f0_transforms import Context
+        from pseudovox.components import f0
 
         everything = f0.statistics(contours.values())
         moved = {}
@@ -254,7 +256,7 @@ class _Stages:
 
 
 def _uses_models(system: str) -> bool:
-    path = configuration.ROOT / "conf/system" / f"{system}.yaml"
+    path = checkout.ROOT / "conf/system" / f"{system}.yaml"
     return not path.is_file() or not configuration.merge([path]).system.step
 
 

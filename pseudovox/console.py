@@ -24,14 +24,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pseudovox import command
-from pseudovox.errors import DataError, MissingModelError, PseudovoxError, SomeUtterancesFailed
-from pseudovox.packs import DEFAULT
+from pseudovox.config.packs import DEFAULT
+from pseudovox.core import command
+from pseudovox.core.errors import DataError, MissingModelError, PseudovoxError, SomeUtterancesFailed
 
 if TYPE_CHECKING:
     from pseudovox.anonymizer import Anonymizer
     from pseudovox.corpora import Recording
-    from pseudovox.publication import Form
+    from pseudovox.release import Form
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     from pseudovox.anonymizer import Anonymizer
-    from pseudovox.errors import UsageError
+    from pseudovox.core.errors import UsageError
 
     if args.channel != "mean" and not args.channel.isdecimal():
         raise UsageError(f"--channel {args.channel!r}: expected 0, 1, ... or mean")
@@ -116,8 +116,8 @@ def _anonymize(
     anonymizer: Anonymizer, args: argparse.Namespace, speaker: str, recordings: list[tuple[Recording, Path]]
 ) -> Iterator[PseudovoxError]:
     """Write a speaker's recordings; gives what went wrong with some."""
-    from pseudovox import audio
     from pseudovox.anonymizer import check_length
+    from pseudovox.data import audio
 
     read = {}
     for recording, _ in recordings:
@@ -139,12 +139,13 @@ def _anonymize(
 
 
 def _form(original: Path, place: Path) -> Form:
-    from pseudovox import audio, publication
+    from pseudovox import release
+    from pseudovox.data import audio
 
-    form = publication.form_of_file(original, lambda: audio.decoded_duration(original))
+    form = release.form_of_file(original, lambda: audio.decoded_duration(original))
     if place.suffix.lower() == original.suffix.lower():
         return form
-    return replace(publication.form_named(place.suffix[1:], "the name OUT"), rate=form.rate, frames=form.frames)
+    return replace(release.form_named(place.suffix[1:], "the name OUT"), rate=form.rate, frames=form.frames)
 
 
 def _write(original: Path, place: Path, samples: object) -> None:
@@ -152,13 +153,14 @@ def _write(original: Path, place: Path, samples: object) -> None:
     import numpy as np
     import soundfile
 
-    from pseudovox import audio, publication
+    from pseudovox import release
+    from pseudovox.data import audio
 
     form = _form(original, place)
     place.parent.mkdir(parents=True, exist_ok=True)
     rounded = audio.pcm(np.asarray(samples)) / np.float32(32768)  # as the data dir of recipes/own has them
     try:
-        publication.encode([rounded], form, place)
+        release.encode([rounded], form, place)
     except (soundfile.SoundFileError, ValueError) as error:
         raise DataError(f"{place}: cannot be written as {form.container} at {form.rate} Hz: {error}") from None
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir, write_atomic
+from pseudovox.data.datadir import DataDir, write_atomic
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args, need=("text",))
 
     def worker() -> Any:
-        from pseudovox.alignment import Aligner, AlignWorker
+        from pseudovox.components.alignment import Aligner, AlignWorker
 
         Aligner()  # says what is missing before anything is written
         return AlignWorker
@@ -43,8 +43,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
 
 def _finish(data: DataDir, out: Any) -> None:
-    from pseudovox.alignment import ARRAY, PHONES
-    from pseudovox.archive import read_parts
+    from pseudovox.components.alignment import ARRAY, PHONES
+    from pseudovox.data.archive import read_parts
 
     found = read_parts(out.path, ARRAY)
     aligned = sum(bool((found[utterance] >= 0).any()) for utterance in data.utterances)

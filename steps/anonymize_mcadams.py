@@ -30,7 +30,7 @@ from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,11 +32,11 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     if len(args.exp_dirs) < 2:
         raise UsageError("one run: a comparison needs two or more", "steps/compare_runs.py exp/a exp/b out")
-    from pseudovox.report import results
+    from pseudovox import records
     from pseudovox.report.page.experiment import read_run
     from pseudovox.report.page.write import write_comparison
 
-    files = [folder / "report" / results.FILE for folder in args.exp_dirs]
+    files = [folder / "report" / records.FILE for folder in args.exp_dirs]
     runs = [read_run(folder) for folder in args.exp_dirs]
     names = [folder.name for folder in args.exp_dirs]
     if len(set(names)) < len(names):

@@ -24,7 +24,7 @@ from pseudovox.config import Config
 from pseudovox.models import store
 
 if TYPE_CHECKING:
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,13 +38,13 @@ def run(args: argparse.Namespace, config: Config) -> None:
     store.read_card(args.model, *store.RECOGNIZERS)
 
     def worker() -> Any:
-        from pseudovox.scoring.recognition import RecognizeWorker, vocabulary
+        from pseudovox.components.recognition.decoding import RecognizeWorker, vocabulary
 
         vocabulary(args.model, config.decoder)  # there, and fit for this decoder?
         return functools.partial(RecognizeWorker, args.model, config.decoder)
 
     def finish(_: DataDir, out: stage.Output) -> None:
-        from pseudovox.scoring.recognition import vocabulary, write_hypotheses
+        from pseudovox.components.recognition.decoding import vocabulary, write_hypotheses
 
         write_hypotheses(out.path, vocabulary(args.model, config.decoder))
 

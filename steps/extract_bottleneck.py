@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     store.read_card(args.model, "bottleneck")
 
     def worker() -> Any:
-        from pseudovox.content import ExtractWorker
+        from pseudovox.components.content import ExtractWorker
 
         return functools.partial(ExtractWorker, args.model)
 

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     args.device = "cpu"  # WORLD knows no other, and a GPU would take all jobs but one
 
     def worker() -> Any:
-        from pseudovox import f0
+        from pseudovox.components import f0
 
         f0.check(config.f0)
         return functools.partial(f0.ExtractWorker, config.f0)

@@ -22,7 +22,7 @@ from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,8 +36,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         raise UsageError("bottleneck.teacher is empty: there is no teacher to run", "--set bottleneck.teacher=base")
 
     def worker() -> Any:
+        from pseudovox.components.teacher import TeacherWorker
         from pseudovox.models import whisper
-        from pseudovox.teacher import TeacherWorker
 
         return functools.partial(TeacherWorker, whisper.find(config.bottleneck.teacher))
 

@@ -22,7 +22,7 @@ from pseudovox.config import Config
 from pseudovox.models import store
 
 if TYPE_CHECKING:
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,12 +36,12 @@ def run(args: argparse.Namespace, config: Config) -> None:
     store.read_card(args.model, "xvector", "ecapa")
 
     def worker() -> Any:
-        from pseudovox.scoring.embeddings import EmbeddingWorker
+        from pseudovox.components.embeddings import EmbeddingWorker
 
         return functools.partial(EmbeddingWorker, args.model)
 
     def finish(part: DataDir, out: stage.Output) -> None:
-        from pseudovox.scoring.embeddings import write_speaker_vectors
+        from pseudovox.components.embeddings import write_speaker_vectors
 
         write_speaker_vectors(part, out)
 

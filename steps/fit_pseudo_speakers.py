@@ -21,8 +21,8 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_alike, read_scp
 from pseudovox.config import Config
+from pseudovox.data.archive import read_alike, read_scp
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         import numpy as np
 
         from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
-        from pseudovox.inputs import write_npz
+        from pseudovox.core.npz import write_npz
 
         speakers = [(part, speaker) for part in pool for speaker in part.speakers]
         spoken = [(part, utterance, row) for row, (part, of) in enumerate(speakers) for utterance in part.spk2utt[of]]

@@ -23,9 +23,10 @@ import functools
 import sys
 from pathlib import Path
 
-from pseudovox import pretrained, stage
+from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.digests import digest_path
+from pseudovox.models import pretrained
+from pseudovox.stage.digests import digest_path
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     with stage.output(args, args.out_dir, settings=settings, seeded=False, torch_device=False, prepare=find) as out:
         if out is None:
             return
-        from pseudovox.scoring.recognition import import_bundle
+        from pseudovox.components.recognition.decoding import import_bundle
 
         out.counts["parameters"] = import_bundle(options.bundle, options.weights, out.path)
 

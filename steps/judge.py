@@ -38,14 +38,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pseudovox import judges, stage
+from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError
-from pseudovox.report.results import ORIGINAL
+from pseudovox.core.errors import DataError
+from pseudovox.data.datadir import DataDir
+from pseudovox.evaluation import judges
+from pseudovox.records import ORIGINAL
 
 if TYPE_CHECKING:
-    from pseudovox.judges import JudgeWorker
+    from pseudovox.evaluation.judges import JudgeWorker
 
 log = logging.getLogger("pseudovox")
 
@@ -112,8 +113,8 @@ def _summarise(
     ) as out:  # fmt: skip
         if out is None:
             return
-        from pseudovox.report.results import write_records
-        from pseudovox.scoring import judgements
+        from pseudovox.evaluation import judgements
+        from pseudovox.records import write_records
 
         records = []
         for judge in asked:

@@ -26,10 +26,10 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import write_json
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.datadir import write_json
 from pseudovox.models import store
-from pseudovox.report.results import Record, write_records
+from pseudovox.records import Record, write_records
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,8 +54,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
             return
         import torch
 
-        from pseudovox import speed
-        from pseudovox.audio import load
+        from pseudovox.data.audio import load
+        from pseudovox.evaluation import speed
 
         torch.set_num_threads(config.speed.threads)
         samples = load(data, data.utterances[0])

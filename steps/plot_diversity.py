@@ -22,10 +22,10 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.datadir import read_table, write_atomic
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data.archive import read_scp
+from pseudovox.data.datadir import read_table, write_atomic
 
 
 def main(argv: list[str] | None = None) -> int:

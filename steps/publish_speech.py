@@ -27,9 +27,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pseudovox import digests, stage
+from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import write_atomic
+from pseudovox.data.datadir import write_atomic
+from pseudovox.stage import digests
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,17 +48,17 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
     @functools.cache
     def items() -> list[Any]:
-        from pseudovox import publication
+        from pseudovox import release
 
         if not args.release:
-            return [item for part in data for item in publication.folder_items(part, made[part.path])]
+            return [item for part in data for item in release.folder_items(part, made[part.path])]
         for data_dir in made.values():
             marker = digests.read_marker(data_dir.path) or {}
-            publication.check_seed(int(marker.get("seed", args.seed)), options, str(data_dir.path))
+            release.check_seed(int(marker.get("seed", args.seed)), options, str(data_dir.path))
         if secret:
-            publication.read_key(secret)
-        form = None if options.format == publication.ORIGINAL else publication.form_named(options.format)
-        return [item for part in data for item in publication.release_items(part, made[part.path], form)]
+            release.read_key(secret)
+        form = None if options.format == release.ORIGINAL else release.form_named(options.format)
+        return [item for part in data for item in release.release_items(part, made[part.path], form)]
 
     settings = {"format": options.format, "text": options.text} if args.release else {}
     with stage.output(
@@ -71,20 +72,20 @@ def run(args: argparse.Namespace, config: Config) -> None:
     ) as out:
         if out is None:
             return
-        from pseudovox import publication
+        from pseudovox import release
 
         out.counts["recordings"] = len(items())
         if not args.release:
-            out.audio_seconds = publication.write_recordings(items(), out.path, args.nj)
+            out.audio_seconds = release.write_recordings(items(), out.path, args.nj)
             return
         given, private = out.path / "release", out.path / "private"
         originals = {made[part.path].path: part for part in data}
-        named = publication.named(items(), publication.key_of(private, secret))
-        out.audio_seconds = publication.write_recordings(named, given, args.nj)
+        named = release.named(items(), release.key_of(private, secret))
+        out.audio_seconds = release.write_recordings(named, given, args.nj)
         if options.text:
-            write_atomic(given / "transcripts.tsv", publication.transcripts(named, originals))
-        publication.set_dates(given)
-        write_atomic(private / "manifest.tsv", publication.manifest(named, originals, given))
+            write_atomic(given / "transcripts.tsv", release.transcripts(named, originals))
+        release.set_dates(given)
+        write_atomic(private / "manifest.tsv", release.manifest(named, originals, given))
 
 
 if __name__ == "__main__":

@@ -26,11 +26,11 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.anonymize import targets
-from pseudovox.archive import read_scp, write_arrays
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir, bytewise, write_atomic
-from pseudovox.datadir.tables import SPK2TARGET, UTT2TARGET
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.archive import read_scp, write_arrays
+from pseudovox.data.datadir import DataDir, bytewise, write_atomic
+from pseudovox.data.datadir.tables import SPK2TARGET, UTT2TARGET
 
 
 def main(argv: list[str] | None = None) -> int:

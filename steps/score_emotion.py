@@ -24,15 +24,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pseudovox import pretrained, stage
+from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import bytewise, write_atomic
-from pseudovox.errors import UsageError
-from pseudovox.models import store
-from pseudovox.report.results import ORIGINAL, write_records
+from pseudovox.core.errors import UsageError
+from pseudovox.data.datadir import bytewise, write_atomic
+from pseudovox.models import pretrained, store
+from pseudovox.records import ORIGINAL, write_records
 
 if TYPE_CHECKING:
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 KINDS = ("prosody", "xvector", "wav2vec2")
 
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     own = [features / kind / part.name for kind in options.features for part in data]
     with stage.output(args, model, settings=settings, inputs=[*data, *own], torch_device=False) as out:
         if out is not None:
-            from pseudovox.scoring import emotion
+            from pseudovox.evaluation import emotion
 
             corpus = emotion.read_corpus(data, {}, features, options)
             found = emotion.train(corpus, emotion.folds(data, options.folds, args.seed), options)
@@ -85,7 +85,7 @@ def _extract(args: argparse.Namespace, config: Config, kind: str, data: list[Dat
     """One kind of features of all utterances, whatever classes are wanted."""
 
     def worker() -> Any:
-        from pseudovox.scoring import emotion_features
+        from pseudovox.evaluation import emotion_features
 
         if kind == "prosody":
             import numpy as np
@@ -95,7 +95,7 @@ def _extract(args: argparse.Namespace, config: Config, kind: str, data: list[Dat
         if kind == "wav2vec2":
             pretrained.weights_file(config.emotion.bundle, config.emotion.weights, "emotion.weights")
             return functools.partial(emotion_features.Wav2vec2Worker, config.emotion)
-        from pseudovox.scoring.embeddings import EmbeddingWorker
+        from pseudovox.components.embeddings import EmbeddingWorker
 
         return functools.partial(EmbeddingWorker, args.model)
 
@@ -129,7 +129,7 @@ def _summarise(
     ) as out:
         if out is None:
             return
-        from pseudovox.scoring import emotion
+        from pseudovox.evaluation import emotion
 
         corpus = emotion.read_corpus(data, made, features, config.emotion)
         records, predicted = emotion.uar_records(

@@ -25,8 +25,8 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import read_table, write_json
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.datadir import read_table, write_json
 
 log = logging.getLogger("pseudovox")
 
@@ -50,9 +50,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
         raise UsageError(f"--replicates {args.replicates}: expected 0 or more")
     if args.limit:
         raise UsageError("--limit: a part of a trial list has other metrics than the list; give a shorter list")
-    from pseudovox import seeds
-    from pseudovox.scoring.privacy import measure
-    from pseudovox.scoring.score_files import read_scored_trials
+    from pseudovox.core import seeds
+    from pseudovox.evaluation.privacy import measure
+    from pseudovox.evaluation.score_files import read_scored_trials
 
     utt2spk = read_table(args.utt2spk) if args.utt2spk else None
     trials = read_scored_trials(args.scores, args.trials, utt2spk)

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     args.device = "cpu"
 
     def worker() -> Any:
-        from pseudovox.scoring.prosody import PitchWorker
+        from pseudovox.evaluation.prosody import PitchWorker
 
         return functools.partial(PitchWorker, made, config.pitch)
 
@@ -52,8 +52,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     with stage.output(args, args.out_dir / "summary", settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:
             return
-        from pseudovox.report.results import write_records
-        from pseudovox.scoring.prosody import summarise_sets
+        from pseudovox.evaluation.prosody import summarise_sets
+        from pseudovox.records import write_records
 
         write_records(out.path / "results.json", summarise_sets(data, args.out_dir, args.system, config))
         out.counts["data_dirs"] = len(data)

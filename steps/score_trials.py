@@ -3,7 +3,7 @@
 
 A speaker is enrolled as the mean of the embeddings of its enrolment utterances; the score is the cosine to the test
 utterance's, or, with --plda, a log-likelihood ratio. Higher EER = the attacker fails more often. The EER is broken down
-by enrolled speaker, gender, emotion, target, and the tables of scoring.by (pseudovox/scoring/breakdowns.py).
+by enrolled speaker, gender, emotion, target, and the tables of scoring.by (pseudovox/evaluation/breakdowns.py).
 
 The semi-informed and the informed attacker may have been trained in several ways; --training says in which.
 
@@ -24,11 +24,11 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_alike
 from pseudovox.config import ATTACKER_TRAININGS, Config
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.archive import read_alike
 from pseudovox.models import store
-from pseudovox.report.results import ATTACKERS, ORIGINAL, write_records
+from pseudovox.records import ATTACKERS, ORIGINAL, write_records
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -70,15 +70,16 @@ def run(args: argparse.Namespace, config: Config) -> None:
         inputs.append(args.plda)
 
     def check() -> None:
-        from pseudovox.scoring.trials import check_apart
+        from pseudovox.evaluation.trials import check_apart
 
         check_apart(trials for _, trials in pairs)
 
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False, prepare=check) as out:
         if out is None:
             return
-        from pseudovox.scoring import breakdowns, plda
-        from pseudovox.scoring.trials import records, score_trials, write_scores
+        from pseudovox.components import plda
+        from pseudovox.evaluation import breakdowns
+        from pseudovox.evaluation.trials import records, score_trials, write_scores
 
         backend = plda.load(args.plda) if args.plda else None
         found, parts = [], []

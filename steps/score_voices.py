@@ -23,10 +23,10 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_alike
 from pseudovox.config import Config
-from pseudovox.datadir import write_atomic
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.archive import read_alike
+from pseudovox.data.datadir import write_atomic
 from pseudovox.models import store
 
 
@@ -60,9 +60,10 @@ def run(args: argparse.Namespace, config: Config) -> None:
             return
         import numpy as np
 
-        from pseudovox.inputs import write_npz
-        from pseudovox.report.results import write_records
-        from pseudovox.scoring import plda, voices
+        from pseudovox.components import plda
+        from pseudovox.core.npz import write_npz
+        from pseudovox.evaluation import voices
+        from pseudovox.records import write_records
 
         backend = plda.load(args.plda)
         records = []

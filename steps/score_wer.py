@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import read_table, write_atomic
+from pseudovox.data.datadir import read_table, write_atomic
 from pseudovox.models import store
 
 
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:
             return
-        from pseudovox.report.results import write_records
-        from pseudovox.scoring.intelligibility import score_texts
+        from pseudovox.evaluation.intelligibility import score_texts
+        from pseudovox.records import write_records
 
         records, edits = score_texts(
             data, read, args.model, config, system=args.system, training=args.training, seed=args.seed

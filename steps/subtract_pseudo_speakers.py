@@ -24,9 +24,9 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_alike, read_scp, write_arrays
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
+from pseudovox.data.archive import read_alike, read_scp, write_arrays
+from pseudovox.data.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
             return
         import numpy as np
 
-        from pseudovox.scoring import informed
+        from pseudovox.evaluation import informed
 
         own = [(part, utterance) for part in own_speech for utterance in part.utterances]
         genders: dict[str, str] = {}

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir, bytewise, read_table, write_atomic
-from pseudovox.datadir.tables import SPK2TARGET, UTT2TARGET
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.archive import read_scp
+from pseudovox.data.datadir import DataDir, bytewise, read_table, write_atomic
+from pseudovox.data.datadir.tables import SPK2TARGET, UTT2TARGET
 from pseudovox.models import store
 
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     one_hot = "speakers" in card["facts"]
 
     def worker() -> Any:
-        from pseudovox.synthesis import SynthesizeWorker, voice_table
+        from pseudovox.components.synthesis import SynthesizeWorker, voice_table
 
         for part in data:
             read_scp(args.bottleneck / part.name / "bottleneck.scp")

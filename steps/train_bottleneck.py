@@ -21,9 +21,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.data.archive import read_scp
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, prepare=check) as out:
         if out is None:
             return
-        from pseudovox.augment import augment
+        from pseudovox.data.augment import augment
         from pseudovox.training import bottleneck
 
         facts = stage.compute(

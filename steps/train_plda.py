@@ -2,7 +2,7 @@
 """Train a PLDA back end on speaker embeddings (stage asv).
 
 Embeddings are centred, reduced by LDA, brought to one length, and modelled by two Gaussians, one of speakers and one of
-a speaker's utterances (pseudovox/scoring/plda.py). Trained on the speech that the recogniser was trained on: an
+a speaker's utterances (pseudovox/components/plda.py). Trained on the speech that the recogniser was trained on: an
 attacker's own, original or anonymized. The PLDA of original speech also measures voice distinctiveness.
 
 Reads   data dirs, of whose utterances the speakers count, and their embeddings, <xvectors>/<data dir>/xvector.scp.
@@ -20,9 +20,9 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_alike
 from pseudovox.config import Config
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.archive import read_alike
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
             return
         import numpy as np
 
-        from pseudovox.scoring import plda
+        from pseudovox.components import plda
 
         utterances = [(part, utterance) for part in data for utterance in part.utterances]
         found, facts = plda.Plda.fit(

@@ -25,10 +25,10 @@ import sys
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
 from pseudovox.config import Alteration, Config
-from pseudovox.datadir.selection import per_speaker
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.archive import read_scp
+from pseudovox.data.datadir.selection import per_speaker
 from pseudovox.models import store
 
 KINDS = ("world", "harmonic_noise", "hifigan", "nsf_hifigan")
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs) as out:
         if out is None:
             return
-        from pseudovox.augment import augment
+        from pseudovox.data.augment import augment
         from pseudovox.training import synthesizer, vocoder
 
         training = synthesizer if options.kind == "world" else vocoder

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
+from pseudovox.core.seeds import seed_for
+from pseudovox.data.datadir import DataDir
 from pseudovox.models import store
-from pseudovox.seeds import seed_for
 
 SECTIONS = ("xvector", "attacker")
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     with stage.output(args, args.out_dir, settings={args.section: options}, inputs=inputs) as out:
         if out is None:
             return
-        from pseudovox.augment import augment
+        from pseudovox.data.augment import augment
         from pseudovox.training.speaker import train
 
         # The attacker must not share the extractor's draws: it is another party's model.

@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
 from pseudovox.config import Config
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data.archive import read_scp
 
 
 def main(argv: list[str] | None = None) -> int:

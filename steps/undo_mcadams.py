@@ -26,8 +26,8 @@ from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data.datadir import DataDir
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -32,8 +32,8 @@ from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import Config
-from pseudovox.digests import MARKER, digest_of
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.stage.digests import MARKER, digest_of
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -52,9 +52,10 @@ def run(args: argparse.Namespace, config: Config) -> None:
     import json
     import shutil
 
-    from pseudovox.datadir import write_atomic
-    from pseudovox.datadir.files import finite
-    from pseudovox.report import averages, challenge, latex, results, tables, tensorboard
+    from pseudovox.core.files import finite
+    from pseudovox.data.datadir import write_atomic
+    from pseudovox.records import FILE, ORIGINAL, collect, read_timings, summary
+    from pseudovox.report import averages, challenge, latex, tables, tensorboard
     from pseudovox.report.overview import overview_tables
     from pseudovox.report.page.experiment import Experiment
     from pseudovox.report.page.write import write_page
@@ -67,15 +68,13 @@ def run(args: argparse.Namespace, config: Config) -> None:
     report = args.out_dir.resolve()
     files = [
         path
-        for path in sorted(args.exp_dir.rglob(results.FILE))
+        for path in sorted(args.exp_dir.rglob(FILE))
         if report not in path.resolve().parents and not path.parent.name.endswith((".partial", ".replaced"))
     ]
     # Models may have been trained again since their trials were scored.
-    records = with_validation(results.collect(files), args.exp_dir / "attacker")
+    records = with_validation(collect(files), args.exp_dir / "attacker")
     written = {os.path.relpath(made, args.exp_dir.parent) for made in (args.out_dir, args.tensorboard) if made}
-    timings = [
-        own for own in results.read_timings([args.exp_dir, *filter(None, [args.data_dir])]) if own.output not in written
-    ]
+    timings = [own for own in read_timings([args.exp_dir, *filter(None, [args.data_dir])]) if own.output not in written]
     weights = config.report.weights
     run_facts = {"recipe": args.exp_dir.name, "seed": args.seed, "commit": stage.versions()["commit"]}
     most = config.report.max_audio if args.max_audio is None else args.max_audio
@@ -89,7 +88,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         if out is None:
             return show(args.out_dir)
         when = time.strftime("%Y-%m-%d %H:%M %Z")
-        summary = results.summary(records, run=run_facts, timings=timings, when=when)
+        whole = summary(records, run=run_facts, timings=timings, when=when)
         further = []
         pictures = sorted(args.exp_dir.glob("diversity/*.svg"), reverse=True)
         for picture in [*pictures, *args.exp_dir.glob("diversity/*.png")]:
@@ -101,14 +100,14 @@ def run(args: argparse.Namespace, config: Config) -> None:
         shown = Experiment(args.exp_dir, args.data_dir, records, timings, run_facts, when, config)
         standings = {split: averages.standings(records, split, weights) for split in averages.splits(records)}
         texts = {
-            results.FILE: json.dumps(finite(summary), indent=1, allow_nan=False) + "\n",
+            FILE: json.dumps(finite(whole), indent=1, allow_nan=False) + "\n",
             "RESULTS.md": tables.results_page(
                 records, timings, run_facts, when, weights, further, first=overview_tables(shown)
             ),
             "table.txt": tables.console_page(records, timings, weights),
             "results.tex": latex.results_tex(records, standings, run_facts),
         }
-        for system in sorted({record.system for record in records} - {results.ORIGINAL}):
+        for system in sorted({record.system for record in records} - {ORIGINAL}):
             for name, anonymized in (("results", False), ("results_anon", True)):
                 text = challenge.results_txt(records, system, weights, semi_informed=anonymized)
                 texts[f"vpc/{system}/{name}.txt"] = text
@@ -119,7 +118,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         for name, text in texts.items():
             (out.path / name).parent.mkdir(parents=True, exist_ok=True)
             write_atomic(out.path / name, text)
-        samples = write_page(out.path, shown, max_audio=most, files=["RESULTS.md", results.FILE, "results.tex"])
+        samples = write_page(out.path, shown, max_audio=most, files=["RESULTS.md", FILE, "results.tex"])
         out.counts["records"] = len(records)
     if args.tensorboard:
         args.force = True  # as the report was made anew

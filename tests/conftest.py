@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.audio import write_wav
-from pseudovox.datadir import DataDir
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test downloads weights, nor does a program that it runs

@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python tests/standins.py corpora/standins     LibriSpeech, LibriTTS, VCTK, IEMOCAP, VoxCeleb 1
 
-Voices and sentences are those of the synthetic corpus (pseudovox.minicorpus): espeak-ng's, drawn from a seed. No two
-speakers of any corpus share a voice.
+Voices and sentences are those of the synthetic corpus (pseudovox.corpora.synthetic.corpus): espeak-ng's, drawn from a
+seed. No two speakers of any corpus share a voice.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
-from pseudovox import minicorpus
-from pseudovox.audio import load
-from pseudovox.datadir import DataDir
+from pseudovox.corpora.synthetic import corpus
+from pseudovox.data.audio import load
+from pseudovox.data.datadir import DataDir
 
 RATE = 16000
 # Women, men and utterances of each, by subset.
@@ -49,8 +49,8 @@ class Voices:
     def __init__(self, folder: Path, seed: int, women: int, men: int) -> None:
         counts = {"f": women, "m": men}
         names = {gender: [f"{gender}{n:03d}" for n in range(1, count + 1)] for gender, count in counts.items()}
-        plan = minicorpus.SetPlan("standins", "train", "train", (*names["f"], *names["m"]), 1, _LONGEST)
-        self.data: DataDir = minicorpus.make_set(plan, folder, seed=seed, nj=2)
+        plan = corpus.SetPlan("standins", "train", "train", (*names["f"], *names["m"]), 1, _LONGEST)
+        self.data: DataDir = corpus.make_set(plan, folder, seed=seed, nj=2)
         self.left = {gender: iter(own) for gender, own in names.items()}
 
     def take(self, gender: str, utterances: int) -> list[Utterance]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pseudovox import alignment
+from pseudovox.components import alignment
 
 
 def test_words_are_spelt_in_arpabet() -> None:
@@ -19,7 +19,7 @@ def test_phones_lie_where_they_are_spoken() -> None:
     pytest.importorskip("pocketsphinx")
     from scipy.signal import resample_poly
 
-    from pseudovox.espeak import Espeak
+    from pseudovox.components.espeak import Espeak
 
     with Espeak() as voice:
         spoken = voice.say("the ship has seven fish")

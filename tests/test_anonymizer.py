@@ -14,9 +14,10 @@ import soundfile
 import tiny_models
 
 import pseudovox
-from pseudovox import audio, packs
-from pseudovox.errors import DataError, MissingModelError, UsageError
-from pseudovox.packing import probe
+from pseudovox.config import packs
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
+from pseudovox.data import audio
+from pseudovox.devtools.packing import probe
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEMS = ("pca_gmm", "resynthesis", "mcadams")

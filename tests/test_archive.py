@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudovox.archive import read_alike, read_scp, write_ark, write_arrays
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.data.archive import read_alike, read_scp, write_ark, write_arrays
 
 
 def test_golden_bytes(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from pseudovox.audio import decoded_duration, file_duration, load, load_file, resample, write_wav
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.data.audio import decoded_duration, file_duration, load, load_file, resample, write_wav
+from pseudovox.data.datadir import DataDir
 
 
 def sine(rate: int, seconds: float = 0.5, frequency: float = 440.0) -> np.ndarray:

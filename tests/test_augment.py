@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pseudovox.augment import (
+from pseudovox.data.augment import (
     COLOURS,
     MILD,
     AugmentOptions,

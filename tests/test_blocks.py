@@ -11,12 +11,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pseudovox import audio, blocks, content, f0, features, world
 from pseudovox.anonymize import mcadams
+from pseudovox.components import content, f0, world
+from pseudovox.components.synthesis import Synthesizer
 from pseudovox.config import F0, Synthesis
+from pseudovox.core import blocks
+from pseudovox.data import audio, features
 from pseudovox.models import store
 from pseudovox.models.vocoder import HOP
-from pseudovox.synthesis import Synthesizer
 
 RATE = audio.SAMPLE_RATE
 SIZES = (0.5, 1.3, 3.0)  # seconds of a block

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox import command
-from pseudovox.errors import DataError, MissingModelError, PseudovoxError, UsageError
+from pseudovox.core import command
+from pseudovox.core.errors import DataError, MissingModelError, PseudovoxError, UsageError
 
 
 def run(run_it: Callable[[argparse.Namespace], None], *words: str) -> int:

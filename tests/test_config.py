@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pseudovox import config as configuration
-from pseudovox import yamltext
-from pseudovox.config import HifiGan, Synthesizer
-from pseudovox.errors import UsageError
+from pseudovox.config import HifiGan, Synthesizer, strict_yaml
+from pseudovox.core import checkout
+from pseudovox.core.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.yaml"))
@@ -116,7 +116,7 @@ def test_file_that_is_no_text(tmp_path: Path) -> None:
     assert configuration.load(tmp_path / "bom.yaml").seed == 3
     (tmp_path / "empty.yaml").write_text("# nothing yet\n")
     assert configuration.load(tmp_path / "empty.yaml") == configuration.load()
-    (tmp_path / "large.yaml").write_bytes(b"# " + b"x" * yamltext.LARGEST_BYTES)
+    (tmp_path / "large.yaml").write_bytes(b"# " + b"x" * strict_yaml.LARGEST_BYTES)
     for path, message in ((tmp_path / "large.yaml", "no configuration file is that large"), (tmp_path, "no such"),
                           (Path("/dev/zero"), "no such configuration file")):  # fmt: skip
         with pytest.raises(UsageError, match=message):
@@ -142,7 +142,7 @@ def test_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactor
     except UsageError as error:
         assert str(error).startswith(str(path)) and "Traceback" not in str(error)
         return
-    assert yamltext.parse(configuration.to_yaml(config), "")[0] == asdict(config)
+    assert strict_yaml.parse(configuration.to_yaml(config), "")[0] == asdict(config)
 
 
 @settings(max_examples=150, deadline=None)
@@ -187,7 +187,7 @@ def test_names_that_become_folders(name: str) -> None:
             "'/tmp/x.py': expected a script of the checkout, below steps/ or recipes/",
         ),
         ("steps.sample=recipes/../../x.py", "expected a script of the checkout"),
-        ("steps.sample=pseudovox/seeds.py", "expected a script of the checkout"),
+        ("steps.sample=pseudovox/core/seeds.py", "expected a script of the checkout"),
         (
             "steps.sample=steps/sample_pseudo.py",
             "no steps/sample_pseudo.py; the nearest is steps/sample_pseudo_sp",
@@ -206,7 +206,7 @@ def test_what_a_recipe_names_must_be_there(setting: str, message: str) -> None:
 def test_system_replaces_its_own_steps_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("conf", "recipes", "steps"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    monkeypatch.setattr(configuration, "ROOT", tmp_path)
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
     path = tmp_path / "conf/system/other.yaml"
     path.write_text("steps: {sample: steps/score_wer.py}\n")
     assert configuration.compose("mini", "other", ["data.prepare=[]"]).steps == {"sample": "steps/score_wer.py"}
@@ -220,7 +220,7 @@ def test_system_replaces_its_own_steps_alone(tmp_path: Path, monkeypatch: pytest
 def test_recipe_builds_on_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("conf", "recipes", "local", "steps"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    monkeypatch.setattr(configuration, "ROOT", tmp_path)
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
     mine = tmp_path / "recipes/mine"
     (mine / "size").mkdir(parents=True)
     (mine / "recipe.yaml").write_text("base: mini\nseed: 5\n")
@@ -279,7 +279,7 @@ def test_default_yaml_names_every_key_with_the_default_of_the_schema() -> None:
         inner = [names(value) for value in tree.values() if isinstance(value, dict)]
         return set(tree).union(*inner)
 
-    stated, _ = yamltext.read(ROOT / "conf/default.yaml")
+    stated, _ = strict_yaml.read(ROOT / "conf/default.yaml")
     assert names(asdict(configuration.Config())) - names(stated) == set()
     assert configuration.load(ROOT / "conf/default.yaml") == configuration.load()
 
@@ -315,8 +315,8 @@ def test_unknown_recipe_lists_those_there_are() -> None:
 )
 def test_a_system_sets_what_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, key: str) -> None:
     for folder in ("conf", "steps", "local", "recipes/mini"):
-        shutil.copytree(configuration.ROOT / folder, tmp_path / folder)
-    monkeypatch.setattr(configuration, "ROOT", tmp_path)
+        shutil.copytree(checkout.ROOT / folder, tmp_path / folder)
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
     (tmp_path / "conf/system/other.yaml").write_text(f"{text}\n")
     if not key:
         assert configuration.compose("mini", "other").system.name == "other"

@@ -15,10 +15,11 @@ import pytest
 import soundfile
 import tiny_models
 
-from pseudovox import audio, publication
+from pseudovox import release
 from pseudovox.anonymizer import Anonymizer
 from pseudovox.console import main
-from pseudovox.packing import probe
+from pseudovox.data import audio
+from pseudovox.devtools.packing import probe
 
 ROOT = Path(__file__).resolve().parent.parent
 Printed = pytest.CaptureFixture[str]
@@ -65,9 +66,9 @@ def test_a_folder(place: Path, models: Path) -> None:
     recordings = {f"anna-{number}": audio.load_file(f"folder/anna/{number}.flac") for number in range(2)}
     speech = Anonymizer.load(pack=models, device="cpu").anonymize_speaker(recordings, "anna")
     for number in range(2):
-        form = publication.form_of_file(f"folder/anna/{number}.flac", lambda: 0.0)
+        form = release.form_of_file(f"folder/anna/{number}.flac", lambda: 0.0)
         stored = audio.pcm(speech[f"anna-{number}"]) / np.float32(32768)
-        publication.encode([stored], form, Path("expected.flac"))
+        release.encode([stored], form, Path("expected.flac"))
         assert Path(f"made/anna/{number}.flac").read_bytes() == Path("expected.flac").read_bytes()
     info = soundfile.info("made/ben.ogg")
     assert (info.format, info.subtype, info.frames) == ("OGG", "VORBIS", soundfile.info("folder/ben.ogg").frames)

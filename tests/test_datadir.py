@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudovox.audio import write_wav
-from pseudovox.datadir import (
+from pseudovox.core.errors import DataError
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import (
     DataDir,
     Phone,
     Trial,
@@ -21,7 +22,6 @@ from pseudovox.datadir import (
     write_atomic,
     write_json,
 )
-from pseudovox.errors import DataError
 
 TABLES = {
     "wav.scp": {"b-1": "b 1.wav", "a-2": "a2.wav", "a-1": "a1.wav"},

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudovox.datadir import DataDir
-from pseudovox.datadir.files import words
-from pseudovox.datadir.fix import fix, write_fixed
-from pseudovox.datadir.validate import validate
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.core.files import words
+from pseudovox.data.datadir import DataDir
+from pseudovox.data.datadir.fix import fix, write_fixed
+from pseudovox.data.datadir.validate import validate
 
 EXAMPLES = int(os.environ.get("PSEUDOVOX_EXAMPLES", "40"))  # more for a thorough search
 UTTERANCES = [f"{speaker}-{number}" for speaker in ("a", "b", "é") for number in range(3)]

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from pseudovox.datadir.ids import MAX_ID_BYTES
-from pseudovox.datadir.tables import LISTS, TABLES
+from pseudovox.core.ids import MAX_ID_BYTES
+from pseudovox.data.datadir.tables import LISTS, TABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "data_dirs.md").read_text(encoding="utf-8")

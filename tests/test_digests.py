@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox import audio_digests, stage
-from pseudovox.datadir import DataDir
-from pseudovox.digests import digest_data
+from pseudovox import stage
+from pseudovox.data.datadir import DataDir
+from pseudovox.stage import audio_digests
+from pseudovox.stage.digests import digest_data
 
 
 @pytest.fixture

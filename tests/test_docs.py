@@ -103,7 +103,7 @@ def texts() -> list[Path]:
 def test_settings_that_are_advised_are_taken() -> None:
     """`--set key=value`, wherever it stands: the key is one, and so is the value, unless a word stands for it."""
     from pseudovox import config
-    from pseudovox.errors import PseudovoxError
+    from pseudovox.core.errors import PseudovoxError
 
     pattern = re.compile(r"--set ([a-z]\w*(?:\.\w+)*)=(\[[^\]\n]*\]|[\w./+-]*)")
     advised = {found for path in texts() for found in pattern.findall(path.read_text(encoding="utf-8"))}

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pseudovox import espeak
-from pseudovox.espeak import ACCENTS, PHONES, SAMPLE_RATE, SILENCE, Espeak, Speech, phone_of
+from pseudovox.components import espeak
+from pseudovox.components.espeak import ACCENTS, PHONES, SAMPLE_RATE, SILENCE, Espeak, Speech, phone_of
 
 SENTENCES = ("the old school was silver", "where did her young dolphin hide?", "twelve horses heard a quiet measure")
 

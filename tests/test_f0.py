@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pseudovox import f0
+from pseudovox.components import f0
 from pseudovox.config import F0
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
 
 
 def tone(frequency: np.ndarray | float, seconds: float = 1.0) -> np.ndarray:

@@ -7,8 +7,8 @@ import pytest
 import torch
 import torchaudio.compliance.kaldi as reference
 
-from pseudovox import features
 from pseudovox.config import SpeakerFeatures
+from pseudovox.data import features
 
 KALDI = {"sample_frequency": 16000.0, "dither": 0.0, "snip_edges": False, "low_freq": 20.0}
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.errors import DataError
-from pseudovox.inputs import NotAFile, check_shapes, open_regular, read_npz
+from pseudovox.core.errors import DataError
+from pseudovox.core.files import NotAFile, open_regular
+from pseudovox.core.npz import check_shapes, read_npz
 
 
 def test_only_files_are_opened(tmp_path: Path) -> None:

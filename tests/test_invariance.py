@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox import mapping
-from pseudovox.archive import read_scp
-from pseudovox.datadir import DataDir
+from pseudovox.components.embeddings import EmbeddingWorker, write_speaker_vectors
+from pseudovox.data.archive import read_scp
+from pseudovox.data.datadir import DataDir
 from pseudovox.models import store
-from pseudovox.scoring.embeddings import EmbeddingWorker, write_speaker_vectors
+from pseudovox.stage import parallel
 
 KINDS: dict[str, dict[str, Any]] = {
     "xvector": {"features": 30, "channels": [8, 8, 8, 8, 8], "embedding": 6, "speakers": 2},
@@ -25,7 +25,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mapping, "PIECE_UTTERANCES", 2)
+    monkeypatch.setattr(parallel, "PIECE_UTTERANCES", 2)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def extract(data: DataDir, model: Path, out: str, *, nj: int, batch_seconds: flo
     args = argparse.Namespace(
         step="test", limit=0, seed=1, force=False, device="cpu", nj=nj, batch_seconds=batch_seconds
     )
-    mapping.map_utterances(
+    parallel.map_utterances(
         args, [data], Path(out), settings={}, worker=lambda: functools.partial(EmbeddingWorker, model, padded=padded),
         arrays=("xvector",), finish=write_speaker_vectors,
     )  # fmt: skip
@@ -69,8 +69,8 @@ def test_padded_batches_as_on_a_gpu_give_the_same_vectors(
     tiny_data: DataDir, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extract(tiny_data, model, "alone", nj=1, batch_seconds=120)
-    monkeypatch.setattr(mapping, "PIECE_UTTERANCES", 100)
-    monkeypatch.setattr(mapping, "BATCHED", ("cpu", "cuda"))
+    monkeypatch.setattr(parallel, "PIECE_UTTERANCES", 100)
+    monkeypatch.setattr(parallel, "BATCHED", ("cpu", "cuda"))
     alone = read_scp("alone/tiny/xvector.scp")
     for seconds in (1.5, 120):
         extract(tiny_data, model, f"by{seconds}", nj=1, batch_seconds=seconds, padded=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox import jobs
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.stage import jobs
 
 
 def double(value: int) -> int:
@@ -79,7 +79,7 @@ def test_one_payload_runs_here_and_is_polled(tmp_path: Path) -> None:
 def test_job_ends_when_the_process_that_started_it_is_gone() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    code = f"import time; from pseudovox.jobs import _die_with; _die_with({gone.pid}); time.sleep(60)"
+    code = f"import time; from pseudovox.stage.jobs import _die_with; _die_with({gone.pid}); time.sleep(60)"
     assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == -9
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox import mapping
-from pseudovox.archive import read_scp
-from pseudovox.datadir import DataDir
-from pseudovox.errors import SomeUtterancesFailed, UsageError
+from pseudovox.core.errors import SomeUtterancesFailed, UsageError
+from pseudovox.data.archive import read_scp
+from pseudovox.data.datadir import DataDir
+from pseudovox.stage import parallel
 
 ROOT = Path(__file__).resolve().parent.parent
 CALLS: list[str] = []
@@ -26,7 +26,7 @@ class Moments:
     def __init__(self, device: str, bad: str = "") -> None:
         self.bad = bad
 
-    def process(self, batch: list[mapping.Utterance]) -> Iterator[tuple[mapping.Utterance, dict[str, np.ndarray]]]:
+    def process(self, batch: list[parallel.Utterance]) -> Iterator[tuple[parallel.Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
             CALLS.append(utterance.id)
             if utterance.id == self.bad:
@@ -36,7 +36,7 @@ class Moments:
 
 
 class Louder(Moments):
-    def process(self, batch: list[mapping.Utterance]) -> Iterator[tuple[mapping.Utterance, np.ndarray]]:  # type: ignore[override]
+    def process(self, batch: list[parallel.Utterance]) -> Iterator[tuple[parallel.Utterance, np.ndarray]]:  # type: ignore[override]
         for utterance in batch:
             CALLS.append(utterance.id)
             yield utterance, utterance.audio() * 2
@@ -66,7 +66,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mapping, "PIECE_UTTERANCES", 3)
+    monkeypatch.setattr(parallel, "PIECE_UTTERANCES", 3)
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[1]))))
     CALLS.clear()
@@ -75,7 +75,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_same_bytes_for_any_number_of_jobs(tiny_data: DataDir) -> None:
     before = digests(Path("data"))
     for nj in (1, 3):
-        mapping.map_utterances(
+        parallel.map_utterances(
             arguments(nj=nj), [tiny_data], Path(f"out{nj}"), settings={}, worker=lambda: Moments, arrays=("moments",)
         )
     one, three = digests(Path("out1")), digests(Path("out3"))
@@ -88,7 +88,7 @@ def test_same_bytes_for_any_number_of_jobs(tiny_data: DataDir) -> None:
 def test_missing_file_is_made_again_and_nothing_else(tiny_data: DataDir) -> None:
     def run() -> None:
         CALLS.clear()
-        mapping.map_utterances(
+        parallel.map_utterances(
             arguments(),
             [tiny_data],
             Path("out"),
@@ -116,7 +116,7 @@ def test_failures_are_listed_and_the_rest_is_kept(tiny_data: DataDir) -> None:
 
     def run(bad: str) -> None:
         CALLS.clear()
-        mapping.map_utterances(
+        parallel.map_utterances(
             arguments(), [tiny_data], Path("out"), settings={},
             worker=lambda: functools.partial(Moments, bad=bad), arrays=("moments",),
         )  # fmt: skip
@@ -135,7 +135,7 @@ def test_limit_takes_the_first(tiny_data: DataDir) -> None:
     from pseudovox import stage
 
     args = arguments(limit=2, data_dirs=[tiny_data.path], allow_pipes=False)
-    mapping.map_utterances(
+    parallel.map_utterances(
         args, stage.load_data(args), Path("out"), settings={}, worker=lambda: Moments, arrays=("moments",)
     )
     assert list(read_scp("out/tiny/moments.scp")) == tiny_data.utterances[:2]
@@ -144,7 +144,7 @@ def test_limit_takes_the_first(tiny_data: DataDir) -> None:
 def test_data_dirs_of_the_same_name_are_refused(tiny_data: DataDir) -> None:
     tiny_data.write("other/tiny")
     with pytest.raises(UsageError, match=r"data/tiny and other/tiny: .* of the same name"):
-        mapping.map_utterances(
+        parallel.map_utterances(
             arguments(), [tiny_data, DataDir.load("other/tiny")], Path("out"), settings={}, worker=lambda: Moments,
             arrays=("moments",),
         )  # fmt: skip
@@ -152,7 +152,7 @@ def test_data_dirs_of_the_same_name_are_refused(tiny_data: DataDir) -> None:
 
 def test_step_that_is_done_does_not_make_its_worker(tiny_data: DataDir) -> None:
     def run(worker: object) -> None:
-        mapping.map_utterances(
+        parallel.map_utterances(
             arguments(), [tiny_data], Path("out"), settings={}, worker=worker, arrays=("moments",)  # type: ignore[arg-type]
         )  # fmt: skip
 
@@ -168,7 +168,7 @@ def test_check_that_fails_leaves_nothing_behind(tiny_data: DataDir) -> None:
         raise UsageError("no such method")
 
     with pytest.raises(UsageError):
-        mapping.map_utterances(arguments(), [tiny_data], Path("out"), settings={}, worker=worker, arrays=("moments",))
+        parallel.map_utterances(arguments(), [tiny_data], Path("out"), settings={}, worker=worker, arrays=("moments",))
     assert not Path("out").exists()
 
 
@@ -181,7 +181,7 @@ def python(code: str) -> str:
 @pytest.mark.parametrize("first", ["", "import torch; "])
 def test_torch_has_one_thread_whenever_it_is_imported(first: str) -> None:
     found = python(
-        f"import sys; {first}from pseudovox.mapping import one_thread\n"
+        f"import sys; {first}from pseudovox.stage.parallel import one_thread\n"
         "with one_thread():\n"
         "    print('torch' in sys.modules)\n"
         "    import torch; print(torch.get_num_threads())\n"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pseudovox.core.errors import DataError
 from pseudovox.corpora.evaluation import evaluation_sets
-from pseudovox.datadir import DataDir, Origin, origin
-from pseudovox.errors import DataError
+from pseudovox.data.datadir import DataDir, Origin, origin
 
 
 @pytest.mark.parametrize(

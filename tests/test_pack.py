@@ -17,7 +17,8 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from pseudovox import config as configuration
-from pseudovox import packing, packs
+from pseudovox.config import packs
+from pseudovox.devtools import packing
 from pseudovox.models import store
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pseudovox import config as configuration
-from pseudovox import places
-from pseudovox.downloads import catalogue
-from pseudovox.errors import MissingModelError, UsageError
+from pseudovox.core.errors import MissingModelError, UsageError
+from pseudovox.corpora import locations
+from pseudovox.corpora.downloads import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,14 +22,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_roots() -> None:
     config = configuration.compose("vpc2024", None, ["data.corpora=/c", "data.roots.vctk=/my/VCTK"])
-    assert places.roots(config)["librispeech"] == "/c/LibriSpeech" and places.roots(config)["vctk"] == "/my/VCTK"
+    assert locations.roots(config)["librispeech"] == "/c/LibriSpeech" and locations.roots(config)["vctk"] == "/my/VCTK"
     with pytest.raises(UsageError, match=r"no corpus called 'vctkk'; there are: librispeech"):
-        places.roots(configuration.compose("vpc2024", None, ["data.roots.vctkk=/my/VCTK"]))
+        locations.roots(configuration.compose("vpc2024", None, ["data.roots.vctkk=/my/VCTK"]))
 
 
 def test_downloads_lie_where_corpora_are_looked_for() -> None:
     entries = catalogue.read()
-    for name, corpus in places.CORPORA.items():
+    for name, corpus in locations.CORPORA.items():
         found = catalogue.choose(entries, [name])
         assert {one.folder.split("/")[0] for one in found} == {corpus.folder}
         assert any(one.ask for one in found) == ("asked for" in corpus.source)
@@ -49,18 +49,18 @@ def test_what_must_be_asked_for_is_left_out(tmp_path: Path) -> None:
     for folder in ("LibriSpeech", "LibriTTS", "VCTK-Corpus-0.92", "VoxCeleb1"):
         (tmp_path / folder).mkdir()
     config = configuration.compose("vpc2024", "pca_gmm", [f"data.corpora={tmp_path}"])
-    absent = places.absent(config, tmp_path / "data")
+    absent = locations.absent(config, tmp_path / "data")
     assert absent == {"iemocap": ["IEMOCAP_dev", "IEMOCAP_test"], "voxceleb2": ["vox2_dev", "vox2_test"]}
-    less = places.without(config, [name for names in absent.values() for name in names])
+    less = locations.without(config, [name for names in absent.values() for name in names])
     assert less.sets.emotion == [] and less.sets.xvector == ["vox1_dev"] and less.sets.trials == config.sets.trials
     assert len(less.data.prepare) == len(config.data.prepare) - 2
-    places.check(less)
+    locations.check(less)
     (tmp_path / "LibriTTS").rmdir()
     with pytest.raises(MissingModelError, match=r"LibriTTS: no such folder \(libritts: openslr.org/60"):
-        places.check(less)
+        locations.check(less)
     # A data dir that was made stays in use when its corpus has gone.
     (tmp_path / "data/IEMOCAP_dev").mkdir(parents=True)
-    assert places.absent(config, tmp_path / "data")["iemocap"] == ["IEMOCAP_test"]
+    assert locations.absent(config, tmp_path / "data")["iemocap"] == ["IEMOCAP_test"]
 
 
 def test_models_have_training_sets_of_their_own() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pseudovox import pretrained
-from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
+from pseudovox.models import pretrained
 
 
 def test_files_are_those_of_torchaudio(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

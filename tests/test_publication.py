@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox import publication
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, UsageError
-from pseudovox.publication import Form, Item
+from pseudovox import release
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data.datadir import DataDir
+from pseudovox.release import Form, Item
 
 FORM = Form("FLAC", "PCM_16", 16000)
 
@@ -22,7 +22,7 @@ def items(name: str, count: int = 200) -> list[Item]:
 
 
 def names(name: str, key: bytes) -> list[str]:
-    return [item.path for item in publication.named(items(name), key)]
+    return [item.path for item in release.named(items(name), key)]
 
 
 def test_names_hang_on_key_and_system_and_not_on_the_order() -> None:
@@ -32,28 +32,28 @@ def test_names_hang_on_key_and_system_and_not_on_the_order() -> None:
     assert all(len(name) == 25 and name.endswith(".flac") for name in own)
     rising = sum(first < second for first, second in itertools.pairwise(own))
     assert 80 < rising < 120, "the old order shows in the new one"
-    alone = publication.named([items("a_pool")[7]], b"k" * 32)
+    alone = release.named([items("a_pool")[7]], b"k" * 32)
     assert alone[0].path == own[7], "a name does not hang on the others"
 
 
 def test_key_is_drawn_once_and_kept_for_its_owner(tmp_path: Path) -> None:
-    key = publication.key_of(tmp_path / "private", None)
-    assert publication.key_of(tmp_path / "private", None) == key and len(key) == 64
-    assert publication.key_of(tmp_path / "other", None) != key
+    key = release.key_of(tmp_path / "private", None)
+    assert release.key_of(tmp_path / "private", None) == key and len(key) == 64
+    assert release.key_of(tmp_path / "other", None) != key
     assert (tmp_path / "private/key").stat().st_mode & 0o077 == 0
     with pytest.raises(DataError, match="No such file"):
-        publication.read_key(tmp_path / "nowhere")
+        release.read_key(tmp_path / "nowhere")
 
 
 def test_dates_are_one_and_what_a_killed_run_left_is_gone(tmp_path: Path) -> None:
     for name in ("a.flac", "b.flac", ".c.flac.123.tmp"):
         (tmp_path / name).write_bytes(b"x")
-    publication.set_dates(tmp_path)
+    release.set_dates(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.flac", "b.flac"]
-    assert {path.stat().st_mtime for path in (*tmp_path.iterdir(), tmp_path)} == {publication.DATE}
+    assert {path.stat().st_mtime for path in (*tmp_path.iterdir(), tmp_path)} == {release.DATE}
 
 
 @pytest.mark.parametrize("name", ["m4a", "", "original", "nist/x"])
 def test_formats_that_cannot_be_written(name: str) -> None:
     with pytest.raises(UsageError, match=r"publish\.format"):
-        publication.form_named(name)
+        release.form_named(name)

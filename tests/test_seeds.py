@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox.errors import DataError
-from pseudovox.seeds import generator, is_public, secret_seed, seed_for
+from pseudovox.core.errors import DataError
+from pseudovox.core.seeds import generator, is_public, secret_seed, seed_for
 
 
 def test_golden() -> None:

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pseudovox.espeak import Espeak
-from pseudovox.sentences import PARTS, draw_sentence, part_of, vocabulary
+from pseudovox.components.espeak import Espeak
+from pseudovox.corpora.synthetic.sentences import PARTS, draw_sentence, part_of, vocabulary
 
 
 def drawn(part: str, count: int) -> list[str]:

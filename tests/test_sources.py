@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox import sources
+from pseudovox.stage import sources
 
 
 @pytest.fixture
@@ -14,8 +14,8 @@ def code(tmp_path: Path) -> Path:
     files = {
         "steps/a.py": "from pseudovox import stage, top\nif True:\n    import pseudovox.part.lazy\n",
         "pseudovox/__init__.py": "from pseudovox import unseen\n",
-        "pseudovox/stage.py": "from pseudovox import unseen\n",
-        "pseudovox/mapping.py": "",
+        "pseudovox/stage/__init__.py": "from pseudovox import unseen\n",
+        "pseudovox/stage/parallel.py": "",
         "pseudovox/top.py": "def f():\n    from pseudovox.part import inner\n",
         "pseudovox/part/__init__.py": "",
         "pseudovox/part/inner.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pseudovox.unseen\n",
@@ -32,8 +32,8 @@ def code(tmp_path: Path) -> Path:
 def test_what_a_script_imports(code: Path) -> None:
     found = sources.sources(code / "steps/a.py", code)
     assert list(found) == [
-        "pseudovox/mapping.py", "pseudovox/part/__init__.py", "pseudovox/part/inner.py", "pseudovox/part/lazy.py",
-        "pseudovox/top.py", "steps/a.py",
+        "pseudovox/part/__init__.py", "pseudovox/part/inner.py", "pseudovox/part/lazy.py",
+        "pseudovox/stage/parallel.py", "pseudovox/top.py", "steps/a.py",
     ]  # fmt: skip
     assert not sources.changed(found, code)
     (code / "pseudovox/part/lazy.py").write_text("import numpy as np\n")
@@ -47,8 +47,8 @@ def test_a_script_of_a_users_own(code: Path, tmp_path_factory: pytest.TempPathFa
     own = tmp_path_factory.mktemp("own") / "mine.py"
     own.write_text("from pseudovox.part import lazy\n")
     assert list(sources.sources(own, code)) == [
-        "pseudovox/mapping.py", "pseudovox/part/__init__.py", "pseudovox/part/lazy.py",
-    ]  # fmt: skip
+        "pseudovox/part/__init__.py", "pseudovox/part/lazy.py",
+    "pseudovox/stage/parallel.py", ]  # fmt: skip
 
 
 def test_the_steps_of_pseudovox() -> None:

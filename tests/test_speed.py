@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pseudovox import speed
 from pseudovox.config import Speed
+from pseudovox.evaluation import speed
 
 OPTIONS = Speed(durations=[1.0, 3.0], warm_ups=2, repetitions=3, largest_batch=16)
 

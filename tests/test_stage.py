@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from pseudovox import stage
-from pseudovox.archive import read_scp
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.core.errors import DataError, MissingModelError
+from pseudovox.data.archive import read_scp
+from pseudovox.data.datadir import DataDir
+from pseudovox.stage import locks
 
 
 def arguments(**changes: object) -> argparse.Namespace:
@@ -230,7 +231,7 @@ def test_read_only_place_is_told_and_output_that_is_done_there_is_skipped(
     def read_only(path: object, *arguments: object, **named: object) -> object:
         raise OSError(30, "Read-only file system", str(path))
 
-    monkeypatch.setattr(stage, "open", read_only, raising=False)
+    monkeypatch.setattr(locks, "open", read_only, raising=False)
     assert not make(tmp_path / "out", {"a": 1})
     with pytest.raises(DataError, match=r"other: cannot be written: Read-only file system") as caught:
         make(tmp_path / "other", {"a": 1})
@@ -280,7 +281,7 @@ def test_file_system_without_locks_is_told_and_used(
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(stage.fcntl, "flock", no_locks)
+    monkeypatch.setattr(locks.fcntl, "flock", no_locks)
     monkeypatch.setattr(stage.log, "propagate", True)
     assert make(tmp_path / "out", {})
     assert "knows no locks; see that no other run writes it" in caplog.text
@@ -304,7 +305,7 @@ def test_outputs_keep_to_their_place_whatever_lies_beside_them(tmp_path: Path) -
 
 def test_output_of_other_code_is_told_and_passed_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A step, an edit of what it imports, and the steps that read its output."""
-    script = Path(stage.__file__).parents[1] / "steps/extract_f0.py"
+    script = Path(stage.__file__).parents[2] / "steps/extract_f0.py"
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
 
     def step(folder: Path, *inputs: Path, **changes: object) -> bool:
@@ -315,20 +316,22 @@ def test_output_of_other_code_is_told_and_passed_on(tmp_path: Path, caplog: pyte
     with caplog.at_level("WARNING", "pseudovox"), heard():
         assert step(first) and not step(first) and not caplog.text
         marker = json.loads((first / ".done.json").read_text())
-        assert "pseudovox/f0.py" in marker["code"] and "pseudovox/stage.py" not in marker["code"]
-        marker["code"]["pseudovox/f0.py"] = "0123456789ab"
+        assert "pseudovox/components/f0.py" in marker["code"] and "pseudovox/stage.py" not in marker["code"]
+        marker["code"]["pseudovox/components/f0.py"] = "0123456789ab"
         (first / ".done.json").write_text(json.dumps(marker))
         assert not step(first), "it is used"
-        assert "CAUTION" in caplog.text and "changed since: pseudovox/f0.py)" in caplog.text
+        assert "CAUTION" in caplog.text and "changed since: pseudovox/components/f0.py)" in caplog.text
         assert step(second, first) and step(third, second)
         for folder in (second, third):
-            assert json.loads((folder / ".done.json").read_text())["other_code"] == {"test (first)": "pseudovox/f0.py"}
+            assert json.loads((folder / ".done.json").read_text())["other_code"] == {
+                "test (first)": "pseudovox/components/f0.py"
+            }
         caplog.clear()
         assert step(first, force=True) and not step(first) and not caplog.text
 
 
 def test_a_part_that_other_code_began_is_told_and_passed_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    script = Path(stage.__file__).parents[1] / "steps/extract_f0.py"
+    script = Path(stage.__file__).parents[2] / "steps/extract_f0.py"
     settings = tmp_path / "out.partial/.settings.json"
 
     def step(fails: bool = False, **changes: object) -> None:
@@ -343,18 +346,20 @@ def test_a_part_that_other_code_began_is_told_and_passed_on(tmp_path: Path, capl
         with pytest.raises(DataError):
             step(fails=True)
         left = json.loads(settings.read_text())
-        assert "pseudovox/f0.py" in left["code"]
+        assert "pseudovox/components/f0.py" in left["code"]
         with pytest.raises(DataError):
             step(fails=True)
         assert "CAUTION" not in caplog.text  # the same code
-        settings.write_text(json.dumps({**left, "code": {**left["code"], "pseudovox/f0.py": "0123456789ab"}}))
+        settings.write_text(
+            json.dumps({**left, "code": {**left["code"], "pseudovox/components/f0.py": "0123456789ab"}})
+        )
         with pytest.raises(DataError):  # killed once more: it is not forgotten
             step(fails=True)
-        assert "begun by other code (changed since: pseudovox/f0.py)" in caplog.text
+        assert "begun by other code (changed since: pseudovox/components/f0.py)" in caplog.text
         step()
         marker = json.loads((tmp_path / "out/.done.json").read_text())
-        assert marker["other_code"] == {"test (begun)": "pseudovox/f0.py"}
-        assert not (tmp_path / "out/.settings.json").exists() and "pseudovox/f0.py" in marker["code"]
+        assert marker["other_code"] == {"test (begun)": "pseudovox/components/f0.py"}
+        assert not (tmp_path / "out/.settings.json").exists() and "pseudovox/components/f0.py" in marker["code"]
         step(force=True)
         assert json.loads((tmp_path / "out/.done.json").read_text())["other_code"] == {}
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox import f0, world
+from pseudovox.components import f0, world
+from pseudovox.components.synthesis import Synthesizer, voice_table
 from pseudovox.config import Synthesis
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
 from pseudovox.models import store
-from pseudovox.synthesis import Synthesizer, voice_table
 
 HYPERPARAMETERS = {
     "bottleneck": 6, "stride": 2, "xvector": 5, "envelope": 20, "aperiodicity": 1, "channels": 8, "kernel": 3,

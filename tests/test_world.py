@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from pseudovox import f0, world
+from pseudovox.components import f0, world
 from pseudovox.config import F0
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
 
 
 def vowel(pitch: float, seconds: float = 0.6) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 
 from pseudovox import config as configuration
 from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
-from pseudovox.inputs import write_npz
+from pseudovox.core.npz import write_npz
 from pseudovox.models import store
 
 XVECTOR, CONTENT, SPEAKERS = 16, 8, 12

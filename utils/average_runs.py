@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pseudovox import command
+from pseudovox.core import command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -21,8 +21,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
+    from pseudovox.records import read_records
     from pseudovox.report.formatting import as_markdown
-    from pseudovox.report.results import read_records
     from pseudovox.report.runs import mean_over_runs
     from pseudovox.report.tables import report_tables
 

@@ -19,9 +19,9 @@ import signal
 import sys
 from pathlib import Path
 
-from pseudovox import machine
-from pseudovox.machine import GIGABYTE, INSTALL, LEAST_PYTHON, MISSING, NOTE, OK
-from pseudovox.readiness import Report, of_recipe
+from pseudovox.core import machine
+from pseudovox.core.machine import GIGABYTE, INSTALL, LEAST_PYTHON, MISSING, NOTE, OK
+from pseudovox.devtools.readiness import Report, of_recipe
 
 LEAST_DISK, LOW_DISK = 0.5, 5.0  # GB: below the first nothing runs, below the second a recipe may fill it
 

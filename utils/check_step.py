@@ -23,7 +23,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pseudovox.errors import PseudovoxError
+from pseudovox.core.errors import PseudovoxError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check(args: argparse.Namespace, folder: Path) -> int:
-    from pseudovox.stepcheck.rehearsal import Rehearsal
+    from pseudovox.devtools.stepcheck.rehearsal import Rehearsal
 
     def tell(title: str, breaches: list[str]) -> None:
         print(f"{'BREACH' if breaches else 'ok    '}  {title}", flush=True)

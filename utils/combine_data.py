@@ -14,8 +14,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from pseudovox import command
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core import command
+from pseudovox.core.errors import DataError, UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace) -> None:
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
     if args.new_dir.resolve() in [path.resolve() for path in args.data_dirs]:
         raise UsageError(f"{args.new_dir}: is one of the data dirs to combine; name another one")

@@ -12,8 +12,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from pseudovox import command
-from pseudovox.errors import UsageError
+from pseudovox.core import command
+from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace) -> None:
-    from pseudovox.datadir import DataDir
-    from pseudovox.datadir.validate import check_content
+    from pseudovox.data.datadir import DataDir
+    from pseudovox.data.datadir.validate import check_content
 
     waived = set(shlex.split(args.validate_opts))
     # Tables may be absent here in any case, as Kaldi's script has it.

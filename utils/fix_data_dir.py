@@ -15,7 +15,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from pseudovox import command
+from pseudovox.core import command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace) -> None:
-    from pseudovox.datadir.fix import fix, write_fixed
+    from pseudovox.data.datadir.fix import fix, write_fixed
 
     fixed = fix(args.data_dir, allow_pipes=args.allow_pipes, non_print=args.non_print, no_spk_sort=args.no_spk_sort)
     kept = len(fixed.data.utterances)

@@ -15,8 +15,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from pseudovox import command
-from pseudovox.errors import DataError
+from pseudovox.core import command
+from pseudovox.core.errors import DataError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: Namespace) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from pseudovox.datadir import DataDir, write_atomic
+    from pseudovox.data.datadir import DataDir, write_atomic
 
     if (args.data_dir / "utt2dur").exists():
         print(f"{args.data_dir}/utt2dur: is there already")
@@ -49,7 +49,7 @@ def run(args: Namespace) -> None:
             return int(float(data.table("utt2num_frames")[utterance])) * args.frame_shift
         entry = data.tables["wav.scp"][utterance]
         if args.read_entire_file == "true" and not entry.endswith("|"):
-            from pseudovox.audio import decoded_duration
+            from pseudovox.data.audio import decoded_duration
 
             return decoded_duration(entry)
         return data.duration(utterance)

@@ -17,7 +17,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from pseudovox import command
+from pseudovox.core import command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,8 +32,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
-    from pseudovox import packing, packs
-    from pseudovox.errors import DataError
+    from pseudovox.config import packs
+    from pseudovox.core.errors import DataError
+    from pseudovox.devtools import packing
 
     final = args.pack_dir
     if final.exists() and not (args.force and (final / packs.EXPECTED).is_file()):

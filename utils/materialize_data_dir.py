@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Any) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from pseudovox.datadir import DataDir
-    from pseudovox.rendering import RenderWorker
+    from pseudovox.data.datadir import DataDir
+    from pseudovox.data.materialize import RenderWorker
 
     data = DataDir.load(args.data_dir, allow_pipes=args.allow_pipes)
     data.channel = args.channel

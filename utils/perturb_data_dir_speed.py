@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,19 +33,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Any) -> None:
-    from pseudovox import rendering
-    from pseudovox.datadir import DataDir
+    from pseudovox.data import materialize
+    from pseudovox.data.datadir import DataDir
 
     if args.data_dir.resolve() == args.new_dir.resolve():
         raise UsageError(f"{args.new_dir}: is the data dir itself; name another one")
-    speed = rendering.speed_of(args.factor)
+    speed = materialize.speed_of(args.factor)
     data = DataDir.load(args.data_dir, allow_pipes=args.allow_pipes)
-    made = rendering.sped_up(data, args.factor, args.new_dir, speaker_prefix=args.include_spk_prefix == "true")
+    made = materialize.sped_up(data, args.factor, args.new_dir, speaker_prefix=args.include_spk_prefix == "true")
     made.check()
     if args.allow_pipes:
         if (args.new_dir / "wav").exists():
             raise DataError(f"{args.new_dir}: holds audio of an earlier run without --allow-pipes", "name another dir")
-        rendering.speed_pipes(made, args.factor)
+        materialize.speed_pipes(made, args.factor)
         made.check()
         made.write()
         print(f"{args.new_dir}: {len(made.utterances)} utterances, as commands for sox")
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, config: Any) -> None:
     stage.map_utterances(
         args, [made], args.new_dir.parent, audio=True, seeded=False,
         settings={"factor": args.factor, "speaker prefix": args.include_spk_prefix},
-        worker=lambda: functools.partial(rendering.RenderWorker, speed, data, f"sp{args.factor}-"),
+        worker=lambda: functools.partial(materialize.RenderWorker, speed, data, f"sp{args.factor}-"),
         out_names=lambda name: args.new_dir.name,
     )  # fmt: skip
 

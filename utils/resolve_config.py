@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 
 from pseudovox import config as configuration
-from pseudovox import places, publication, seeds
-from pseudovox.datadir import write_atomic
-from pseudovox.errors import PseudovoxError
+from pseudovox import release
+from pseudovox.core import seeds
+from pseudovox.core.errors import PseudovoxError
+from pseudovox.corpora import locations
+from pseudovox.data.datadir import write_atomic
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,17 +38,17 @@ def main(argv: list[str] | None = None) -> int:
         systems = configuration.systems_of(config, args.system)
         resolved = {system: configuration.compose(args.recipe, system, args.set) for system in systems}
         if config.publish.release and not args.dry_run:
-            publication.check_seed(config.seed, config.publish)
-        roots = places.roots(config)
+            release.check_seed(config.seed, config.publish)
+        roots = locations.roots(config)
         if args.data_dir and not args.dry_run:
-            absent = places.absent(config, args.data_dir)
+            absent = locations.absent(config, args.data_dir)
             for corpus, names in absent.items():
-                print(f"run.sh: {places.note(config, corpus, names)}", file=sys.stderr)
+                print(f"run.sh: {locations.note(config, corpus, names)}", file=sys.stderr)
             left_out = [name for names in absent.values() for name in names]
-            config = places.without(config, left_out)
-            resolved = {system: places.without(its, left_out) for system, its in resolved.items()}
+            config = locations.without(config, left_out)
+            resolved = {system: locations.without(its, left_out) for system, its in resolved.items()}
             if args.prepare:
-                places.check(config)
+                locations.check(config)
     except PseudovoxError as error:
         print(f"run.sh: {error}", file=sys.stderr)
         return error.exit_code

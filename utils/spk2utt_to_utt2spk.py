@@ -11,8 +11,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from pseudovox import command
-from pseudovox.errors import DataError
+from pseudovox.core import command
+from pseudovox.core.errors import DataError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace) -> None:
-    from pseudovox.datadir import check_id, read_table
+    from pseudovox.data.datadir import check_id, read_table
 
     utt2spk: dict[str, str] = {}
     for path in args.files or [Path("/dev/stdin")]:

@@ -15,8 +15,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from pseudovox import command
-from pseudovox.errors import UsageError
+from pseudovox.core import command
+from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace) -> None:
-    from pseudovox.datadir import DataDir
-    from pseudovox.datadir.selection import split_by_speaker, split_by_utterance
+    from pseudovox.data.datadir import DataDir
+    from pseudovox.data.datadir.selection import split_by_speaker, split_by_utterance
 
     if args.parts < 1:
         raise UsageError(f"{args.parts} parts: expected a number above 0")
@@ -47,7 +47,7 @@ def run(args: Namespace) -> None:
 
 def current(data_dir: Path, folder: Path, parts: int) -> bool:
     """Are all parts there, each table not older than that of the whole dir? The last part is written last."""
-    from pseudovox.datadir.tables import is_named_as_table
+    from pseudovox.data.datadir.tables import is_named_as_table
 
     if not data_dir.is_dir() or not (folder / str(parts)).is_dir():
         return False

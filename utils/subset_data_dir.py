@@ -16,8 +16,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from pseudovox import command
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core import command
+from pseudovox.core.errors import DataError, UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace) -> None:
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
     by_list = args.spk_list or args.utt_list
     if len(args.arguments) != (2 if by_list else 3):
@@ -53,7 +53,7 @@ def run(args: Namespace) -> None:
 
 def listed(args: Namespace, data) -> list[str]:  # type: ignore[no-untyped-def]
     """The utterances that a list file names; what it names in vain is told, as Kaldi's users pass larger lists."""
-    from pseudovox.datadir.selection import read_list
+    from pseudovox.data.datadir.selection import read_list
 
     known = data.spk2utt if args.spk_list else data.utt2spk
     names = read_list(args.spk_list or args.utt_list)
@@ -70,7 +70,7 @@ def listed(args: Namespace, data) -> list[str]:  # type: ignore[no-untyped-def]
 
 def counted(args: Namespace, data, words: str) -> list[str]:  # type: ignore[no-untyped-def]
     """The utterances that a number and an option mean."""
-    from pseudovox.datadir import selection
+    from pseudovox.data.datadir import selection
 
     if not words.isdecimal() or not int(words):
         raise UsageError(f"{words!r}: expected a number of utterances above 0")

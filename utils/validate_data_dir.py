@@ -11,7 +11,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from pseudovox import command
+from pseudovox.core import command
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: Namespace) -> None:
-    from pseudovox.datadir.validate import validate
+    from pseudovox.data.datadir.validate import validate
 
     options = {key: value for key, value in vars(args).items() if key != "data_dir"}
     data = validate(args.data_dir, **options)

@@ -14,7 +14,7 @@ import numpy as np
 from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import GENDERS, Pool, Source
 from pseudovox.config import PseudoSpeakers
-from pseudovox.seeds import generator, seed_for
+from pseudovox.core.seeds import generator, seed_for
 
 REAL = "real speakers"
 AVERAGED = "pool averages (B1)"  # made for comparison where no system makes them

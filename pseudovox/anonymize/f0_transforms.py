@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pseudovox import f0
-from pseudovox.archive import Archive, read_scp
-from pseudovox.errors import DataError, UsageError
-from pseudovox.seeds import generator
+from pseudovox.components import f0
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.core.seeds import generator
+from pseudovox.data.archive import Archive, read_scp
 
 if TYPE_CHECKING:
     from pseudovox.config import F0, F0Transforms
-    from pseudovox.datadir.directory import Phone
-    from pseudovox.mapping import Utterance
+    from pseudovox.data.datadir.directory import Phone
+    from pseudovox.stage.parallel import Utterance
 
 DOMAINS = ("normalised", "hz")
 NOISES = ("power", "snr")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pseudovox.anonymize.strategy import Pool
-from pseudovox.inputs import check_shapes
+from pseudovox.core.npz import check_shapes
 
 FOLDS = 10
 SHAPES: dict[str, tuple[int | str, ...]] = {"weight": ("dimension",), "bias": ()}

@@ -26,18 +26,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pseudovox import blocks
-from pseudovox.audio import SAMPLE_RATE, is_silent
-from pseudovox.errors import UsageError
-from pseudovox.seeds import generator
-from pseudovox.world import as_loud
+from pseudovox.components.world import as_loud
+from pseudovox.core import blocks
+from pseudovox.core.errors import UsageError
+from pseudovox.core.seeds import generator
+from pseudovox.data.audio import SAMPLE_RATE, is_silent
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pseudovox.config import McAdams
-    from pseudovox.datadir import DataDir
-    from pseudovox.mapping import Utterance
+    from pseudovox.data.datadir import DataDir
+    from pseudovox.stage.parallel import Utterance
 
 ORDER = 20
 FRAME, HOP = 320, 160  # samples: 20 and 10 ms at 16 kHz

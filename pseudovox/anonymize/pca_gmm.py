@@ -16,9 +16,9 @@ from pseudovox.anonymize import selection
 from pseudovox.anonymize.genders import GenderModel
 from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, register
 from pseudovox.anonymize.voice_model import VoiceModel, fit_voices
-from pseudovox.errors import DataError
-from pseudovox.inputs import check_shapes
-from pseudovox.seeds import seed_for
+from pseudovox.core.errors import DataError
+from pseudovox.core.npz import check_shapes
+from pseudovox.core.seeds import seed_for
 
 if TYPE_CHECKING:
     from pseudovox.config import PseudoSpeakers

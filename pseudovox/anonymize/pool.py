@@ -18,13 +18,13 @@ import numpy as np
 
 from pseudovox.anonymize import genders as gender_model
 from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, check_spread, register
-from pseudovox.errors import DataError, UsageError
-from pseudovox.inputs import check_shapes
-from pseudovox.seeds import seed_for
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.core.npz import check_shapes
+from pseudovox.core.seeds import seed_for
 
 if TYPE_CHECKING:
+    from pseudovox.components.plda import Plda
     from pseudovox.config import PseudoSpeakers
-    from pseudovox.scoring.plda import Plda
 
 log = logging.getLogger("pseudovox")
 BY_AFFINITY = ("farthest", "nearest")
@@ -82,7 +82,7 @@ class PldaAffinity:
 
     @classmethod
     def fit(cls, pool: Pool) -> PldaAffinity:
-        from pseudovox.scoring.plda import Plda
+        from pseudovox.components.plda import Plda
 
         if pool.utterances is None or pool.speakers is None:
             raise DataError("PLDA is trained on x-vectors of utterances; the pool has those of speakers alone")
@@ -91,7 +91,7 @@ class PldaAffinity:
 
     @classmethod
     def restore(cls, arrays: Mapping[str, np.ndarray]) -> PldaAffinity:
-        from pseudovox.scoring.plda import SHAPES, Gaussians, Plda
+        from pseudovox.components.plda import SHAPES, Gaussians, Plda
 
         check_shapes(arrays, SHAPES)
         model = Gaussians(arrays["mean"], arrays["between"], arrays["within"])

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from pseudovox.anonymize.strategy import GENDERS, Pool
-from pseudovox.errors import DataError
-from pseudovox.f0 import statistics
-from pseudovox.inputs import check_shapes, read_npz
+from pseudovox.components.f0 import statistics
+from pseudovox.core.errors import DataError
+from pseudovox.core.npz import check_shapes, read_npz
 
 FILE = "pseudo_pitch.npz"
 # Of the arrays in it, see PitchModel.

@@ -17,15 +17,15 @@ from pseudovox.anonymize import pseudo_pitch
 from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import BOTH, GENDERS, STRATEGIES, Pool, Source, Strategy, find, register
-from pseudovox.datadir import write_atomic, write_json
-from pseudovox.errors import DataError, MissingModelError, UsageError
-from pseudovox.inputs import read_npz, write_npz
-from pseudovox.seeds import generator
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
+from pseudovox.core.npz import read_npz, write_npz
+from pseudovox.core.seeds import generator
+from pseudovox.data.datadir import write_atomic, write_json
 
 if TYPE_CHECKING:
     from pseudovox.anonymize.pseudo_pitch import PitchModel
     from pseudovox.config import PseudoSpeakers
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 __all__ = [
     "BOTH", "GENDERS", "STRATEGIES", "Own", "PcaGmm", "Pool", "PoolAverage", "Sampled", "Source", "Strategy",

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pseudovox.anonymize.voice_model import VoiceModel, check_sizes, fit_voices, least_speakers
-from pseudovox.errors import DataError
-from pseudovox.seeds import generator, seed_for
+from pseudovox.core.errors import DataError
+from pseudovox.core.seeds import generator, seed_for
 
 if TYPE_CHECKING:
     from pseudovox.config import VoiceGrid

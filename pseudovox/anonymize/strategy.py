@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from pseudovox.config import PseudoSpeakers

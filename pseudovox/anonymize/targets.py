@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.core.seeds import generator
 from pseudovox.models import store
-from pseudovox.seeds import generator
 
 if TYPE_CHECKING:
     from pseudovox.config import PseudoSpeakers
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 STRATEGY = "target"  # pseudo.strategy
 CONSTANT = "constant"  # pseudo.target

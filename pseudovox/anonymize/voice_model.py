@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pseudovox.anonymize.strategy import GENDERS, check_spread
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
 
 log = logging.getLogger("pseudovox")
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pseudovox import stage
-from pseudovox.audio import file_duration
-from pseudovox.audio_digests import audio_digests
-from pseudovox.datadir import DataDir, check_id, read_table, scp_path, write_atomic
-from pseudovox.digests import digest_of
-from pseudovox.errors import DataError, SomeUtterancesFailed, recode
+from pseudovox.core.errors import DataError, SomeUtterancesFailed, recode
+from pseudovox.data.audio import file_duration
+from pseudovox.data.datadir import DataDir, check_id, read_table, scp_path, write_atomic
+from pseudovox.stage.audio_digests import audio_digests
+from pseudovox.stage.digests import digest_of
 
 log = logging.getLogger("pseudovox")
 AUDIO = (".flac", ".wav", ".ogg", ".opus", ".mp3")  # containers that people re-encode corpora into

@@ -25,8 +25,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
 from pseudovox.corpora import Recording, as_named, audio_by_stem, folders, read_text_lines, words
-from pseudovox.errors import DataError, MissingModelError, UsageError
 
 log = logging.getLogger("pseudovox")
 NEEDED = ("client_id", "path", "sentence")

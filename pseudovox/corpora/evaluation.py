@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pseudovox import seeds
-from pseudovox.datadir import Origin
-from pseudovox.errors import DataError
+from pseudovox.core import seeds
+from pseudovox.core.errors import DataError
+from pseudovox.data.datadir import Origin
 
 if TYPE_CHECKING:
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 
 def evaluation_sets(data: DataDir, share: float, seed: int) -> dict[str, DataDir]:

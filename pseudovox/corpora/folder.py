@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import Recording, entries, printable, read_text_lines, words
-from pseudovox.errors import DataError, MissingModelError
 
 log = logging.getLogger("pseudovox")
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import Recording, files, folders, read_text_lines, words
-from pseudovox.errors import DataError, MissingModelError
 
 SESSIONS = 5
 EMOTIONS = ("ang", "dis", "exc", "fea", "fru", "hap", "neu", "oth", "sad", "sur", "xxx")

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import AUDIO, Recording, audio_by_stem, entries, only_one, read_text_lines
-from pseudovox.errors import DataError, MissingModelError
 
 MEND = "download the subset from openslr.org/12, or give another --subset"
 

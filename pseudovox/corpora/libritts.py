@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pseudovox.core.errors import DataError
 from pseudovox.corpora import Recording, files, librispeech, read_text_lines, words
-from pseudovox.errors import DataError
 
 MEND = "download the subset from openslr.org/60, or give another --subset"
 TRANSCRIPT = ".normalized.txt"

@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import Recording, files, folders, gender_of, read_text_lines
-from pseudovox.errors import DataError, MissingModelError
 
 PARTS = ("train", "dev", "test")
 KINDS = (".flac", ".opus", ".wav")

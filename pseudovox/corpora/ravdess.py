@@ -17,9 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
 from pseudovox.corpora import Recording, entries
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.data.datadir import DataDir
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 INTENSITIES = ("normal", "strong")

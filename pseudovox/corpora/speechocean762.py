@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
 from pseudovox.corpora import Recording, as_named, audio_by_stem, gender_of, words
-from pseudovox.datadir import bytewise, read_table
-from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.data.datadir import bytewise, read_table
 
 PARTS = ("train", "test")
 ADULT = 18  # years

@@ -18,8 +18,8 @@ import logging
 import re
 from pathlib import Path
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import Recording, files, folders, gender_of, read_text_lines, words
-from pseudovox.errors import DataError, MissingModelError
 
 log = logging.getLogger("pseudovox")
 MEND = "download VCTK from datashare.ed.ac.uk/handle/10283/3443 and give the folder of speaker-info.txt"

@@ -21,9 +21,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import Recording, files, folders, gender_of, read_text_lines
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.data.datadir import DataDir
 
 log = logging.getLogger("pseudovox")
 PARTS = ("dev", "test")

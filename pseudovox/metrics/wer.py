@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

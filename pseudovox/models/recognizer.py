@@ -28,7 +28,7 @@ def input_features(samples: torch.Tensor | np.ndarray, bins: int, floor_decibels
         bins: of the mel filterbank.
         floor_decibels: everything lower, relative to the utterance's maximum, is raised to it.
     """
-    from pseudovox import features
+    from pseudovox.data import features
 
     return features.floor_level(features.fbank(samples, bins=bins), floor_decibels)
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pseudovox.config import SpeakerFeatures
-from pseudovox.datadir import write_atomic
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.core.errors import DataError, MissingModelError
+from pseudovox.data.datadir import write_atomic
 
 if TYPE_CHECKING:
     import torch

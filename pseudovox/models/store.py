@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pseudovox.datadir import write_atomic, write_json
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.core.errors import DataError, MissingModelError
+from pseudovox.data.datadir import write_atomic, write_json
 
 if TYPE_CHECKING:
     import torch

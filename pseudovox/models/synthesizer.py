@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pseudovox import blocks
+from pseudovox.core import blocks
 from pseudovox.models.frames import FrameNetwork
 from pseudovox.models.vocoder import HOP, SAMPLE_RATE
 

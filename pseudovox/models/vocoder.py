@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from pseudovox import blocks
+from pseudovox.core import blocks
 
 SAMPLE_RATE = 16000
 HOP = 160  # samples per frame of F0

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.core.errors import DataError, MissingModelError
 
 FRAME_SHIFT = 320  # samples at 16 kHz per output frame
 LONGEST_SECONDS = 30.0  # as long as its positions reach

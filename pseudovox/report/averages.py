@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pseudovox.datadir.origin import conventional
-from pseudovox.report.results import ORIGINAL, Record
+from pseudovox.data.datadir.origin import conventional
+from pseudovox.records import ORIGINAL, Record
 
 # Least mean EER (percent) of the semi-informed attacker for EER_1, EER_2, ... (evaluation plans of the challenges).
 CONDITIONS = {"VPC 2022": (15.0, 20.0, 25.0, 30.0), "VPC 2024": (10.0, 20.0, 30.0, 40.0)}

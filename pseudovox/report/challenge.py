@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from pseudovox.records import ATTACKERS, ORIGINAL, Record
 from pseudovox.report.averages import (
     Place,
     counted_attack,
@@ -20,7 +21,6 @@ from pseudovox.report.averages import (
     trial_dir,
     weighted_mean,
 )
-from pseudovox.report.results import ATTACKERS, ORIGINAL, Record
 
 ORIGINAL_ASV = ("original", "ignorant", "lazy-informed")  # attackers whose ASV was trained on original speech
 GVD, DEID, PITCH = "voice_distinctiveness_gain", "deid", "pitch_correlation_vpc2022"

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from pseudovox.records import ATTACKERS, ORIGINAL, Record
 from pseudovox.report import formatting
 from pseudovox.report.formatting import Table
 from pseudovox.report.headline import headline
-from pseudovox.report.results import ATTACKERS, ORIGINAL, Record
 
 # metric: (column, decimals)
 _PRIVACY = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pseudovox.report.results import Record
+from pseudovox.records import Record
 
 NOT_RUN = "not run"
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from pseudovox.report.results import Record
+from pseudovox.records import Record
 
 
 def means_by_training(records: Sequence[Record]) -> dict[tuple[str, str, str], dict[str, float]]:

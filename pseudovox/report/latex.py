@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pseudovox.records import ATTACKERS, ORIGINAL, Record
 from pseudovox.report.averages import Standing
 from pseudovox.report.headline import headline
-from pseudovox.report.results import ATTACKERS, ORIGINAL, Record
 
 _ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pseudovox.errors import UsageError
-from pseudovox.report.results import Record
+from pseudovox.core.errors import UsageError
+from pseudovox.records import Record
 
 
 def mean_over_runs(runs: Sequence[Sequence[Record]]) -> list[Record]:

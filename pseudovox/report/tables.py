@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pseudovox.records import ATTACKERS, FURTHER_ATTACKERS, ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.details import detail_tables
 from pseudovox.report.formatting import NOT_RUN, Table, as_markdown, as_text, cell, group_name, system_name
 from pseudovox.report.headline import headline, means_by_training
-from pseudovox.report.results import ATTACKERS, FURTHER_ATTACKERS, ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.warnings import code_warnings, privacy_warnings
 
 _ATTACKER_NOTES = {

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pseudovox.datadir import write_atomic
-from pseudovox.report.results import Record
+from pseudovox.data.datadir import write_atomic
+from pseudovox.records import Record
 
 if TYPE_CHECKING:
     from pseudovox.report.page.listening import Sample

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pseudovox.models import store
+from pseudovox.records import ORIGINAL, Record
 from pseudovox.report.headline import headline
-from pseudovox.report.results import ORIGINAL, Record
 
 # From the attacker that knows least to the one that knows most: none may do worse than the one before it.
 KNOWLEDGE = ("ignorant", "lazy-informed", "semi-informed")

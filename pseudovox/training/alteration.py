@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pseudovox import features
+from pseudovox.data import features
 
 LEAST_BLUR = 0.1  # bins; less is none
 

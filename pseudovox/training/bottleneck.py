@@ -29,13 +29,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pseudovox import audio, features, pretrained, seeds
-from pseudovox.archive import read_scp
-from pseudovox.augment import change_voice, praat
+from pseudovox.components.content import log_mel, sample_frames
 from pseudovox.config import Alteration
-from pseudovox.content import log_mel, sample_frames
-from pseudovox.datadir.selection import per_speaker
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core import seeds
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data import audio, features
+from pseudovox.data.archive import read_scp
+from pseudovox.data.augment import change_voice, praat
+from pseudovox.data.datadir.selection import per_speaker
+from pseudovox.models import pretrained
 from pseudovox.models.bottleneck import FRAME_SAMPLES
 from pseudovox.training.alteration import alter
 from pseudovox.training.data import FeatureCache, cut, emphasis
@@ -43,7 +45,7 @@ from pseudovox.training.fit import Learner, finish, fit
 
 if TYPE_CHECKING:
     from pseudovox.config import Bottleneck
-    from pseudovox.datadir import DataDir, Phone
+    from pseudovox.data.datadir import DataDir, Phone
     from pseudovox.models.bottleneck import BottleneckNetwork
 
 log = logging.getLogger("pseudovox")
@@ -103,7 +105,7 @@ def phone_inventory(data: Sequence[DataDir], *, spelled: bool) -> list[str]:
     """The phone labels of a training set, sorted: those of phones.ctm, and espeak's where texts are `spelled`."""
     phones = {phone.label for part in data for alignment in part.phones.values() for phone in alignment}
     if spelled and any(set(part.utterances) - part.phones.keys() for part in data):
-        from pseudovox.espeak import PHONES
+        from pseudovox.components.espeak import PHONES
 
         phones |= {SILENCE, *PHONES}
     return sorted(phones)
@@ -138,7 +140,7 @@ class FrameTargets:
                     )
         self.aligned: list[dict[str, np.ndarray]] = []  # numbers of the phones every 10 ms; read for every chunk
         if "alignment" in sources:
-            from pseudovox.alignment import PHONES
+            from pseudovox.components.alignment import PHONES
 
             self.phones = list(PHONES)
             self.aligned = [
@@ -404,7 +406,7 @@ class PhoneBatches:
 
 @functools.lru_cache(maxsize=100_000)
 def _spelling(text: str) -> tuple[str, ...]:
-    from pseudovox.espeak import phonemes
+    from pseudovox.components.espeak import phonemes
 
     return tuple(phonemes(text.lower()))
 

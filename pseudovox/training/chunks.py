@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pseudovox import audio, features, seeds
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core import seeds
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data import audio, features
 from pseudovox.training.data import FeatureCache, cut
 
 if TYPE_CHECKING:
     from pseudovox.config import SpeakerFeatures, SpeakerModel
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 FRAMES_PER_SECOND = 100
 VALIDATION_BATCH = 128  # chunks

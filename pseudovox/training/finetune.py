@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pseudovox import audio, seeds
-from pseudovox.errors import DataError
+from pseudovox.core import seeds
+from pseudovox.core.errors import DataError
+from pseudovox.data import audio
 from pseudovox.metrics.wer import normalise
 from pseudovox.models import store
 from pseudovox.models.wav2vec2 import SAMPLE_RATE, WHOLE_SECONDS, Wav2vec2Network
@@ -26,7 +27,7 @@ from pseudovox.training.transcribed import Key, TranscribedUtterances, unit_erro
 
 if TYPE_CHECKING:
     from pseudovox.config import Recognizer
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 log = logging.getLogger("pseudovox")
 BLANKED_SECONDS = 0.2  # longest stretch that is blanked out

@@ -27,10 +27,10 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader, Dataset
 
-from pseudovox import jobs
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.core.seeds import seed_for
 from pseudovox.models import store
-from pseudovox.seeds import seed_for
+from pseudovox.stage import jobs
 from pseudovox.training.schedules import rate_factor
 
 if TYPE_CHECKING:

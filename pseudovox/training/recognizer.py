@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pseudovox import audio, seeds
-from pseudovox.errors import DataError
+from pseudovox.components.recognition import language_model
+from pseudovox.core import seeds
+from pseudovox.core.errors import DataError
+from pseudovox.data import audio
 from pseudovox.models import store
 from pseudovox.models.recognizer import BLANK, BOUNDARY, input_features
-from pseudovox.scoring import language_model
 from pseudovox.training.alteration import alter
 from pseudovox.training.data import FeatureCache
 from pseudovox.training.fit import Learner, finish, fit
@@ -29,7 +30,7 @@ from pseudovox.training.transcribed import TranscribedUtterances, unit_error_rat
 
 if TYPE_CHECKING:
     from pseudovox.config import Recognizer
-    from pseudovox.datadir import DataDir, Phone
+    from pseudovox.data.datadir import DataDir, Phone
     from pseudovox.models.recognizer import RecognizerNetwork
 
 FRAME_SECONDS = 0.01
@@ -180,7 +181,7 @@ def train(data: Sequence[DataDir], options: Recognizer, folder: Path, *, seed: i
     Returns:
         Counts: utterances, words, parameters.
     """
-    from pseudovox.augment import augment
+    from pseudovox.data.augment import augment
 
     batches = RecognizerBatches(data, options, seed, augment)
     batches.warm()

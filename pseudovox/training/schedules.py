@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
 
 if TYPE_CHECKING:
     from pseudovox.config import Training

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pseudovox import features, seeds
 from pseudovox.config import SpeakerFeatures
+from pseudovox.core import seeds
+from pseudovox.data import features
 from pseudovox.metrics.eer import eer
 from pseudovox.models import store
 from pseudovox.models.reversal import reverse_gradient
@@ -25,7 +26,7 @@ from pseudovox.training.targets import target_labels
 
 if TYPE_CHECKING:
     from pseudovox.config import SpeakerModel, Training
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 log = logging.getLogger("pseudovox")
 MOST_COMPARED = 2000  # embeddings in the pairs of one validation: two million pairs, in a second

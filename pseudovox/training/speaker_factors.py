@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pseudovox import seeds
-from pseudovox.errors import DataError
+from pseudovox.core import seeds
+from pseudovox.core.errors import DataError
 from pseudovox.models.speaker_factors import FRAME_WEIGHT, SpeakerFactors, posterior_means
 
 log = logging.getLogger("pseudovox")

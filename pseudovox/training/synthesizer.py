@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pseudovox import f0, seeds, world
-from pseudovox.content import Extractor
+from pseudovox.components import f0, world
+from pseudovox.components.content import Extractor
+from pseudovox.core import seeds
 from pseudovox.training.alteration import alter
 from pseudovox.training.data import FeatureCache, cut, emphasis
 from pseudovox.training.fit import Learner, finish, fit
@@ -24,9 +25,9 @@ from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
 
 if TYPE_CHECKING:
     from pseudovox import config
-    from pseudovox.datadir import DataDir
-    from pseudovox.mapping import Utterance
+    from pseudovox.data.datadir import DataDir
     from pseudovox.models.synthesizer import SynthesizerNetwork
+    from pseudovox.stage.parallel import Utterance
 
 log = logging.getLogger("pseudovox")
 FRAMES_PER_SECOND = 100

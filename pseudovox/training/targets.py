@@ -16,15 +16,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pseudovox.archive import read_scp
-from pseudovox.errors import DataError, UsageError
-from pseudovox.seeds import seed_for
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.core.seeds import seed_for
+from pseudovox.data.archive import read_scp
 
 if TYPE_CHECKING:
     import numpy as np
 
     from pseudovox.config import TargetClassifier
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 log = logging.getLogger("pseudovox")
 TABLE = "utt2target"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pseudovox import seeds
+from pseudovox.core import seeds
 from pseudovox.models.recognizer import spell
 
 if TYPE_CHECKING:
     from pseudovox.config import Recognizer
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 Key = tuple[int, str]  # number of the data dir, utterance id
 
@@ -99,7 +99,7 @@ def unit_error_rate(log_posteriors: torch.Tensor, lengths: torch.Tensor, batch: 
     """
     from rapidfuzz.distance import Levenshtein
 
-    from pseudovox.scoring.lexicon_decoder import decode_greedy
+    from pseudovox.components.recognition.lexicon_decoder import decode_greedy
 
     references = torch.split(batch["targets"], batch["target_lengths"].tolist())
     errors = 0

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pseudovox import f0, seeds
-from pseudovox.errors import UsageError
+from pseudovox.components import f0
+from pseudovox.core import seeds
+from pseudovox.core.errors import UsageError
 from pseudovox.models import store
 from pseudovox.models.discriminators import Discriminators
 from pseudovox.models.vocoder import HOP, Conditions
@@ -27,7 +28,7 @@ from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
 
 if TYPE_CHECKING:
     from pseudovox import config
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 log = logging.getLogger("pseudovox")
 ARRAYS = ("f0", "wave", "content", "altered")  # what FramesWorker makes without coefficients

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pseudovox import f0, seeds
-from pseudovox.archive import read_alike, read_scp
-from pseudovox.errors import DataError, UsageError
+from pseudovox.components import f0
+from pseudovox.core import seeds
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data.archive import read_alike, read_scp
 
 if TYPE_CHECKING:
     from pseudovox import config
-    from pseudovox.datadir import DataDir
+    from pseudovox.data.datadir import DataDir
 
 Batch = tuple[torch.Tensor, ...]
 Key = tuple[int, str]  # number of the data dir, utterance

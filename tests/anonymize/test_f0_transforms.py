@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pseudovox import f0
 from pseudovox.anonymize import f0_transforms
 from pseudovox.anonymize.f0_transforms import Context, transform
+from pseudovox.components import f0
 from pseudovox.config import F0, F0Transforms
-from pseudovox.datadir.directory import Phone
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data.datadir.directory import Phone
 
 
 def options(*names: str, **transforms: Any) -> F0:

@@ -9,7 +9,7 @@ from pseudovox.anonymize import genders
 from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.strategy import Pool
 from pseudovox.config import PseudoSpeakers
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
 
 
 def of(women: list[list[float]], men: list[list[float]]) -> Pool:

@@ -14,11 +14,11 @@ import torch
 from scipy.signal import lfilter
 
 from pseudovox.anonymize import mcadams
-from pseudovox.audio import write_wav
 from pseudovox.config import McAdams, compose
-from pseudovox.datadir import DataDir
-from pseudovox.errors import UsageError
-from pseudovox.mapping import Utterance
+from pseudovox.core.errors import UsageError
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir
+from pseudovox.stage.parallel import Utterance
 
 ROOT = Path(__file__).resolve().parents[2]
 GUARDED = 10 ** (9 / 20)  # the default of mcadams.largest_gain

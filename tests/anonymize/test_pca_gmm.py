@@ -7,7 +7,7 @@ from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.strategy import Pool, Source
 from pseudovox.anonymize.voice_model import VoiceModel, fit_voices
 from pseudovox.config import PseudoSpeakers
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
 
 OPTIONS = PseudoSpeakers(pca_size=3, gmm_size=2)
 

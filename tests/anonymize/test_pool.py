@@ -8,9 +8,9 @@ import pytest
 from pseudovox.anonymize import pool as pools
 from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import Pool, Source
+from pseudovox.components.plda import Plda
 from pseudovox.config import PseudoSpeakers
-from pseudovox.errors import DataError, UsageError
-from pseudovox.scoring.plda import Plda
+from pseudovox.core.errors import DataError, UsageError
 
 OPTIONS = PseudoSpeakers(strategy="pool", candidates=4, averaged=4)
 NEARNESS = np.array([3, 7, 0, 5, 1, 6, 2, 4, 9, 8])  # of the speakers of either gender, 0 = nearest to (1, 0, ...)

@@ -8,8 +8,8 @@ import pytest
 from pseudovox.anonymize import pseudo_pitch
 from pseudovox.anonymize.pseudo_pitch import PitchModel
 from pseudovox.anonymize.pseudo_speakers import Pool
-from pseudovox.errors import DataError
-from pseudovox.inputs import write_npz
+from pseudovox.core.errors import DataError
+from pseudovox.core.npz import write_npz
 
 
 def contours(pitch: np.ndarray) -> list[list[np.ndarray]]:

@@ -9,9 +9,9 @@ from pseudovox.anonymize import pseudo_speakers
 from pseudovox.anonymize.pseudo_pitch import PitchModel
 from pseudovox.anonymize.pseudo_speakers import Pool, Source
 from pseudovox.config import PseudoSpeakers
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError, UsageError
-from pseudovox.inputs import write_npz
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
+from pseudovox.core.npz import write_npz
+from pseudovox.data.datadir import DataDir
 
 OPTIONS = PseudoSpeakers(pca_size=3, gmm_size=2)
 

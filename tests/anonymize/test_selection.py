@@ -8,7 +8,7 @@ from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.strategy import Pool
 from pseudovox.anonymize.voice_model import VoiceModel
 from pseudovox.config import PseudoSpeakers, VoiceGrid
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
 
 
 def test_density_of_a_gaussian() -> None:

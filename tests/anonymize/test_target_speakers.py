@@ -11,8 +11,8 @@ import pytest
 from pseudovox.anonymize import targets
 from pseudovox.anonymize.targets import Target, choose
 from pseudovox.config import PseudoSpeakers
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data.datadir import DataDir
 
 VOICES = [Target(f"{gender}{number}", gender, (5.0, 0.2)) for gender in "fm" for number in range(1, 6)]
 

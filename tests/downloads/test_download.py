@@ -15,10 +15,12 @@ import pytest
 import yaml
 from web_site import HASTY, Answer, Site
 
-from pseudovox import downloads, pretrained, stage
-from pseudovox.downloads import catalogue, download, is_there
-from pseudovox.downloads.catalogue import Entry
-from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox import stage
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
+from pseudovox.corpora import downloads
+from pseudovox.corpora.downloads import catalogue, download, is_there
+from pseudovox.corpora.downloads.catalogue import Entry
+from pseudovox.models import pretrained
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 FILES = {"Corpus/SPEAKERS.TXT": b"of all parts", "Corpus/part-a/1/1.wav": b"one", "Corpus/part-a/2/2.wav": b"two"}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from web_site import HASTY, Answer, Site
 
-from pseudovox.downloads import transfer
-from pseudovox.downloads.transfer import fetch
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.core.errors import DataError, MissingModelError
+from pseudovox.corpora.downloads import transfer
+from pseudovox.corpora.downloads.transfer import fetch
 
 BODY = bytes(range(256)) * 400
 SHA = hashlib.sha256(BODY).hexdigest()

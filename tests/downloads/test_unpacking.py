@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox.downloads.unpacking import unpack
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.corpora.downloads.unpacking import unpack
 
 LIMIT = 10**6
 

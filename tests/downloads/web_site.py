@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pseudovox.downloads.transfer import Patience
+from pseudovox.corpora.downloads.transfer import Patience
 
 HASTY = Patience(attempts=4, pause=0.001, silence=1.0)
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pseudovox.archive import read_scp, write_arrays
-from pseudovox.datadir import DataDir
+from pseudovox.data.archive import read_scp, write_arrays
+from pseudovox.data.datadir import DataDir
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox import features
-from pseudovox.audio import load
-from pseudovox.datadir import DataDir
+from pseudovox.components.embeddings import Embedder
+from pseudovox.data import features
+from pseudovox.data.audio import load
+from pseudovox.data.datadir import DataDir
 from pseudovox.models import speechbrain as layout
 from pseudovox.models import store
-from pseudovox.scoring.embeddings import Embedder
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 SIZES = {"features": 80, "channels": [16, 16, 16, 16, 24], "embedding": 12, "speakers": 3, "attention": 4, "groups": 4}

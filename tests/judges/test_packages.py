@@ -6,7 +6,7 @@ Left out where the packages are not installed (`utils/install.sh judges`), as in
 import numpy as np
 import pytest
 
-from pseudovox import judges
+from pseudovox.evaluation import judges
 
 
 def vowel(pitch: float, seconds: float = 1.0) -> np.ndarray:
@@ -51,7 +51,7 @@ def test_a_long_recording_is_rated_in_parts_as_the_package_rates_it_at_once() ->
 
 
 def test_words_come_back_from_a_judgement() -> None:
-    from pseudovox.judges.transcript import judgement, words
+    from pseudovox.evaluation.judges.transcript import judgement, words
 
     assert words(judgement(-1.0, "naïve word")) == "naïve word"
     assert words(judgement(0.0, "")) == ""

@@ -8,10 +8,11 @@ import torch
 import torchaudio
 from torchaudio.models.squim import subjective
 
-from pseudovox import judges, pretrained
-from pseudovox.audio import write_wav
-from pseudovox.errors import MissingModelError
-from pseudovox.judges import Asked
+from pseudovox.core.errors import MissingModelError
+from pseudovox.data.audio import write_wav
+from pseudovox.evaluation import judges
+from pseudovox.evaluation.judges import Asked
+from pseudovox.models import pretrained
 
 
 def objective() -> torch.nn.Module:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox import judges
 from pseudovox.config import Judges
-from pseudovox.errors import UsageError
-from pseudovox.judges import whisper
-from pseudovox.judges.transcript import words
+from pseudovox.core.errors import UsageError
+from pseudovox.evaluation import judges
+from pseudovox.evaluation.judges import whisper
+from pseudovox.evaluation.judges.transcript import words
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared/corpora/LibriSpeech/test-other"
 
@@ -50,7 +50,7 @@ def model() -> str:
 def test_real_speech_is_understood(model: str) -> None:
     if not CORPUS.is_dir():
         pytest.skip("no LibriSpeech")
-    from pseudovox.audio import load_file
+    from pseudovox.data.audio import load_file
     from pseudovox.metrics import wer
 
     normalise = whisper.normaliser("en")[1]

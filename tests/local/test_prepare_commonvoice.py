@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from standins import put_audio, put_text
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import data_dir, words
 from pseudovox.corpora.commonvoice import adult_age_said, adults, everybody, find_languages, gender_said, read
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.data.datadir import DataDir
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 SCRIPT = "local/prepare_commonvoice.py"

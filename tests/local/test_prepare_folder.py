@@ -10,11 +10,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pseudovox.audio import decoded_duration
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import data_dir
 from pseudovox.corpora.folder import read_folder, safe_name, unique_ids
-from pseudovox.datadir import DataDir, check_id
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.data.audio import decoded_duration
+from pseudovox.data.datadir import DataDir, check_id
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 SCRIPT = "local/prepare_folder.py"

@@ -10,11 +10,11 @@ import pytest
 import soundfile
 from standins import put_audio
 
-from pseudovox.audio import load
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import data_dir
 from pseudovox.corpora.librispeech import read_genders, read_subset, subsets
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.data.audio import load
+from pseudovox.data.datadir import DataDir
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 SCRIPT = "local/prepare_librispeech.py"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from standins import put_audio, put_text
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora.libritts import find_root, read_subset, subsets
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.data.datadir import DataDir
 
 NAMES = ("84_121123_000007_000001", "84_121123_000010_000000", "840_5_000001_000000", "174_50561_000002_000003")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.audio import load
-from pseudovox.datadir import DataDir
-from pseudovox.minicorpus import SIZES, Sizes, draw_speaker, make_set, plan_sets
+from pseudovox.corpora.synthetic.corpus import SIZES, Sizes, draw_speaker, make_set, plan_sets
+from pseudovox.data.audio import load
+from pseudovox.data.datadir import DataDir
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = ["train"] + [f"{part}_{kind}" for part in ("dev", "test") for kind in ("enrolls", "trials_f", "trials_m")]

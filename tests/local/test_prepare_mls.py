@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from standins import put_audio, put_text
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora.mls import parts, read_part
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.data.datadir import DataDir
 
 TEXTS = {"84_10_000000": "grüße aus dem wald", "84_10_000001": "noch einmal", "840_11_000000": "der dritte satz"}
 META = (

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
 from pseudovox.corpora.ravdess import Performance, performances, read_actor, split_actors
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.data.datadir import DataDir
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 SCRIPT = "local/prepare_ravdess.py"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from standins import put_audio, put_text
 
+from pseudovox.core.errors import DataError, MissingModelError, UsageError
 from pseudovox.corpora import data_dir
 from pseudovox.corpora.speechocean762 import adults, held_out, read_part
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError, UsageError
+from pseudovox.data.datadir import DataDir
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 SCRIPT = "local/prepare_speechocean762.py"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from standins import put_audio, put_text
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora.vctk import read
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.data.datadir import DataDir
 
 HEAD = "ID  AGE  GENDER  ACCENTS  REGION COMMENTS"
 SPEAKERS = {"p225": "F", "p226": "M", "p280": "F", "p315": "M", "s5": "F"}

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from standins import put_audio, put_text
 
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora.voxceleb import find_parts, read_genders, read_part, read_trials
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.data.datadir import DataDir
 
 SCRIPT = "local/prepare_voxceleb.py"
 VIDEO = "-x6uYqmx_1k"  # names of videos may begin with a hyphen

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from standins import put_text
 
-from pseudovox.datadir import DataDir
+from pseudovox.data.datadir import DataDir
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 SCRIPT = "local/prepare_vpc.py"

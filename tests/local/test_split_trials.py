@@ -2,9 +2,9 @@
 
 import pytest
 
+from pseudovox.core.errors import DataError
 from pseudovox.corpora.evaluation import evaluation_sets
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError
+from pseudovox.data.datadir import DataDir
 
 
 def speech(counts: dict[str, int]) -> DataDir:

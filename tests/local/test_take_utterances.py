@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from pseudovox.datadir import DataDir
+from pseudovox.data.datadir import DataDir
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 

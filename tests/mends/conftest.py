@@ -11,8 +11,8 @@ import tiny_models
 from obeying import ROOT
 from standins import put_audio, put_text
 
-from pseudovox import config as configuration
-from pseudovox.audio import write_wav
+from pseudovox.core import checkout
+from pseudovox.data.audio import write_wav
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the tree's configuration, to be written to."""
     for folder in ("conf", "steps", "local", "recipes/mini"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.png", "__pycache__"))
-    monkeypatch.setattr(configuration, "ROOT", tmp_path)
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
     return tmp_path
 
 

@@ -14,21 +14,26 @@ import numpy as np
 import pytest
 from obeying import command_in, obeyed, options_in, program, settings_in, shell
 
-from pseudovox import anonymizer, packing, packs, pretrained, publication, synthesis
+from pseudovox import anonymizer, records, release
 from pseudovox import config as configuration
 from pseudovox.anonymize import mcadams, pseudo_pitch, pseudo_speakers, strategy, targets
-from pseudovox.archive import write_arrays
-from pseudovox.datadir import DataDir, Origin
-from pseudovox.inputs import read_npz
-from pseudovox.judges import asked
-from pseudovox.models import speechbrain, store
-from pseudovox.report import results, runs
-from pseudovox.scoring import breakdowns, emotion, informed, judgements, plda, recognition, trials
+from pseudovox.components import plda, synthesis
+from pseudovox.components.recognition import decoding
+from pseudovox.config import packs
+from pseudovox.core import checkout
+from pseudovox.core.npz import read_npz
+from pseudovox.data.archive import write_arrays
+from pseudovox.data.datadir import DataDir, Origin
+from pseudovox.devtools import packing
+from pseudovox.evaluation import breakdowns, emotion, informed, judgements, trials
+from pseudovox.evaluation.judges import asked
+from pseudovox.models import pretrained, speechbrain, store
+from pseudovox.report import runs
 from pseudovox.training import bottleneck, chunks, fit, recognizer, speaker_factors
 from pseudovox.training import targets as training_targets
 
 ANONYMIZE, MODELS = "pseudovox/anonymize/", "pseudovox/models/"
-SCORING, TRAINING = "pseudovox/scoring/", "pseudovox/training/"
+SCORING, TRAINING = "pseudovox/evaluation/", "pseudovox/training/"
 DRAW = np.random.default_rng(0)
 
 
@@ -160,7 +165,7 @@ def generator_of_another_pitch(exp: Path) -> Any:
     yield from _refitted(exp, lambda folder: pseudo_speakers.write_npz(folder / pseudo_pitch.FILE, {"x": np.ones(3)}))
 
 
-@obeyed("pseudovox/packing.py", "no pseudo-speakers (pseudo.json is missing)")
+@obeyed("pseudovox/devtools/packing.py", "no pseudo-speakers (pseudo.json is missing)")
 def pack_of_a_generator_that_was_not_fitted(exp: Path) -> Any:
     source = exp / "models/pseudo/pca_gmm"
     shutil.copytree(source, "aside")
@@ -237,7 +242,7 @@ def no_target_but_the_speaker(tiny_data: DataDir) -> Any:
     yield lambda: _chosen(tiny_data, a_target("f1", "f"), a_target("a", "f"))(config())
 
 
-@obeyed("pseudovox/synthesis.py", "speaks with the voices of its training speakers alone")
+@obeyed("pseudovox/components/synthesis.py", "speaks with the voices of its training speakers alone")
 def voices_that_are_no_training_speakers(tmp_path: Path) -> Any:
     mend = yield lambda: synthesis.voice_table(Path("pseudo"), one_hot=True)
     assert config(settings_in(mend)[0]).pseudo.strategy == targets.STRATEGY
@@ -324,7 +329,7 @@ def _npz(fragment: str, array: np.ndarray) -> None:
         yield lambda: read_npz(Path("x.npz"), "make it again")
         np.savez("x.npz", a=np.ones(3))
 
-    obeyed("pseudovox/inputs.py", fragment, f"npz: {fragment}")(play)
+    obeyed("pseudovox/core/npz.py", fragment, f"npz: {fragment}")(play)
 
 
 _npz("a pickle, which could run code", np.array([{}], dtype=object))
@@ -332,7 +337,7 @@ _npz("holds {}, expected numbers", np.array(["words"]))
 _npz("holds NaN or infinite values", np.array([np.nan]))
 
 
-@obeyed("pseudovox/inputs.py", "{}: cannot be read: {}")
+@obeyed("pseudovox/core/npz.py", "{}: cannot be read: {}")
 def npz_that_is_none(tmp_path: Path) -> Any:
     np.savez("x.npz", a=np.ones(999))
     Path("x.npz").write_bytes(Path("x.npz").read_bytes()[:500])
@@ -340,7 +345,7 @@ def npz_that_is_none(tmp_path: Path) -> Any:
     np.savez("x.npz", a=np.ones(3))
 
 
-@obeyed(SCORING + "plda.py", "no such file, but there is a model.json")
+@obeyed("pseudovox/components/plda.py", "no such file, but there is a model.json")
 def plda_without_arrays(tmp_path: Path) -> Any:
     _save_plda()
     (Path("plda") / plda.FILE).unlink()
@@ -349,7 +354,7 @@ def plda_without_arrays(tmp_path: Path) -> Any:
     _save_plda()
 
 
-@obeyed(SCORING + "plda.py", "not a PLDA")
+@obeyed("pseudovox/components/plda.py", "not a PLDA")
 def plda_of_other_arrays(tmp_path: Path) -> Any:
     _save_plda()
     np.savez(Path("plda") / plda.FILE, x=np.ones(3))
@@ -372,9 +377,7 @@ def _card(**features: Any) -> dict[str, Any]:
 def model_of_features_that_are_not_speechbrains() -> Any:
     mend = yield lambda: speechbrain.check_exportable(_card(kind="fbank"), Path("model"))
     file = mend.split(" of ")[1]
-    features = configuration.merge(
-        [configuration.ROOT / "conf/default.yaml", configuration.ROOT / file]
-    ).attacker.features
+    features = configuration.merge([checkout.ROOT / "conf/default.yaml", checkout.ROOT / file]).attacker.features
     card = {"facts": {"features": asdict(features)}, "hyperparameters": {"loss": "aam"}}
     yield lambda: speechbrain.check_exportable(card, Path("model"))
 
@@ -388,20 +391,20 @@ def model_of_another_loss() -> Any:
 
 
 # ---------------------------------------------------------------------- packs and weights of others
-@obeyed("pseudovox/packs.py", "neither a folder nor one of pretrained/")
+@obeyed("pseudovox/config/packs.py", "neither a folder nor one of pretrained/")
 def pack_that_is_none(exp: Path) -> Any:
     yield lambda: packs.find("nowhere")
     yield lambda: packs.find(exp / "models")
 
 
-@obeyed("pseudovox/packs.py", "which says how its models are used")
+@obeyed("pseudovox/config/packs.py", "which says how its models are used")
 def pack_without_a_configuration(exp: Path) -> Any:
     shutil.copytree(exp / "models", "models")
     yield lambda: packs.config_of(Path("models"), "resynthesis")
     yield lambda: packs.config_of(exp / "models", "resynthesis")
 
 
-@obeyed("pseudovox/packing.py", "the models were made with other settings than the recipe has")
+@obeyed("pseudovox/devtools/packing.py", "the models were made with other settings than the recipe has")
 def pack_of_other_settings(exp: Path) -> Any:
     def made(*settings: str) -> None:
         packing._check_settings(exp / "config.yaml", packs.resolved("own", settings), "own")
@@ -410,7 +413,7 @@ def pack_of_other_settings(exp: Path) -> Any:
     yield lambda: made("bottleneck.codes=6", "pseudo.pca_size=3", "pseudo.gmm_size=1")
 
 
-@obeyed("pseudovox/pretrained.py", "and nothing is downloaded here")
+@obeyed("pseudovox/models/pretrained.py", "and nothing is downloaded here")
 def weights_that_are_not_there(bundle: str) -> Any:
     import torch
 
@@ -429,7 +432,7 @@ def _damaged_weights(fragment: str, damage: Callable[[Path], object]) -> None:
         shell(command_in(mend).partition(" && ")[0])
         assert mend.partition(" && ")[2] == pretrained.fetch_command(bundle)  # (which leaves what is there as it is)
 
-    obeyed("pseudovox/pretrained.py", fragment, f"weights: {fragment}")(play)
+    obeyed("pseudovox/models/pretrained.py", fragment, f"weights: {fragment}")(play)
 
 
 def _save_list(file: Path) -> None:
@@ -442,49 +445,49 @@ _damaged_weights("cannot be read as weights", lambda file: file.write_bytes(b"x"
 _damaged_weights("holds something else than weights by name", _save_list)
 
 
-@obeyed("pseudovox/judges/__init__.py", "would both be called")
+@obeyed("pseudovox/evaluation/judges/__init__.py", "would both be called")
 def judges_of_one_name() -> Any:
     yield lambda: asked(config("judges.whisper=[/a/small, /b/small]").judges)
     yield lambda: asked(config("judges.whisper=[/a/small, /b/smaller]").judges)
 
 
 # ---------------------------------------------------------------------- release
-@obeyed("pseudovox/publication.py", "so it has no format")
+@obeyed("pseudovox/release.py", "so it has no format")
 def segment_to_be_published(tiny_data: DataDir) -> Any:
     tiny_data.tables["segments"] = {one: f"{one} 0 0.4" for one in tiny_data.utterances}
 
     def form(found: configuration.Config) -> None:
         if found.publish.format == "original":
-            publication.form_of(tiny_data, "f1-0")
+            release.form_of(tiny_data, "f1-0")
 
     yield from lead_on(form, "publish.format=original")
 
 
-@obeyed("pseudovox/publication.py", "has no utt2path")
+@obeyed("pseudovox/release.py", "has no utt2path")
 def data_dir_that_knows_no_paths(tiny_data: DataDir) -> Any:
-    mend = yield lambda: publication.original_paths(tiny_data)
+    mend = yield lambda: release.original_paths(tiny_data)
     shell(f"{command_in(mend, 'local/').split()[0]} --nj 1 wav made")
-    yield lambda: publication.original_paths(DataDir.load("made/recordings"))
+    yield lambda: release.original_paths(DataDir.load("made/recordings"))
 
 
-@obeyed("pseudovox/publication.py", "it can be guessed, and with it who got which voice")
+@obeyed("pseudovox/release.py", "it can be guessed, and with it who got which voice")
 def seed_of_a_release_that_can_be_guessed() -> Any:
-    yield from lead_on(lambda found: publication.check_seed(1, found.publish))
+    yield from lead_on(lambda found: release.check_seed(1, found.publish))
 
 
 # ---------------------------------------------------------------------- reports
-@obeyed("pseudovox/report/results.py", "not a file of results")
+@obeyed("pseudovox/records.py", "not a file of results")
 def results_that_are_none(tmp_path: Path) -> Any:
     Path("exp/wer").mkdir(parents=True)
     Path("exp/wer/results.json").write_text("[]")
-    mend = yield lambda: results.read_records(Path("exp/wer/results.json"))
+    mend = yield lambda: records.read_records(Path("exp/wer/results.json"))
     shell(command_in(mend))
     assert not Path("exp/wer").exists()
 
 
 @obeyed("pseudovox/report/runs.py", "the runs have no figure in common")
 def runs_without_a_common_figure() -> Any:
-    one, other = (results.Record(metric, 1.0, set="test") for metric in ("wer", "eer"))
+    one, other = (records.Record(metric, 1.0, set="test") for metric in ("wer", "eer"))
     yield lambda: runs.mean_over_runs([[one], [other]])
     yield lambda: runs.mean_over_runs([[one], [one]])
 
@@ -559,7 +562,7 @@ def trials_without_their_enrolment(tiny_data: DataDir) -> Any:
     data.append(enrolment)
 
 
-@obeyed(SCORING + "plda.py", "so nothing can be learnt of how a voice varies")
+@obeyed("pseudovox/components/plda.py", "so nothing can be learnt of how a voice varies")
 def plda_of_single_utterances() -> Any:
     def learn(found: configuration.Config) -> None:
         if found.scoring.voices:
@@ -568,7 +571,7 @@ def plda_of_single_utterances() -> Any:
     yield from lead_on(learn)
 
 
-@obeyed(SCORING + "plda.py", "do not vary within speakers in {}")
+@obeyed("pseudovox/components/plda.py", "do not vary within speakers in {}")
 def plda_of_few_utterances() -> Any:
     vectors, names = DRAW.standard_normal((12, 50)), [f"s{number // 3}" for number in range(12)]
     yield from lead_on(
@@ -577,11 +580,11 @@ def plda_of_few_utterances() -> Any:
     )
 
 
-@obeyed(SCORING + "recognition.py", "has no words ({})")
+@obeyed("pseudovox/components/recognition/decoding.py", "has no words ({})")
 def recogniser_without_words(tmp_path: Path) -> Any:
     Path("asr").mkdir()
     Path("asr/model.json").write_text('{"kind": "recognizer", "hyperparameters": {}, "facts": {"units": ["a"]}}')
-    yield from lead_on(lambda found: recognition.vocabulary(Path("asr"), found.decoder))
+    yield from lead_on(lambda found: decoding.vocabulary(Path("asr"), found.decoder))
 
 
 @obeyed(SCORING + "trials.py", "both give the figures of set")
@@ -829,20 +832,20 @@ def perturbed_audio_of_an_earlier_run(tiny_data: DataDir) -> Any:
     yield lambda: program("utils/perturb_data_dir_speed.py", "--allow-pipes", "1.1", "data/tiny", "other")
 
 
-@obeyed("pseudovox/datadir/selection.py", "speakers cannot be split into")
+@obeyed("pseudovox/data/datadir/selection.py", "speakers cannot be split into")
 def split_into_more_parts_than_speakers(tiny_data: DataDir) -> Any:
     mend = yield lambda: program("utils/split_data.py", "data/tiny", 4)
     program("utils/split_data.py", "data/tiny", 3)
     yield lambda: program("utils/split_data.py", options_in(mend)[0], "data/tiny", 4)
 
 
-@obeyed("pseudovox/datadir/selection.py", "utterances cannot be split into")
+@obeyed("pseudovox/data/datadir/selection.py", "utterances cannot be split into")
 def split_into_more_parts_than_utterances(tiny_data: DataDir) -> Any:
     yield lambda: program("utils/split_data.py", "--per-utt", "data/tiny", 13)
     yield lambda: program("utils/split_data.py", "--per-utt", "data/tiny", 12)
 
 
-@obeyed("pseudovox/datadir/directory.py", "is {} here and {} in {}/{}")
+@obeyed("pseudovox/data/datadir/directory.py", "is {} here and {} in {}/{}")
 def data_dirs_that_contradict_each_other(tiny_data: DataDir) -> Any:
     tiny_data.tables["text"]["f1-0"] = "other words"
     tiny_data.write(Path("data/other"))
@@ -851,10 +854,10 @@ def data_dirs_that_contradict_each_other(tiny_data: DataDir) -> Any:
     yield lambda: program("utils/combine_data.py", "new", "data/tiny", "data/prefixed")
 
 
-@obeyed("pseudovox/stepcheck/rehearsal.py", "are to be given for stage data, and for no other")
+@obeyed("pseudovox/devtools/stepcheck/rehearsal.py", "are to be given for stage data, and for no other")
 def arguments_of_a_step_that_takes_none(tmp_path: Path) -> Any:
-    from pseudovox.stepcheck.rehearsal import Rehearsal
+    from pseudovox.devtools.stepcheck.rehearsal import Rehearsal
 
-    mend = yield lambda: Rehearsal(configuration.ROOT / "steps/extract_f0.py", "f0", Path(), ["DATA"])
+    mend = yield lambda: Rehearsal(checkout.ROOT / "steps/extract_f0.py", "f0", Path(), ["DATA"])
     _, script, stage, *words = mend.split()
-    yield lambda: Rehearsal(configuration.ROOT / script, stage, Path(), words)
+    yield lambda: Rehearsal(checkout.ROOT / script, stage, Path(), words)

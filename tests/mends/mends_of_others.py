@@ -16,13 +16,16 @@ from mends_of_recordings import stand_in
 from obeying import ROOT, command_in, dry_run, obeyed, options_in, program, settings_in, shell
 from standins import put_audio, put_text
 
-from pseudovox import alignment, audio, corpora, downloads, f0, packs
 from pseudovox import config as configuration
-from pseudovox.corpora import commonvoice, iemocap, librispeech, mls, ravdess, speechocean762, vctk, voxceleb
-from pseudovox.datadir import DataDir
-from pseudovox.datadir.validate import validate
-from pseudovox.downloads.catalogue import Entry
-from pseudovox.judges import asked
+from pseudovox import corpora
+from pseudovox.components import alignment, f0
+from pseudovox.config import packs
+from pseudovox.corpora import commonvoice, downloads, iemocap, librispeech, mls, ravdess, speechocean762, vctk, voxceleb
+from pseudovox.corpora.downloads.catalogue import Entry
+from pseudovox.data import audio
+from pseudovox.data.datadir import DataDir
+from pseudovox.data.datadir.validate import validate
+from pseudovox.evaluation.judges import asked
 from pseudovox.models import speechbrain, whisper
 from pseudovox.training import finetune
 
@@ -217,7 +220,7 @@ def set_of_a_corpus_that_is_empty(tmp_path: Path) -> Any:
 
 
 # ---------------------------------------------------------------------- downloads
-@obeyed("pseudovox/downloads/__init__.py", "may not be downloaded")
+@obeyed("pseudovox/corpora/downloads/__init__.py", "may not be downloaded")
 def corpus_to_be_asked_for(tmp_path: Path) -> Any:
     entry = downloads_entry("iemocap")
     mend = yield lambda: downloads.download(entry, Path("corpora"))
@@ -226,7 +229,7 @@ def corpus_to_be_asked_for(tmp_path: Path) -> Any:
     put_text(place / "Session1/readme.txt", "as it came")  # asked for, and put where the message says
 
 
-@obeyed("pseudovox/downloads/__init__.py", "GB there (to unpack it, too)")
+@obeyed("pseudovox/corpora/downloads/__init__.py", "GB there (to unpack it, too)")
 def disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def usage(path: Path) -> Any:
         return SimpleNamespace(free=10**15 if "large" in Path(path).absolute().parts else 0)
@@ -245,13 +248,13 @@ def disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
 
 def downloads_entry(name: str) -> Entry:
     """An entry of the catalogue."""
-    from pseudovox.downloads import catalogue
+    from pseudovox.corpora.downloads import catalogue
 
     return catalogue.read()[name]
 
 
 # ---------------------------------------------------------------------- packages
-@obeyed("pseudovox/praat.py", "{} needs a package")
+@obeyed("pseudovox/data/praat.py", "{} needs a package")
 def praat_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, "parselmouth", None)
     monkeypatch.setitem(sys.modules, "parselmouth.praat", None)
@@ -264,7 +267,7 @@ def praat_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Any:
     yield lambda: extract(settings_in(mend)[0])
 
 
-@obeyed("pseudovox/alignment.py", "needs the package pocketsphinx")
+@obeyed("pseudovox/components/alignment.py", "needs the package pocketsphinx")
 def aligner_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     mend = yield alignment.Aligner
@@ -325,7 +328,7 @@ def reference_of_a_judge_that_is_not_there(tmp_path: Path) -> Any:
     put_audio(Path("clean.wav"))
 
 
-@obeyed("pseudovox/packs.py", "has steps of its own, which only a recipe runs")
+@obeyed("pseudovox/config/packs.py", "has steps of its own, which only a recipe runs")
 def pack_of_a_system_of_own_steps(exp: Path) -> Any:
     run = Path(shutil.copytree(exp, "exp/example_swap"))
     (run / "uniform").mkdir()
@@ -337,7 +340,7 @@ def pack_of_a_system_of_own_steps(exp: Path) -> Any:
 
 
 # ---------------------------------------------------------------------- further recordings and tables
-@obeyed("pseudovox/audio.py", "{}: NaN or infinite samples")
+@obeyed("pseudovox/data/audio.py", "{}: NaN or infinite samples")
 def array_with_nan() -> Any:
     samples = np.where(np.arange(8000) == 5, np.nan, 0.1)
     mend = yield lambda: audio.from_array(samples, 16000)
@@ -345,7 +348,7 @@ def array_with_nan() -> Any:
     yield lambda: audio.from_array(np.nan_to_num(samples), 16000)
 
 
-@obeyed("pseudovox/audio.py", "wave files inside archives")
+@obeyed("pseudovox/data/audio.py", "wave files inside archives")
 def recording_inside_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     put_audio(Path("x.wav"))
     Path("x.wav").rename("x.ark")
@@ -355,7 +358,7 @@ def recording_inside_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     yield lambda: audio.load_file("FILE.wav")
 
 
-@obeyed("pseudovox/audio.py", "{}: cannot be read: {}")
+@obeyed("pseudovox/data/audio.py", "{}: cannot be read: {}")
 def recording_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     real = audio.open_regular
 
@@ -374,13 +377,13 @@ def recording_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shell(command_in(mend).partition(", as")[0])
 
 
-@obeyed("pseudovox/datadir/validate.py", "{}")
+@obeyed("pseudovox/data/datadir/validate.py", "{}")
 def data_dir_without_features(tiny_data: DataDir) -> Any:
     mend = yield lambda: program("utils/validate_data_dir.py", "data/tiny")
     yield lambda: program("utils/validate_data_dir.py", options_in(mend)[0], "data/tiny")
 
 
-@obeyed("pseudovox/datadir/validate.py", "sorted by speaker, {} would stand here")
+@obeyed("pseudovox/data/datadir/validate.py", "sorted by speaker, {} would stand here")
 def speakers_that_are_no_prefixes(tmp_path: Path) -> Any:
     _speakers({"1-x": "b", "2-y": "a"})
     check = ("utils/validate_data_dir.py", "--no-feats", "--no-text")
@@ -388,7 +391,7 @@ def speakers_that_are_no_prefixes(tmp_path: Path) -> Any:
     yield lambda: program(*check, options_in(mend)[0], "data/any")
 
 
-@obeyed("pseudovox/datadir/validate.py", "sorted by speaker, {} would stand here")
+@obeyed("pseudovox/data/datadir/validate.py", "sorted by speaker, {} would stand here")
 def speakers_that_are_made_prefixes(tmp_path: Path) -> Any:
     _speakers({"1-x": "b", "2-y": "a"})
     yield lambda: validate("data/any", no_feats=True, no_text=True)

@@ -12,8 +12,7 @@ import soundfile
 from obeying import command_in, obeyed, options_in, program, shell
 from standins import put_audio, put_text
 
-from pseudovox import anonymizer, audio
-from pseudovox.archive import Archive, write_arrays
+from pseudovox import anonymizer
 from pseudovox.corpora import (
     _check_path,
     commonvoice,
@@ -24,9 +23,11 @@ from pseudovox.corpora import (
     speechocean762,
     vctk,
 )
-from pseudovox.datadir import DataDir
+from pseudovox.data import audio
+from pseudovox.data.archive import Archive, write_arrays
+from pseudovox.data.datadir import DataDir
 
-AUDIO, ARCHIVE, CORPORA = "pseudovox/audio.py", "pseudovox/archive.py", "pseudovox/corpora/"
+AUDIO, ARCHIVE, CORPORA = "pseudovox/data/audio.py", "pseudovox/data/archive.py", "pseudovox/corpora/"
 NOISE = 0.1 * np.random.default_rng(0).standard_normal(8000).astype(np.float32)
 
 
@@ -369,7 +370,7 @@ def download_of_nothing(capsys: pytest.CaptureFixture[str]) -> Any:
     yield lambda: program(*mend.split())
 
 
-@obeyed("pseudovox/downloads/catalogue.py", "no corpus, weights or recipe with needs")
+@obeyed("pseudovox/corpora/downloads/catalogue.py", "no corpus, weights or recipe with needs")
 def download_of_what_is_not_offered(capsys: pytest.CaptureFixture[str]) -> Any:
     mend = yield lambda: program("local/download.py", "librispech")
     program(*mend.split())
@@ -377,11 +378,11 @@ def download_of_what_is_not_offered(capsys: pytest.CaptureFixture[str]) -> Any:
     yield lambda: program("local/download.py", "--list", offered)
 
 
-@obeyed("pseudovox/downloads/unpacking.py", "a damaged archive")
+@obeyed("pseudovox/corpora/downloads/unpacking.py", "a damaged archive")
 def damaged_archive(tmp_path: Path) -> Any:
     import tarfile
 
-    from pseudovox.downloads.unpacking import unpack
+    from pseudovox.corpora.downloads.unpacking import unpack
 
     Path("x.tar").write_bytes(b"no archive")
     mend = yield lambda: unpack(Path("x.tar"), Path("one"), 10**6)

@@ -11,11 +11,14 @@ import pytest
 from obeying import ROOT, command_in, obeyed, options_in, program, run, settings_in, shell
 
 from pseudovox import config as configuration
-from pseudovox import console, jobs, places, seeds, stage
-from pseudovox.datadir import DataDir
+from pseudovox import console, stage
+from pseudovox.core import seeds
+from pseudovox.corpora import locations
+from pseudovox.data.datadir import DataDir
+from pseudovox.stage import jobs
 
-CONFIG, YAML, SCHEMA = "pseudovox/config.py", "pseudovox/yamltext.py", "pseudovox/schema.py"
-STAGE, CONSOLE = "pseudovox/stage.py", "pseudovox/console.py"
+CONFIG, YAML, SCHEMA = "pseudovox/config/checks.py", "pseudovox/config/strict_yaml.py", "pseudovox/config/validation.py"
+STAGE, CONSOLE = "pseudovox/stage/", "pseudovox/console.py"
 
 
 # ---------------------------------------------------------------------- yaml
@@ -119,22 +122,22 @@ def system_that_sets_what_is_for_all(tree: Path) -> Any:
     system.write_text("system: {stages: [f0]}\n")
 
 
-@obeyed("pseudovox/places.py", "{}")
+@obeyed("pseudovox/corpora/locations.py", "{}")
 def corpora_that_are_not_there(tmp_path: Path) -> Any:
-    mend = yield lambda: places.check(configuration.compose("vpc2022"))
+    mend = yield lambda: locations.check(configuration.compose("vpc2022"))
     Path("there").mkdir()
     roots = [setting.replace("/where/it/lies", str(tmp_path / "there")) for setting in settings_in(mend)]
-    yield lambda: places.check(configuration.compose("vpc2022", overrides=roots))
+    yield lambda: locations.check(configuration.compose("vpc2022", overrides=roots))
 
 
-@obeyed("pseudovox/seeds.py", "holds no secret seed")
+@obeyed("pseudovox/core/seeds.py", "holds no secret seed")
 def seed_that_can_be_guessed(tmp_path: Path) -> Any:
     Path("seed").write_text("7\n")
     mend = yield lambda: seeds.secret_seed(Path("seed"))
     shell(command_in(mend))
 
 
-@obeyed("pseudovox/seeds.py", "holds no secret seed")
+@obeyed("pseudovox/core/seeds.py", "holds no secret seed")
 def seed_that_can_be_guessed_is_written_anew(tmp_path: Path) -> Any:
     Path("seed").write_text("7\n")
     yield lambda: seeds.secret_seed(Path("seed"))
@@ -240,14 +243,14 @@ def speech_that_was_not_all_anonymized(tiny_data: DataDir) -> Any:
     tiny_data.write(Path("data/tiny_x"))  # (test_the_stages_that_mends_name: that stage makes it)
 
 
-@obeyed("pseudovox/mapping.py", "the outputs of data dirs of the same name would be one")
+@obeyed("pseudovox/stage/parallel.py", "the outputs of data dirs of the same name would be one")
 def data_dirs_of_one_name(tiny_data: DataDir) -> Any:
     tiny_data.write(Path("other/tiny"))
     yield lambda: _f0("data/tiny", "other/tiny", "f0")
     yield lambda: [_f0("data/tiny", "f0"), _f0("other/tiny", "f0_other")]
 
 
-@obeyed("pseudovox/mapping.py", "utterances failed, e.g.")
+@obeyed("pseudovox/stage/parallel.py", "utterances failed, e.g.")
 def utterances_that_fail(tiny_data: DataDir) -> Any:
     kept = Path("wav/f1-0.wav").read_bytes()
     Path("wav/f1-0.wav").write_bytes(kept[:200])
@@ -255,7 +258,7 @@ def utterances_that_fail(tiny_data: DataDir) -> Any:
     Path("wav/f1-0.wav").write_bytes(kept)
 
 
-@obeyed("pseudovox/jobs.py", "and there is no srun on this machine")
+@obeyed("pseudovox/stage/jobs.py", "and there is no srun on this machine")
 def slurm_without_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("PATH", "/nowhere")
     yield lambda: jobs._slurm_executor(tmp_path)

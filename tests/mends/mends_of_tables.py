@@ -8,11 +8,15 @@ from typing import Any
 
 from obeying import Try, command_in, dry_run, obeyed, options_in, program, shell
 
-from pseudovox.datadir import DataDir, checks
-from pseudovox.datadir.fix import fix
-from pseudovox.datadir.validate import validate
+from pseudovox.data.datadir import DataDir, checks
+from pseudovox.data.datadir.fix import fix
+from pseudovox.data.datadir.validate import validate
 
-CHECKS, FILES, VALIDATE = "pseudovox/datadir/checks.py", "pseudovox/datadir/files.py", "pseudovox/datadir/validate.py"
+CHECKS, FILES, VALIDATE = (
+    "pseudovox/data/datadir/checks.py",
+    "pseudovox/core/files.py",
+    "pseudovox/data/datadir/validate.py",
+)
 HERE = Path("data/tiny")
 Obey = Callable[[str], object]
 
@@ -316,7 +320,7 @@ case(
 )
 case(FILES, "blank line", "a blank line", lambda: edit("text", "f1-1", "\n \nf1-1"), load, run_it)
 case(
-    "pseudovox/datadir/fix.py",
+    "pseudovox/data/datadir/fix.py",
     "no data dir: it lacks",
     "a data dir without utt2spk, whose backup is there",
     lambda: [
@@ -328,7 +332,7 @@ case(
     lambda mend: (HERE / "utt2spk").write_bytes(Path(mend.split("e.g. from ")[1], "utt2spk").read_bytes()),
 )
 case(
-    "pseudovox/datadir/fix.py",
+    "pseudovox/data/datadir/fix.py",
     "not UTF-8",
     "a table in another encoding is to be fixed",
     lambda: put("text", TEXT.replace("some", "où").encode("latin1")),
@@ -336,7 +340,7 @@ case(
     run_it,
 )
 case(
-    "pseudovox/datadir/fix.py",
+    "pseudovox/data/datadir/fix.py",
     "no utterances remain",
     "tables that have nothing in common",
     lambda: put("text", TEXT.replace("-", "_")),
@@ -344,7 +348,7 @@ case(
     lambda mend: put("text", TEXT),
 )
 case(
-    "pseudovox/datadir/ids.py",
+    "pseudovox/core/ids.py",
     "is empty or holds a space, slash",
     "an id with a slash",
     lambda: edit("utt2spk", "f1-0 ", "f1/0 "),
@@ -352,7 +356,7 @@ case(
     lambda mend: edit("utt2spk", "f1/0 ", "f1-0 "),
 )
 case(
-    "pseudovox/datadir/ids.py",
+    "pseudovox/core/ids.py",
     "is longer than",
     "an id that is too long",
     lambda: edit("utt2spk", "f1-0 ", f"f1-{'0' * 300} "),
@@ -360,7 +364,7 @@ case(
     lambda mend: edit("utt2spk", "0" * 300, "0"),
 )
 case(
-    "pseudovox/datadir/origin.py",
+    "pseudovox/data/datadir/origin.py",
     "expected source, set, system or role",
     "a malformed origin: removed",
     lambda: put("origin", "sauce tiny\n"),
@@ -368,7 +372,7 @@ case(
     run_it,
 )
 case(
-    "pseudovox/datadir/origin.py",
+    "pseudovox/data/datadir/origin.py",
     "expected source, set, system or role",
     "a malformed origin: corrected",
     lambda: put("origin", "sauce tiny\nset tiny\n"),
@@ -376,7 +380,7 @@ case(
     lambda mend: edit("origin", "sauce", "source"),
 )
 case(
-    "pseudovox/datadir/origin.py",
+    "pseudovox/data/datadir/origin.py",
     "source or set is missing",
     "an origin without its set: removed",
     lambda: put("origin", "source tiny\n"),
@@ -384,7 +388,7 @@ case(
     run_it,
 )
 case(
-    "pseudovox/datadir/origin.py",
+    "pseudovox/data/datadir/origin.py",
     "source or set is missing",
     "an origin without its set: completed",
     lambda: put("origin", "source tiny\n"),
@@ -392,7 +396,7 @@ case(
     lambda mend: put("origin", "source tiny\nset tiny\n"),
 )
 case(
-    "pseudovox/datadir/directory.py",
+    "pseudovox/data/datadir/directory.py",
     "expected a table",
     "a folder in the place of a table",
     lambda: (HERE / "utt2emo").mkdir(),
@@ -459,7 +463,7 @@ case(
 )
 
 
-@obeyed("pseudovox/datadir/directory.py", "no such data dir")
+@obeyed("pseudovox/data/datadir/directory.py", "no such data dir")
 def data_dir_that_was_not_made(tiny_data: DataDir) -> Any:
     mend = yield lambda: DataDir.load("data/mini/train")
     words = command_in(mend).replace("<recipe>", "mini").partition(" makes")[0].split()

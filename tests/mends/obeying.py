@@ -3,7 +3,7 @@
 A case is a generator. It makes something wrong and yields what to try, a function; it is sent the mend that came, obeys
 it, and may yield another try (else the same one is made again), which must get further:
 
-    @obeyed("pseudovox/seeds.py", "holds no secret seed")
+    @obeyed("pseudovox/core/seeds.py", "holds no secret seed")
     def seed_that_is_none(tmp_path):
         Path("seed").write_text("7")
         mend = yield lambda: secret_seed(Path("seed"))
@@ -31,8 +31,9 @@ from typing import Any
 
 import pytest
 
-from pseudovox import command, stage
-from pseudovox.errors import PseudovoxError
+from pseudovox import stage
+from pseudovox.core import command
+from pseudovox.core.errors import PseudovoxError
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRORS = {"PseudovoxError", "DataError", "UsageError", "MissingModelError", "SomeUtterancesFailed", "JobFailed"}
@@ -116,8 +117,12 @@ def _template(node: ast.expr, constants: dict[str, ast.expr]) -> str:
 
 
 def named(module: str, fragment: str) -> list[Place]:
-    """The places of a module whose message is, or else holds, a fragment."""
-    own = [place for place in places() if place.module == module]
+    """The places of a module, or of a folder of modules (`.../`), whose message is, or else holds, a fragment."""
+    own = [
+        place
+        for place in places()
+        if place.module == module or (module.endswith("/") and place.module.startswith(module))
+    ]
     return [place for place in own if place.message == fragment] or [
         place for place in own if fragment in place.message
     ]

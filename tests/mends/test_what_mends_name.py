@@ -11,7 +11,7 @@ import pytest
 from obeying import ROOT, dry_run, places, sources
 
 from pseudovox import config as configuration
-from pseudovox.downloads import catalogue
+from pseudovox.corpora.downloads import catalogue
 
 SCRIPT = re.compile(r"\b(?:utils|steps|local)/\w+\.(?:py|sh)\b")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*\b")
@@ -66,7 +66,7 @@ def test_keys_are_named_with_set() -> None:
 
 
 def test_scripts_and_their_options_exist() -> None:
-    shared = (ROOT / "pseudovox/stage.py").read_text()
+    shared = (ROOT / "pseudovox/stage/").read_text()
     wrong = []
     for where, text in TEXTS:
         for found in SCRIPT.finditer(text):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
 from pseudovox.metrics import wer
 
 

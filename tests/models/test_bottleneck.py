@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox.content import Extractor, log_mel
-from pseudovox.features import mel_warp
+from pseudovox.components.content import Extractor, log_mel
+from pseudovox.data.features import mel_warp
 from pseudovox.models import store
 from pseudovox.models.bottleneck import BottleneckNetwork, FactorizedLayer, speech_statistics
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox.content import Extractor
-from pseudovox.errors import DataError
+from pseudovox.components.content import Extractor
+from pseudovox.core.errors import DataError
 from pseudovox.models import store
 from pseudovox.models.bottleneck import BottleneckNetwork
 from pseudovox.models.speaker_factors import FRAME_WEIGHT, SpeakerFactors, posterior_means

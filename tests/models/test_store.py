@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pseudovox.errors import DataError, MissingModelError, PseudovoxError
+from pseudovox.core.errors import DataError, MissingModelError, PseudovoxError
 from pseudovox.models import store
 
 HYPERPARAMETERS = {"features": 8, "channels": [16, 16, 16, 16, 24], "embedding": 12, "speakers": 5}

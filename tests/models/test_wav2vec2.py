@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
 from pseudovox.models import store, wav2vec2
 
 PARAMETERS: dict[str, Any] = {
@@ -105,7 +105,7 @@ def test_rows_of_the_published_output_layer_are_left_out() -> None:
 
 
 def test_weights_of_another_model_are_refused() -> None:
-    from pseudovox import pretrained
+    from pseudovox.models import pretrained
 
     weights = {f"model.{name}": tensor for name, tensor in network(aux_num_out=5).model.state_dict().items()}
     with pytest.raises(DataError, match=r"x.pth: the weights are not those of the model.*aux"):

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox import config, pretrained
-from pseudovox.content import Extractor, log_mel, sample_frames
-from pseudovox.datadir import DataDir
-from pseudovox.errors import MissingModelError, UsageError
+from pseudovox import config
+from pseudovox.components.content import Extractor, log_mel, sample_frames
+from pseudovox.core.errors import MissingModelError, UsageError
+from pseudovox.data.datadir import DataDir
+from pseudovox.models import pretrained
 from pseudovox.models.bottleneck import BottleneckNetwork
 from pseudovox.models.wav2vec2 import Wav2vec2Network
 from pseudovox.training import bottleneck

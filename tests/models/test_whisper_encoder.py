@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox.errors import DataError, MissingModelError
+from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.models import whisper
 
 WIDTH, BINS, HEADS, POSITIONS = 8, 6, 2, 50

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pseudovox.datadir import DataDir
-from pseudovox.protocol.counts import ENROLMENTS, GENDERS, IEMOCAP, TRIALS, differences, mixed, published
+from pseudovox.corpora.vpc.counts import ENROLMENTS, GENDERS, IEMOCAP, TRIALS, differences, mixed, published
+from pseudovox.data.datadir import DataDir
 
 LIBRI = [name for name in TRIALS if name.startswith("libri")]
 COMMON = [name for name in TRIALS if name.endswith("_common")]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pseudovox.corpora import Recording
-from pseudovox.protocol import draw
-from pseudovox.protocol.counts import COMMON, ENROLMENTS, GENDERS, TRIALS, mixed
+from pseudovox.corpora.vpc import draw
+from pseudovox.corpora.vpc.counts import COMMON, ENROLMENTS, GENDERS, TRIALS, mixed
 
 
 def readers(women: int, men: int, utterances: int) -> list[Recording]:

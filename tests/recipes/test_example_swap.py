@@ -17,8 +17,8 @@ import pytest
 from pseudovox import config as configuration
 from pseudovox.anonymize.pseudo_speakers import PcaGmm, Source
 from pseudovox.anonymize.voice_model import VoiceModel
-from pseudovox.archive import read_scp
-from pseudovox.stepcheck import bench
+from pseudovox.data.archive import read_scp
+from pseudovox.devtools.stepcheck import bench
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "recipes/example_swap/steps/sample_uniform.py"

@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from scipy.signal import resample_poly
 
-from pseudovox.datadir import DataDir
-from pseudovox.world import speech_level
+from pseudovox.components.world import speech_level
+from pseudovox.data.datadir import DataDir
 
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 16000

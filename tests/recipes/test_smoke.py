@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox.archive import read_scp
-from pseudovox.datadir import DataDir
+from pseudovox.data.archive import read_scp
+from pseudovox.data.datadir import DataDir
 
 ROOT = Path(__file__).resolve().parents[2]
 RAN = "done in"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pseudovox import config as configuration
+from pseudovox.records import Record
 from pseudovox.report import averages, challenge, tables
 from pseudovox.report.averages import Place
-from pseudovox.report.results import Record
 
 WEIGHTS = configuration.merge([Path(__file__).resolve().parents[2] / "conf/report/vpc2022.yaml"]).report.weights
 LISTS = [

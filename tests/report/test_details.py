@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from pseudovox.records import Record
 from pseudovox.report import details, tables
-from pseudovox.report.results import Record
 
 
 def figure(metric: str, system: str, attacker: str, value: float | None, group: str = "f", **more: object) -> Record:

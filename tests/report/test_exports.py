@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pseudovox.records import Record
 from pseudovox.report import averages, latex, tensorboard
-from pseudovox.report.results import Record
 
 RECORDS = [
     Record("eer", 1.5, "%", "original", "original", "test_1", "f", "", 1.0, 2.0),

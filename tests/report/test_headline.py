@@ -1,7 +1,7 @@
 """Which of several ways of training the attacker counts."""
 
+from pseudovox.records import Record
 from pseudovox.report.headline import headline, means_by_training
-from pseudovox.report.results import Record
 
 
 def record(training: str, group: str, value: float | None, level: str = "spk", metric: str = "eer") -> Record:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.records import Record
 from pseudovox.report.averages import mean_wer
-from pseudovox.report.results import Record
 from pseudovox.report.runs import mean_over_runs
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from pseudovox.records import Record, Timing
 from pseudovox.report import tables
-from pseudovox.report.results import Record, Timing
 
 
 def eer(system: str, attacker: str, group: str, value: float, interval: bool = True) -> Record:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pseudovox.report.results import Record
+from pseudovox.records import Record
 from pseudovox.report.tables import privacy_table
 from pseudovox.report.warnings import privacy_warnings, with_validation
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pseudovox.evaluation.blockwise import STEPS, rank_cosines
 from pseudovox.metrics.privacy import metrics_of, privacy_metrics
-from pseudovox.scoring.blockwise import STEPS, rank_cosines
 
 MODELS, TESTS = np.random.default_rng(1).standard_normal((2, 40, 8))
 OF_MODELS, OF_TESTS = [f"s{n % 20}" for n in range(40)], [f"s{n % 25}" for n in range(40)]

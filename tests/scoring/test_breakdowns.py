@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from pseudovox.config import Scoring
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data.datadir import DataDir
+from pseudovox.evaluation import breakdowns
+from pseudovox.evaluation.breakdowns import divide, rates
 from pseudovox.metrics.intervals import TrialList
-from pseudovox.report.results import Record
-from pseudovox.scoring import breakdowns
-from pseudovox.scoring.breakdowns import divide, rates
+from pseudovox.records import Record
 
 SPEAKERS = {"a": "f", "b": "f", "c": "m", "d": "m"}
 UTT2SPK = {f"{speaker}-{n}": speaker for speaker in SPEAKERS for n in range(3)}

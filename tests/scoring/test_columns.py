@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pseudovox.scoring import columns
-from pseudovox.scoring.columns import Column, Names, plain_columns
+from pseudovox.evaluation import columns
+from pseudovox.evaluation.columns import Column, Names, plain_columns
 
 
 def column(*fields: str) -> Column:

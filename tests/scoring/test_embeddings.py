@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pseudovox.components import embeddings
+from pseudovox.components.embeddings import Embedder, speaker_means
 from pseudovox.models import store
-from pseudovox.scoring import embeddings
-from pseudovox.scoring.embeddings import Embedder, speaker_means
 
 HYPERPARAMETERS = {"features": 30, "channels": [8, 8, 8, 8, 8], "embedding": 6, "speakers": 2}
 

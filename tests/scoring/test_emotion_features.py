@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox import pretrained
 from pseudovox.config import Emotion, Pitch
-from pseudovox.datadir import DataDir
-from pseudovox.mapping import Utterance
-from pseudovox.scoring.emotion_features import NAMES, Wav2vec2Worker, prosody_statistics
+from pseudovox.data.datadir import DataDir
+from pseudovox.evaluation.emotion_features import NAMES, Wav2vec2Worker, prosody_statistics
+from pseudovox.models import pretrained
+from pseudovox.stage.parallel import Utterance
 
 pytest.importorskip("parselmouth")
 

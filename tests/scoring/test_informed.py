@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.evaluation import informed
 from pseudovox.metrics.eer import eer
-from pseudovox.scoring import informed
 
 DRAW = np.random.default_rng(3)
 SPEAKERS = [f"s{n:02d}" for n in range(40) for _ in range(8)]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox.errors import DataError
-from pseudovox.scoring import language_model as lm
+from pseudovox.components.recognition import language_model as lm
+from pseudovox.core.errors import DataError
 
 TEXT = [["A", "B"], ["A", "B"], ["A", "C"]]
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pseudovox.errors import UsageError
-from pseudovox.scoring import language_model as lm
-from pseudovox.scoring.lexicon_decoder import LexiconDecoder, decode_greedy
+from pseudovox.components.recognition import language_model as lm
+from pseudovox.components.recognition.lexicon_decoder import LexiconDecoder, decode_greedy
+from pseudovox.core.errors import UsageError
 
 BOUNDARY = 1
 # Units 2 and 3; a doubled unit, a word that begins another, and one of a single unit.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from pseudovox.errors import DataError, MissingModelError
-from pseudovox.scoring import plda
-from pseudovox.scoring.plda import Gaussians, Plda, Statistics, fit_gaussians
+from pseudovox.components import plda
+from pseudovox.components.plda import Gaussians, Plda, Statistics, fit_gaussians
+from pseudovox.core.errors import DataError, MissingModelError
 
 DRAW = np.random.default_rng(7)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.errors import DataError
-from pseudovox.scoring import score_files
-from pseudovox.scoring.columns import Names
-from pseudovox.scoring.score_files import number_speakers, read_scored_trials
+from pseudovox.core.errors import DataError
+from pseudovox.evaluation import score_files
+from pseudovox.evaluation.columns import Names
+from pseudovox.evaluation.score_files import number_speakers, read_scored_trials
 
 TRIALS = ["a a-1 target", "a b-1 nontarget", "b a-1 nontarget", "b b-1 target"]
 SCORES = ["a a-1 1.5", "a b-1 -2", "b a-1 -1e-3", "b b-1 inf"]

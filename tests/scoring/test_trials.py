@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pseudovox.components.plda import Gaussians, Plda
 from pseudovox.config import Config, Levels
-from pseudovox.datadir import DataDir, Origin
-from pseudovox.errors import DataError
-from pseudovox.report.results import Record
-from pseudovox.scoring import trials as module
-from pseudovox.scoring.plda import Gaussians, Plda
+from pseudovox.core.errors import DataError
+from pseudovox.data.datadir import DataDir, Origin
+from pseudovox.evaluation import trials as module
+from pseudovox.records import Record
 
 
 def data_dir(path: str, utt2spk: dict[str, str], **lists: list[str]) -> DataDir:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from pseudovox.components.plda import Plda
 from pseudovox.config import Config, Levels, Scoring
-from pseudovox.datadir import DataDir
+from pseudovox.data.datadir import DataDir
+from pseudovox.evaluation import voices
 from pseudovox.metrics.voices import VoiceSimilarity
-from pseudovox.scoring import voices
-from pseudovox.scoring.plda import Plda
 
 DRAW = np.random.default_rng(5)
 UTT2SPK = {f"s{speaker}-{n}": f"s{speaker}" for speaker in range(12) for n in range(6)}

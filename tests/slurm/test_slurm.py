@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.audio import write_wav
-from pseudovox.datadir import DataDir
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir
 
 pytestmark = pytest.mark.slurm
 HERE = Path(__file__).resolve().parent

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.audio import load
-from pseudovox.datadir import DataDir, Origin
+from pseudovox.data.audio import load
+from pseudovox.data.datadir import DataDir, Origin
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 STEP = ("steps/anonymize_mcadams.py", "--device", "cpu")

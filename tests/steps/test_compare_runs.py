@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox.report.results import Record, summary
+from pseudovox.records import Record, summary
 
 
 def report(folder: Path, eer: float) -> None:

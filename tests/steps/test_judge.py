@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.audio import write_wav
-from pseudovox.datadir import DataDir
-from pseudovox.report.results import Record, read_records
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir
+from pseudovox.records import Record, read_records
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -302,7 +302,7 @@ def test_models_of_whisper_that_are_not_there(program: Program, packages: Path, 
 
 
 def test_weights_that_cannot_be_fetched(packages: Path, monkeypatch: pytest.MonkeyPatch, caplog) -> None:  # type: ignore[no-untyped-def]
-    from pseudovox.judges import whisper as module
+    from pseudovox.evaluation.judges import whisper as module
 
     for name in ("faster_whisper", "huggingface_hub", "huggingface_hub.constants"):
         monkeypatch.delitem(sys.modules, name, raising=False)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from pseudovox.datadir import DataDir
+from pseudovox.data.datadir import DataDir
 from pseudovox.models import store
+from pseudovox.records import read_records
 from pseudovox.report import tables
-from pseudovox.report.results import read_records
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 MODELS = {

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pseudovox.audio import load, load_file
-from pseudovox.datadir import DataDir, read_table
+from pseudovox.data.audio import load, load_file
+from pseudovox.data.datadir import DataDir, read_table
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 TAG = "Anna Smith, 12 High Street"

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.audio import write_wav
-from pseudovox.datadir import DataDir, read_table
-from pseudovox.report.results import read_records, without_times
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir, read_table
+from pseudovox.records import read_records, without_times
 
 ROOT = Path(__file__).resolve().parents[2]
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -117,8 +117,7 @@ def test_a_recogniser_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     import torch
     import torchaudio
 
-    from pseudovox import pretrained
-    from pseudovox.models import store
+    from pseudovox.models import pretrained, store
 
     sizes = {
         "extractor_mode": "layer_norm", "extractor_conv_layer_config": [(8, 10, 5), (8, 8, 8), (8, 8, 8)],

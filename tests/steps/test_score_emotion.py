@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.audio import write_wav
-from pseudovox.datadir import DataDir, read_table
-from pseudovox.report.results import Record, read_records
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir, read_table
+from pseudovox.records import Record, read_records
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 SLOPES = {"glad": 90.0, "sad": -90.0, "calm": 0.0}  # Hz over the utterance

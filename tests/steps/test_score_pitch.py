@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.audio import write_wav
-from pseudovox.datadir import DataDir
-from pseudovox.report.results import read_records
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir
+from pseudovox.records import read_records
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 

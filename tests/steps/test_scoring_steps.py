@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.archive import read_scp, write_arrays
-from pseudovox.audio import write_wav
-from pseudovox.datadir import DataDir
-from pseudovox.inputs import read_npz
-from pseudovox.report.results import Record, read_records
+from pseudovox.core.npz import read_npz
+from pseudovox.data.archive import read_scp, write_arrays
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir
+from pseudovox.records import Record, read_records
 
 Said = Callable[[], str]
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pseudovox.archive import read_scp, write_arrays
-from pseudovox.datadir import DataDir, read_table
-from pseudovox.report.results import read_records
+from pseudovox.data.archive import read_scp, write_arrays
+from pseudovox.data.datadir import DataDir, read_table
+from pseudovox.records import read_records
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 SMALL = (

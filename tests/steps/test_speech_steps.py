@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.archive import read_scp, write_arrays
-from pseudovox.audio import load
-from pseudovox.datadir import DataDir, write_atomic
+from pseudovox.data.archive import read_scp, write_arrays
+from pseudovox.data.audio import load
+from pseudovox.data.datadir import DataDir, write_atomic
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 SMALL = {

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox.archive import read_scp, write_arrays
-from pseudovox.audio import load
-from pseudovox.datadir import DataDir, read_table
+from pseudovox.data.archive import read_scp, write_arrays
+from pseudovox.data.audio import load
+from pseudovox.data.datadir import DataDir, read_table
 from pseudovox.models import store
 
 ROOT = Path(__file__).resolve().parent.parent.parent

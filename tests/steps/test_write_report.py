@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox.report.results import Record, without_times, write_records
+from pseudovox.records import Record, without_times, write_records
 
 
 def make(folder: Path, record: Record) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox import audio
-from pseudovox.audio import write_wav
 from pseudovox.config import SpeakerFeatures, SpeakerModel
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data import audio
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir
 from pseudovox.training import chunks
 from pseudovox.training.chunks import SpeakerChunks, chunk_count
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pseudovox.config import Training
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
 from pseudovox.training import fit as training
 from pseudovox.training.fit import Learner, _precision, fit, with_epochs
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pseudovox.config import Training
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
 from pseudovox.training.schedules import adversary_weight, rate_factor, rounds_of
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox import features
 from pseudovox.config import SpeakerFeatures, SpeakerModel, TargetClassifier, Training
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.data import features
+from pseudovox.data.datadir import DataDir
 from pseudovox.models import store
 from pseudovox.models.xvector import XvectorNetwork
 from pseudovox.training import speaker

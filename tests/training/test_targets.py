@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudovox.archive import write_arrays
 from pseudovox.config import TargetClassifier
-from pseudovox.datadir import DataDir, Origin
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data.archive import write_arrays
+from pseudovox.data.datadir import DataDir, Origin
 from pseudovox.training.targets import target_labels
 
 UTTERANCES = [f"a-{number}" for number in range(6)]

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox import features, seeds
-from pseudovox.archive import write_arrays
 from pseudovox.config import Alteration, Bottleneck, Refinement, Training
-from pseudovox.datadir import DataDir, Phone
-from pseudovox.errors import DataError, UsageError
+from pseudovox.core import seeds
+from pseudovox.core.errors import DataError, UsageError
+from pseudovox.data import features
+from pseudovox.data.archive import write_arrays
+from pseudovox.data.datadir import DataDir, Phone
 from pseudovox.models import store
 from pseudovox.training import bottleneck
 from pseudovox.training.bottleneck import IGNORED, PhoneBatches, frame_labels

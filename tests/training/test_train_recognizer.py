@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pseudovox.config import Alteration, Recognizer, Training
-from pseudovox.datadir import DataDir, Phone
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.data.datadir import DataDir, Phone
 from pseudovox.models import store
 from pseudovox.training import alteration, recognizer
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox import f0, world
-from pseudovox.archive import write_arrays
+from pseudovox.components import f0, world
+from pseudovox.components.content import Extractor
 from pseudovox.config import F0, Alteration, Synthesizer, Training
-from pseudovox.content import Extractor
-from pseudovox.datadir import DataDir
-from pseudovox.errors import DataError
-from pseudovox.mapping import Utterance
+from pseudovox.core.errors import DataError
+from pseudovox.data.archive import write_arrays
+from pseudovox.data.datadir import DataDir
 from pseudovox.models import store
+from pseudovox.stage.parallel import Utterance
 from pseudovox.training import synthesizer
 from pseudovox.training.synthesizer import ARRAYS, FramesWorker, SynthesizerBatches
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from pseudovox import config as configuration
-from pseudovox import f0
-from pseudovox.archive import Archive, write_arrays
+from pseudovox.components import f0
 from pseudovox.config import Adversarial, HarmonicNoise, HifiGan, Synthesizer, Training
-from pseudovox.datadir import DataDir
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.archive import Archive, write_arrays
+from pseudovox.data.datadir import DataDir
 from pseudovox.models import store
 from pseudovox.models.vocoder import HOP
 from pseudovox.training import spectral, vocoder

@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from pseudovox import machine
+from pseudovox.core import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 Printed = pytest.CaptureFixture[str]

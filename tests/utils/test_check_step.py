@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pseudovox import config as configuration
-from pseudovox.audio import write_wav
-from pseudovox.stepcheck import contract
-from pseudovox.stepcheck.rehearsal import Rehearsal
+from pseudovox.data.audio import write_wav
+from pseudovox.devtools.stepcheck import contract
+from pseudovox.devtools.stepcheck.rehearsal import Rehearsal
 
 ROOT = Path(__file__).resolve().parents[2]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -31,7 +31,7 @@ for option in ("--config", "--nj", "--device", "--generator", "--xvectors", "--l
     parser.add_argument(option)
 parser.add_argument("paths", nargs="+", type=Path)
 args = parser.parse_args()
-from pseudovox.archive import write_arrays
+from pseudovox.data.archive import write_arrays
 
 *data, out = args.paths
 Path("notes.txt").write_text("done")

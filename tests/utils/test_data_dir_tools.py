@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from pseudovox.datadir import DataDir
-from pseudovox.datadir.selection import per_speaker, split_by_speaker, spread
-from pseudovox.datadir.validate import validate
+from pseudovox.data.datadir import DataDir
+from pseudovox.data.datadir.selection import per_speaker, split_by_speaker, spread
+from pseudovox.data.datadir.validate import validate
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Tool = Callable[..., tuple[int, str, str]]
@@ -298,7 +298,7 @@ def test_speed(tiny_data: DataDir, tool: Tool) -> None:
 
 
 def test_names_of_files_stay_arguments(tmp_path: Path) -> None:
-    from pseudovox.rendering import speed_pipes
+    from pseudovox.data.materialize import speed_pipes
 
     entries = {"a": "x y.wav; rm -rf /", "b": "-n.wav", "c": "cat z.wav |"}
     data = DataDir(tmp_path, {"wav.scp": entries, "utt2spk": dict.fromkeys(entries, "s")})

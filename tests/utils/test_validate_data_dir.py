@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pseudovox.datadir import DataDir
-from pseudovox.datadir.validate import validate
-from pseudovox.errors import DataError
+from pseudovox.core.errors import DataError
+from pseudovox.data.datadir import DataDir
+from pseudovox.data.datadir.validate import validate
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from pseudovox.errors import PseudovoxError
+from pseudovox.core.errors import PseudovoxError
 from pseudovox.metrics import linkability as linkage
 from pseudovox.metrics.calibration import nontarget_costs, target_costs
 from pseudovox.metrics.eer import equal_error_of
 from pseudovox.metrics.ranking import Ranking, rank
 from pseudovox.metrics.roc import roc_points
+from pseudovox.records import ORIGINAL
 from pseudovox.report.page.experiment import GENDERS, Experiment, TrialScores
 from pseudovox.report.page.figure import GRID, INK, MUTED, Figure, Topic, as_svg, canvas, legend, plot, strokes, word
-from pseudovox.report.results import ORIGINAL
 
 _PERCENT = (0.5, 1, 2, 5, 10, 20, 40, 60, 80, 90, 95)  # marks on the axes of a DET plot
 _LOWEST = 0.4  # percent
@@ -53,7 +53,7 @@ class Attack:
 
 def read(experiment: Experiment) -> list[Attack]:
     """The scored trials of every attacker on every list; a list that cannot be read is left out."""
-    from pseudovox.scoring.score_files import read_scored_trials
+    from pseudovox.evaluation.score_files import read_scored_trials
 
     found = []
     for one in experiment.trial_scores:

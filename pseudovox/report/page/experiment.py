@@ -12,10 +12,10 @@ from typing import Any
 
 from pseudovox import config as configuration
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir, origin
-from pseudovox.errors import PseudovoxError
+from pseudovox.core.errors import PseudovoxError
+from pseudovox.data.datadir import DataDir, origin
+from pseudovox.records import ATTACKERS, FILE, ORIGINAL, Record, Timing, read_records
 from pseudovox.report.headline import headline, means_by_training
-from pseudovox.report.results import ATTACKERS, FILE, ORIGINAL, Record, Timing, read_records
 
 GENDERS = {"f": "female", "m": "male", "all": "all"}
 

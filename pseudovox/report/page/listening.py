@@ -12,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pseudovox import audio, f0
-from pseudovox.audio import SAMPLE_RATE
+from pseudovox.components import f0
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir, read_table, write_atomic
-from pseudovox.errors import PseudovoxError
+from pseudovox.core.errors import PseudovoxError
+from pseudovox.core.seeds import seed_for
+from pseudovox.data import audio
+from pseudovox.data.audio import SAMPLE_RATE
+from pseudovox.data.datadir import DataDir, read_table, write_atomic
 from pseudovox.metrics.wer import count_edits, normalise
+from pseudovox.records import ORIGINAL
 from pseudovox.report.page.experiment import GENDERS, Experiment
-from pseudovox.report.results import ORIGINAL
-from pseudovox.seeds import seed_for
 
 LONGEST = 60.0  # seconds of a sample
 MEGABYTE = 1e6

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pseudovox.archive import read_scp
-from pseudovox.errors import PseudovoxError
+from pseudovox.core.errors import PseudovoxError
+from pseudovox.data.archive import read_scp
 from pseudovox.models import store
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import MUTED, SERIES, Figure, Topic, as_svg, canvas, word

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pseudovox.config import Config
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.records import ORIGINAL, Record
 from pseudovox.report.averages import CONDITIONS, COUNTED
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import GRID, INK, MUTED, Figure, as_svg, canvas, strokes, word
 from pseudovox.report.page.summary import ALL, COLUMNS, figure_of
-from pseudovox.report.results import ORIGINAL, Record
 
 Point = tuple[str, Record, Record]  # name, EER, WER
 

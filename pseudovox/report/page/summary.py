@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from pseudovox.records import ATTACKERS, ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.formatting import system_name
 from pseudovox.report.page.experiment import Experiment
-from pseudovox.report.results import ATTACKERS, ORIGINAL, Record, Timing, whisper_label
 
 ALL = "all"
 _KNOWS = {

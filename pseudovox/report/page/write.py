@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pseudovox import machine
 from pseudovox.config import Config, section_dict, to_yaml
-from pseudovox.datadir import write_atomic
+from pseudovox.core import machine
+from pseudovox.data.datadir import write_atomic
 from pseudovox.report.page import attacks, networks, plane, provenance, summary, voices
 from pseudovox.report.page.experiment import Experiment, Work
 from pseudovox.report.page.figure import Figure, Topic

@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pseudovox import stage
-from pseudovox.archive import read_scp, write_arrays
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir, bytewise, write_atomic
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.archive import read_scp, write_arrays
+from pseudovox.data.datadir import DataDir, bytewise, write_atomic
 
 if TYPE_CHECKING:  # numpy and all that needs it are imported where they are used: --help must be quick
     import numpy as np

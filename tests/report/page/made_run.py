@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pseudovox.audio import write_wav
 from pseudovox.config import Config, System, to_yaml
-from pseudovox.datadir import DataDir
-from pseudovox.inputs import write_npz
+from pseudovox.core.npz import write_npz
+from pseudovox.data.audio import write_wav
+from pseudovox.data.datadir import DataDir
+from pseudovox.records import Record, collect, read_timings, write_records
 from pseudovox.report.page.experiment import Experiment
-from pseudovox.report.results import Record, collect, read_timings, write_records
 
 SPEAKERS = {
     "f": ['f1"><script>window.ran=1;</script>'.replace("/", "|"), "f2<img•src=x•onerror=window.ran=2>", "f3'&amp;ü"],

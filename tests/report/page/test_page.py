@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from made_run import SPEAKERS, TEXT, experiment, make_run
 
+from pseudovox.records import Record
 from pseudovox.report.page.listening import gather
 from pseudovox.report.page.write import write_comparison, write_page
-from pseudovox.report.results import Record
 
 
 class Links(HTMLParser):

@@ -9,17 +9,17 @@ import pytest
 
 from pseudovox import config as configuration
 from pseudovox.config import Config
-from pseudovox.datadir import DataDir
-from pseudovox.errors import UsageError
+from pseudovox.core.errors import UsageError
+from pseudovox.data.datadir import DataDir
 from pseudovox.metrics.calibration import min_cllr
 from pseudovox.metrics.ranking import rank
+from pseudovox.records import Record, Timing
 from pseudovox.report.overview import overview_tables
 from pseudovox.report.page import listening, plane, summary
 from pseudovox.report.page.attacks import PRIORS, cross_entropy
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import as_svg, canvas, themed, word
 from pseudovox.report.page.write import differing
-from pseudovox.report.results import Record, Timing
 
 
 def row(system: str, **values: float) -> summary.Row:

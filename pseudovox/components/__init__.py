@@ -1,0 +1,1 @@
+"""What a system is put together from: F0, content, embeddings, PLDA, synthesis, recognition."""

@@ -1,0 +1,158 @@
+"""What a configuration must keep to beyond the types of its values: names, scripts, and who may set which key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pseudovox.config import validation
+from pseudovox.config.schema import ATTACKER_TRAININGS, STEPS, STEPS_OF_SYSTEMS, Config, System
+from pseudovox.core import checkout
+from pseudovox.core.errors import UsageError
+
+# Sections that a system's file may set; of f0, what is done with it; of synthesizer, if it has one of its own.
+_OF_SYSTEMS = ("system", "steps", "use", "levels", "pseudo", "mcadams", "synthesis")
+
+
+_NAME = re.compile(r"[^\W_][\w.+-]*")
+
+
+def script_of(system: System) -> str:
+    """The script of a system that is one step of its own, "" of one that goes through the stages."""
+    return system.step if "/" in system.step or not system.step else f"steps/{system.step}.py"
+
+
+def check_name(name: str, where: str) -> None:
+    """UsageError unless a name can be a folder's in every path and command: one word of letters, digits, `_.+-`."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise UsageError(
+            f"{where}: {name!r} cannot be a name: it becomes a folder's",
+            "give one of letters, digits and _ . + - alone, which begins with a letter or a digit",
+        )
+
+
+def check_names(config: Config) -> None:
+    sets = config.sets
+    for system in config.systems:
+        check_name(system, "systems")
+    for kind, names in vars(sets).items():
+        for name in names if kind != "trials" else ():
+            check_name(name, f"sets.{kind}")
+    for pair in sets.trials:
+        names = pair.split(" ")
+        if len(names) != 2:
+            raise UsageError(f"sets.trials: {pair!r}: expected '<enrolment data dir> <trial data dir>', two names")
+        for name in names:
+            check_name(name, "sets.trials")
+
+
+def check_attacks(config: Config) -> None:
+    ways = config.attacks.semi_informed
+    for way in ways:
+        if way not in ATTACKER_TRAININGS:
+            raise UsageError(f"attacks.semi_informed: {way!r}: expected {' or '.join(ATTACKER_TRAININGS)}")
+    if len(set(ways)) < len(ways):
+        raise UsageError(f"attacks.semi_informed: {', '.join(ways)}: each way once")
+
+
+def check_speaker_features(config: Config) -> None:
+    for name in ("xvector", "attacker"):
+        features = getattr(config, name).features
+        if features.kind not in ("mfcc", "fbank", "speechbrain"):
+            raise UsageError(f"{name}.features.kind {features.kind!r}: expected mfcc, fbank or speechbrain")
+        if features.kind == "speechbrain" and features.speech_only:
+            raise UsageError(
+                f"{name}.features: kind speechbrain has no voice activity detection",
+                f"--set {name}.features.speech_only=false",
+            )
+
+
+def check_recognizer(config: Config) -> None:
+    kind = config.recognizer.kind
+    if kind not in ("ctc", "wav2vec2"):
+        raise UsageError(f"recognizer.kind {kind!r}: expected ctc or wav2vec2")
+
+
+def check_scripts(config: Config) -> None:
+    """The scripts that a configuration names are files of the tree: they will be run."""
+    for command in config.data.prepare:
+        words = command.split()
+        if not words:
+            raise UsageError("data.prepare: an empty command")
+        check_script(words[0], "data.prepare", "local/", "recipes/")
+    for key, script in config.steps.items():
+        if key == "data":
+            raise UsageError("steps.data: stage data runs the commands of data.prepare; name the script there")
+        if key not in STEPS:
+            raise validation.unknown_name(f"steps.{key}", [f"steps.{name}" for name in STEPS], "configuration")
+        check_script(script, f"steps.{key}", "steps/", "recipes/")
+
+
+def check_script(script: str, where: str, *folders: str) -> None:
+    """UsageError unless a script that a configuration names is a Python file below one of the checkout's `folders`."""
+    path = Path(script)
+    if path.is_absolute() or ".." in path.parts or not script.startswith(folders) or re.search(r"\s", script):
+        raise UsageError(
+            f"{where}: {script!r}: expected a script of the checkout, below {' or '.join(folders)}",
+            f"put it there, e.g. recipes/mine/{folders[0]}{path.name or 'x.py'}",
+        )
+    if not (checkout.ROOT / path).is_file():
+        beside = sorted(str(file.relative_to(checkout.ROOT)) for file in (checkout.ROOT / path).parent.glob("*.py"))
+        near = difflib.get_close_matches(script, beside, n=1)
+        raise UsageError(f"{where}: there is no {script}" + (f"; the nearest is {near[0]}" if near else ""))
+    if path.suffix != ".py":
+        raise UsageError(f"{where}: {script!r}: expected a Python script, *.py")
+
+
+def check_own_step(system: System, path: Path) -> None:
+    """A system is either one step or goes through stages."""
+    if not system.step:
+        return
+    check_script(script_of(system), f"{path}: system.step", "steps/", "recipes/")
+    if system.stages:
+        raise UsageError(
+            f"{path}: system.step {system.step!r} is all that the system does; it has system.stages "
+            f"{', '.join(system.stages)} as well",
+            "leave system.step or system.stages out",
+        )
+
+
+def check_steps_of_system(of_recipe: dict[str, str], of_system: dict[str, str], path: Path) -> None:
+    """A system may replace the steps that are its own; another one runs once for all systems."""
+    for key, script in of_system.items():
+        if key in STEPS and key not in STEPS_OF_SYSTEMS and of_recipe.get(key) != script:
+            raise UsageError(
+                f"{path}: steps.{key}: that step runs once for all systems, which have "
+                f"{', '.join(STEPS_OF_SYSTEMS)} of their own",
+                "put it into the recipe's recipe.yaml",
+            )
+
+
+def check_owner(of_recipe: Config, of_system: Config, path: Path, recipe: str) -> None:
+    """A system may set what its own steps go by; what runs once for all systems would not heed it."""
+    shared = of_recipe.f0.extraction().keys()
+    common, own = _flat(asdict(of_recipe)), _flat(asdict(of_system))
+    for key, value in own.items():
+        section, _, rest = key.partition(".")
+        if section in _OF_SYSTEMS or common.get(key) == value:
+            continue
+        if section == "f0" and rest.partition(".")[0] not in shared:
+            continue
+        if section == "synthesizer" and of_system.system.synthesizer:
+            continue
+        alone = ", or name a synthesizer of its own, system.synthesizer: <name>" if section == "synthesizer" else ""
+        raise UsageError(
+            f"{path}: {key} belongs to a step that runs once for all systems; here it would change nothing",
+            f"put it into recipes/{recipe}/recipe.yaml{alone}",
+        )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted key."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found

@@ -1,0 +1,1 @@
+"""The synthetic corpus of recipes/mini: sentences from a grammar, spoken by espeak-ng."""

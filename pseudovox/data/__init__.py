@@ -1,0 +1,1 @@
+"""Data dirs, archives, audio and features: reading, checking and writing them."""

@@ -1,0 +1,160 @@
+"""Weights that others trained and torchaudio distributes: found where torchaudio keeps them, fetched by no step.
+
+    path = weights_file("WAV2VEC2_ASR_LARGE_LV60K_960H")      # MissingModelError, with the command, where it is not
+    state = read_weights("WAV2VEC2_ASR_LARGE_LV60K_960H")     # the tensors, by name
+
+Whoever wants them fetches them once on a machine with internet (`fetch_command`) and carries the file over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pseudovox.core.errors import DataError, MissingModelError, PseudovoxError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from pseudovox.config import Config, Emotion, Recognizer, Wav2vec2Front
+
+# The bundles of torchaudio.pipelines that are used here, with their files below torch.hub.get_dir().
+_MODELS = "checkpoints"
+_ASSETS = "torchaudio/models"
+FILES = {
+    "WAV2VEC2_ASR_BASE_960H": f"{_MODELS}/wav2vec2_fairseq_base_ls960_asr_ls960.pth",
+    "WAV2VEC2_ASR_LARGE_960H": f"{_MODELS}/wav2vec2_fairseq_large_ls960_asr_ls960.pth",
+    "WAV2VEC2_ASR_LARGE_LV60K_960H": f"{_MODELS}/wav2vec2_fairseq_large_lv60k_asr_ls960.pth",
+    "HUBERT_ASR_LARGE": f"{_MODELS}/hubert_fairseq_large_ll60k_asr_ls960.pth",
+    "WAV2VEC2_BASE": f"{_MODELS}/wav2vec2_fairseq_base_ls960.pth",
+    "WAV2VEC2_LARGE_LV60K": f"{_MODELS}/wav2vec2_fairseq_large_lv60k.pth",
+    "HUBERT_BASE": f"{_MODELS}/hubert_fairseq_base_ls960.pth",
+    "HUBERT_LARGE": f"{_MODELS}/hubert_fairseq_large_ll60k.pth",
+    "WAVLM_BASE_PLUS": f"{_MODELS}/wavlm_base_plus.pth",
+    "WAVLM_LARGE": f"{_MODELS}/wavlm_large.pth",
+    "SQUIM_OBJECTIVE": f"{_ASSETS}/squim_objective_dns2020.pth",
+    "SQUIM_SUBJECTIVE": f"{_ASSETS}/squim_subjective_bvcc_daps.pth",
+}
+
+
+def cache_file(bundle: str) -> Path:
+    """Where torchaudio keeps the weights of a bundle, there or not; torch is not imported.
+
+    Raises:
+        UsageError: a bundle that is not one of FILES.
+    """
+    if bundle not in FILES:
+        raise UsageError(f"no bundle {bundle!r} of torchaudio is known here; there are: {', '.join(FILES)}")
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    home = Path(os.environ.get("TORCH_HOME") or caches / "torch")
+    return home.expanduser() / "hub" / FILES[bundle]
+
+
+def fetch_command(bundle: str) -> str:
+    """The command that puts the weights into torchaudio's cache, for a machine with internet."""
+    return f"local/download.py {bundle}"
+
+
+def weights_file(bundle: str, given: str = "", key: str = "") -> Path:
+    """The weights of a bundle: the file that was given, or else the one in torchaudio's cache.
+
+    Args:
+        bundle: a name of FILES.
+        given: a path; "" = the cache.
+        key: of the configuration, that can name another file; for the message.
+
+    Raises:
+        MissingModelError: it is not there; the message says what to do.
+    """
+    path = Path(given).expanduser() if given else cache_file(bundle)
+    if path.is_file():
+        return path
+    other = f"; or copy {cache_file(bundle).name} here and --set {key}=FILE" if key else ""
+    raise MissingModelError(
+        f"{path}: the weights of torchaudio's {bundle} are not there, and nothing is downloaded here",
+        f"{fetch_command(bundle)} (with internet){other}",
+    )
+
+
+def read_weights(bundle: str, given: str = "", key: str = "") -> dict[str, torch.Tensor]:
+    """The tensors of a weights file by name, on the CPU; nothing in the file is run.
+
+    Raises:
+        MissingModelError: as `weights_file`.
+        DataError: it is not a file of weights.
+    """
+    import torch
+
+    path = weights_file(bundle, given, key)
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds on a damaged file
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: cannot be read as weights: {reason}", _replace(path, bundle)) from None
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise DataError(f"{path}: holds something else than weights by name", _replace(path, bundle))
+    return found
+
+
+def _replace(path: Path, bundle: str) -> str:
+    """The mend of a file that holds no weights: local/download.py leaves what is there as it is."""
+    own = path == cache_file(bundle)
+    return f"rm {path} && {fetch_command(bundle)}" if own else f"put those of torchaudio's {bundle} there, or rm {path}"
+
+
+def needed(config: Config, exp: Path) -> Iterator[tuple[str, str, PseudovoxError | None]]:
+    """The weights that a recipe's configuration asks for.
+
+    Args:
+        config: of the recipe.
+        exp: its experiment dir, where a recogniser may have been taken over already.
+
+    Yields:
+        (what they are for, bundle and file, what is wrong or None)
+    """
+    taken_over = (exp / "recognizer/original/weights.safetensors").is_file()
+    sections: list[tuple[str, Recognizer | Emotion | Wav2vec2Front, str, bool]] = [
+        (
+            "recogniser",
+            config.recognizer,
+            "recognizer.weights",
+            config.recognizer.kind == "wav2vec2" and not taken_over,
+        ),
+        (
+            "content",
+            config.bottleneck.wav2vec2,
+            "bottleneck.wav2vec2.weights",
+            bool(config.sets.train) and config.bottleneck.front_end == "wav2vec2",
+        ),
+        (
+            "emotion",
+            config.emotion,
+            "emotion.weights",
+            bool(config.sets.emotion) and "wav2vec2" in config.emotion.features,
+        ),
+    ]
+    for name, section, key, wanted in sections:
+        if wanted:
+            try:
+                yield name, f"{section.bundle}: {weights_file(section.bundle, section.weights, key)}", None
+            except PseudovoxError as error:
+                yield name, section.bundle, error
+
+
+def bundle_of(name: str) -> Any:
+    """torchaudio.pipelines.<name>; UsageError for one that is not in FILES."""
+    cache_file(name)
+    import torchaudio
+
+    return getattr(torchaudio.pipelines, name)
+
+
+def load_into(network: torch.nn.Module, weights: dict[str, torch.Tensor], source: str) -> None:
+    """Put weights into a network; DataError naming `source` if they are not its own."""
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{source}: the weights are not those of the model: {reason}") from None
