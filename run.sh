@@ -35,7 +35,7 @@ from making its speech to the table of results, on the CPU or GPU there is. A st
   --system A,B,...     systems to run (conf/system/); default: those that the recipe names
   --stage N|NAME       first stage             --stop-stage N|NAME   last stage
   --help               this page
-  --check              what this machine has and what the recipe lacks, each with its mend
+  --check              what this machine has and what the recipe lacks, each with a hint
   --list               print the stages        --dry-run             print the commands, run nothing
   --nj N               parallel jobs of a step (one per core)
   --device D           auto, cpu, cuda, cuda:<n>

@@ -41,8 +41,8 @@ def run(args: Namespace, config: Any) -> None:
     everything: list[corpora.Recording] = []
     for part in args.part or parts:
         if part not in parts:
-            mend = f"--part {next(iter(parts))}, or {voxceleb.MEND}"
-            raise MissingModelError(f"{args.corpus}: no part {part}; found {', '.join(parts)}", mend)
+            hint = f"--part {next(iter(parts))}, or {voxceleb.HINT}"
+            raise MissingModelError(f"{args.corpus}: no part {part}; found {', '.join(parts)}", hint)
         version = voxceleb.version_of(parts[part])
         meta = args.meta or voxceleb.find_meta(args.corpus, version)
         recordings = voxceleb.read_part(parts[part], voxceleb.read_genders(meta), meta)

@@ -108,8 +108,8 @@ def _folder(args: argparse.Namespace) -> dict[str, list[tuple[Recording, Path]]]
 
 def _check_free(args: argparse.Namespace, place: Path) -> None:
     if place.exists() and (not args.force or place.samefile(args.source)):
-        mend = "give another name" if place.samefile(args.source) else "--force replaces it"
-        raise DataError(f"{place}: is there already", mend)
+        hint = "give another name" if place.samefile(args.source) else "--force replaces it"
+        raise DataError(f"{place}: is there already", hint)
 
 
 def _anonymize(

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         judges.fetch(judge)
         absent = judges.missing(judge)
         if absent:
-            log.warning("%s: not run: no %s here; needs %s", judge.name, ", ".join(absent), judges.mend(judge))
+            log.warning("%s: not run: no %s here; needs %s", judge.name, ", ".join(absent), judges.hint(judge))
             continue
         # All but one are small, and their results should not depend on the machine.
         args.device = device if judge.kind.gpu else "cpu"

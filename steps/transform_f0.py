@@ -46,8 +46,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         raise UsageError("f0.transform: shift needs the pseudo-speakers", "--pseudo exp/<recipe>/<system>/pseudo")
     for part in data:
         if "shift" in transforms and not (args.pseudo / part.name).is_dir():  # else F0 would stay the speaker's own
-            mend = "run the ./run.sh command again from stage sample on: --stage sample"
-            raise DataError(f"{args.pseudo / part.name}: no pseudo-speakers here", mend)
+            hint = "run the ./run.sh command again from stage sample on: --stage sample"
+            raise DataError(f"{args.pseudo / part.name}: no pseudo-speakers here", hint)
         read_scp(args.f0 / part.name / "f0.scp")
         without = set(part.utterances) - part.phones.keys() if "phones" in transforms else set()
         if without:

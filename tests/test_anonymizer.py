@@ -106,15 +106,15 @@ VOICE = probe(200, 1.0)
 @pytest.mark.parametrize(
     ("samples", "rate", "options", "message"),
     [
-        (VOICE[:800], 16000, {}, r"anna: 0\.050 s of speech; 0\.1 s are needed\n  mend: join it"),
+        (VOICE[:800], 16000, {}, r"anna: 0\.050 s of speech; 0\.1 s are needed\n  hint: join it"),
         (VOICE[:0], 16000, {}, "no samples"),
-        (np.where(np.arange(16000) == 5, np.nan, VOICE), 16000, {}, "NaN or infinite samples\n  mend: "),
-        (VOICE * 1e12, 16000, {}, r"samples up to .*e\+\d+; full scale is 1\n  mend: scale"),
+        (np.where(np.arange(16000) == 5, np.nan, VOICE), 16000, {}, "NaN or infinite samples\n  hint: "),
+        (VOICE * 1e12, 16000, {}, r"samples up to .*e\+\d+; full scale is 1\n  hint: scale"),
         ((VOICE * 100).astype(np.int64), 16000, {}, "an array of int64; expected float"),
         ((VOICE * 100).astype(np.uint8), 16000, {}, "an array of uint8; expected float"),
         (VOICE.astype(complex), 16000, {}, "an array of complex128; expected float"),
         (["a"], 16000, {}, "expected float in"),
-        (VOICE[None], 16000, {}, r"shape \(1, 16000\); expected .*\n  mend: transpose"),
+        (VOICE[None], 16000, {}, r"shape \(1, 16000\); expected .*\n  hint: transpose"),
         (VOICE[None, None], 16000, {}, r"shape \(1, 1, 16000\); expected"),
         (VOICE, 0, {}, "a sample rate of 0"),
         (VOICE, 44100.5, {}, r"a sample rate of 44100\.5"),
@@ -130,7 +130,7 @@ def test_bad_samples(samples: object, rate: float, options: dict[str, int], mess
 
 def test_what_is_lacking_is_named(models: Path, tmp_path: Path) -> None:
     load = pseudovox.Anonymizer.load
-    with pytest.raises(MissingModelError, match=r"no pack 'nowhere': neither a folder .*\n  mend: .*exp/mini/models"):
+    with pytest.raises(MissingModelError, match=r"no pack 'nowhere': neither a folder .*\n  hint: .*exp/mini/models"):
         load(pack="nowhere")
     with pytest.raises(
         MissingModelError, match=r"asrbn needs the model synthesizer_asrbn, .*\n.*--system asrbn --stop"

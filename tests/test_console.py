@@ -88,9 +88,9 @@ def test_what_fails_does_not_take_the_others_with_it(place: Path, capsys: Printe
     ("arguments", "code", "message"),
     [
         (("none.wav", "out.wav"), 4, "none.wav: no such file or folder"),
-        (("in.wav", "folder"), 3, "folder: is a folder\n  mend: name a file, e.g. folder/in.wav"),
-        (("in.wav", "in.wav", "--force"), 3, "in.wav: is there already\n  mend: give another name"),
-        (("in.wav", "folder/ben.ogg"), 3, "folder/ben.ogg: is there already\n  mend: --force replaces it"),
+        (("in.wav", "folder"), 3, "folder: is a folder\n  hint: name a file, e.g. folder/in.wav"),
+        (("in.wav", "in.wav", "--force"), 3, "in.wav: is there already\n  hint: give another name"),
+        (("in.wav", "folder/ben.ogg"), 3, "folder/ben.ogg: is there already\n  hint: --force replaces it"),
         (("folder", "folder/made"), 3, "folder/made: lies in folder, or this in it"),
         (("in.wav", "out.txt"), 2, "the name OUT 'txt': expected flac, wav"),
         (("in.wav", "out"), 2, "the name OUT '': expected flac, wav"),

@@ -71,7 +71,7 @@ def test_programs_find_the_environment(tmp_path: Path) -> None:
     call = [ROOT / "utils/validate_data_dir.py", "nowhere"]
     shown = subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert shown.returncode == 3 and "nowhere: no such data dir" in shown.stderr
-    # Without one, the message's mend is a program that is there.
+    # Without one, the message's hint is a program that is there.
     alone = tmp_path / "utils"
     alone.mkdir()
     for name in ("python.sh", "validate_data_dir.py"):
@@ -81,7 +81,7 @@ def test_programs_find_the_environment(tmp_path: Path) -> None:
         (tmp_path / "bin" / name).symlink_to(shutil.which(name) or name)
     call = [alone / "validate_data_dir.py", "nowhere"]
     shown = subprocess.run(call, env={"PATH": str(tmp_path / "bin")}, capture_output=True, text=True)
-    assert shown.returncode == 1 and f"mend: {alone}/install.sh" in shown.stderr
+    assert shown.returncode == 1 and f"hint: {alone}/install.sh" in shown.stderr
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)

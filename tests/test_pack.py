@@ -115,7 +115,7 @@ def test_half_precision_where_it_is_harmless() -> None:
 def test_a_pack_is_not_replaced_unasked(made: Path, exp: Path, program: Program) -> None:
     again = ("utils/make_pack.py", "--recipe", "own", *SETTINGS, exp, made)
     refused = program(*again)
-    assert refused.returncode == 3 and f"{made}: is there already\n  mend: --force" in refused.stderr
+    assert refused.returncode == 3 and f"{made}: is there already\n  hint: --force" in refused.stderr
     replaced = program(*again, "--force")
     assert replaced.returncode == 0 and "MiB in all, of 40 at most" in replaced.stdout, replaced.stderr
     assert not list(made.parent.glob("*.partial"))

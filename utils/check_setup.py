@@ -2,7 +2,7 @@
 """What this machine has, and what a recipe lacks (./run.sh --check).
 
 Lists machine (cores, memory, disk, GPU), environment (Python and packages against constraints.txt) and recipe
-(configuration, corpora, models): each line `ok`, `note` (works, worth knowing), `MISSING` or `WRONG`, with its mend.
+(configuration, corpora, models): each line `ok`, `note` (works, worth knowing), `MISSING` or `WRONG`, with its hint.
 Runs with any Python 3.7 or later, before anything is installed (PYTHONPATH=. then), and changes nothing.
 
 Exit code 0: the recipe can run; 2: its configuration is wrong; 4: something that it needs is missing.
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         print("the configuration is wrong; see above")
         return 2
     if report.missing:
-        print(f"{report.missing} missing; see the mends above")
+        print(f"{report.missing} missing; see the hints above")
         return 4
     print(f"recipe {args.recipe} has what it needs")
     return 0

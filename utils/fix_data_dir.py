@@ -1,12 +1,12 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
-"""Mend a data dir: sort it, and leave out what is malformed or not in every table; all that was done is printed.
+"""Repair a data dir: sort it, and leave out what is malformed or not in every table; all that was done is printed.
 
 Lines that repeat a key go (the first one stays), then utterances, speakers and recordings that a table lacks. utt2spk
 decides: spk2utt is derived from it. The files as they were are kept in <data-dir>/.backup.
 
 Reads    <data-dir>.
 Writes   <data-dir>, which utils/validate_data_dir.py then accepts; or nothing, if it is sound, or if the fault is not
-         to be mended this way (exit code 3).
+         to be repaired this way (exit code 3).
 
 Example: utils/fix_data_dir.py data/mine
 """

@@ -38,8 +38,8 @@ def run(args: argparse.Namespace) -> None:
 
     final = args.pack_dir
     if final.exists() and not (args.force and (final / packs.EXPECTED).is_file()):
-        mend = "--force replaces it" if (final / packs.EXPECTED).is_file() else "give another folder"
-        raise DataError(f"{final}: is there already", mend)
+        hint = "--force replaces it" if (final / packs.EXPECTED).is_file() else "give another folder"
+        raise DataError(f"{final}: is there already", hint)
     aside = final.with_name(f"{final.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     data = args.data_dir or Path("data") / args.exp_dir.resolve().name

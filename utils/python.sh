@@ -12,7 +12,7 @@ elif python3 -c 'import importlib.util as found; exit(not (found.find_spec("torc
   python=python3
 else
   echo "error: the project's environment is not there" >&2
-  echo "mend: $root/utils/install.sh" >&2
+  echo "hint: $root/utils/install.sh" >&2
   exit 1
 fi
 exec "$python" "$@"

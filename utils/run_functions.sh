@@ -19,7 +19,7 @@ check_setup() {
   [ -x "$interpreter" ] || [ -n "${PSEUDOVOX_PYTHON:-}" ] || interpreter=${BASE_PYTHON:-python3}
   command -v "$interpreter" >/dev/null ||
     die "there is no Python at '$interpreter'${PSEUDOVOX_PYTHON:+ (PSEUDOVOX_PYTHON)}" \
-      "  mend: install Python 3.11 or later (Debian, Ubuntu: apt-get install python3 python3-venv)"
+      "  hint: install Python 3.11 or later (Debian, Ubuntu: apt-get install python3 python3-venv)"
   export PYTHONUTF8=1 PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
   exec "$interpreter" utils/check_setup.py --recipe "$recipe" --system "$system" --data-dir "$data" \
     --exp-dir "$exp" "${settings[@]}"
@@ -65,9 +65,9 @@ lost_files() {
   [ -n "${lost:-}" ] || return 0
   printf '\nrun.sh: all done, but for these files, which cannot be read:\n' >&2
   for list in "$data"/*/failed.tsv; do
-    [ ! -f "$list" ] || cut -f2 "$list" | sed 's/^/  /; s/ mend: /\n    mend: /' >&2
+    [ ! -f "$list" ] || cut -f2 "$list" | sed 's/^/  /; s/ hint: /\n    hint: /' >&2
   done
-  printf '  mend them or take them away, then run the same command with --force\n' >&2
+  printf '  correct or remove them, then run the same command with --force\n' >&2
   exit 5
 }
 

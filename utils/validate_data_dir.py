@@ -2,7 +2,7 @@
 """Check a data dir by Kaldi's rules: tables that agree, sorted bytewise, speaker ids as prefixes of utterance ids.
 
 Reads    <data-dir>. Writes nothing; prints one line if all is well, or the first fault, its file and line, and
-         what mends it (exit code 3). docs/data_dirs.md explains the format.
+         how to fix it (exit code 3). docs/data_dirs.md explains the format.
 
 Example: utils/validate_data_dir.py --no-feats data/mini/train
 """

@@ -241,13 +241,13 @@ def counts(speakers: int, options: PseudoSpeakers, gender: str) -> tuple[int, in
     averaged = _number(options.averaged, candidates)
     if speakers < max(1, candidates) or candidates < averaged:
         needed = f"{candidates} candidates (pseudo.candidates)" if options.proximity in BY_AFFINITY else "all of them"
-        mend = "--set pseudo.candidates=0.36 --set pseudo.averaged=0.5"
+        hint = "--set pseudo.candidates=0.36 --set pseudo.averaged=0.5"
         if not speakers:
-            mend += " --set pseudo.combine_genders=true"
+            hint += " --set pseudo.combine_genders=true"
         raise DataError(
             f"the pool has {speakers} speakers ({gender}); pseudo-speakers are to be means of {averaged} "
             f"(pseudo.averaged) of {needed}",
-            f"a larger pool, or {mend}",
+            f"a larger pool, or {hint}",
         )
     return candidates, averaged
 

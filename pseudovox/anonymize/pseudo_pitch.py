@@ -145,7 +145,7 @@ def _ridge(x: np.ndarray, y: np.ndarray, share: np.ndarray) -> tuple[np.ndarray,
 
 
 def refit(folder: Path) -> str:
-    """The mend of a generator of pseudo-speakers that is missing or of no use: what ./run.sh is to do again."""
+    """The hint for a generator of pseudo-speakers that is missing or of no use: what ./run.sh is to do again."""
     fit = f"--system {folder.name} --stage fit --stop-stage fit --force"
     return f"run the ./run.sh command again that trained the models, with {fit}"
 

@@ -79,8 +79,8 @@ def load(folder: Path | None, options: PseudoSpeakers) -> Strategy:
     try:
         name = json.loads((folder / CARD).read_text(encoding="utf-8"))["strategy"]
     except FileNotFoundError:
-        mend = pseudo_pitch.refit(folder)
-        raise MissingModelError(f"{folder}: no pseudo-speakers ({CARD} is missing)", mend) from None
+        hint = pseudo_pitch.refit(folder)
+        raise MissingModelError(f"{folder}: no pseudo-speakers ({CARD} is missing)", hint) from None
     except (ValueError, KeyError) as error:
         raise DataError(f"{folder / CARD}: not a pseudo-speaker card: {error}") from None
     if name != strategy.name:
@@ -93,8 +93,8 @@ def load(folder: Path | None, options: PseudoSpeakers) -> Strategy:
     try:
         return strategy.restore(arrays, options)
     except (TypeError, ValueError, KeyError) as error:
-        mend = pseudo_pitch.refit(folder)
-        raise DataError(f"{path}: not the arrays of strategy {name}: {error}", mend) from None
+        hint = pseudo_pitch.refit(folder)
+        raise DataError(f"{path}: not the arrays of strategy {name}: {error}", hint) from None
 
 
 # ---------------------------------------------------------------------- sampling

@@ -94,13 +94,13 @@ def select(pools: Mapping[str, np.ndarray], grid: VoiceGrid, seed: int) -> Selec
     trained = smallest - math.ceil(smallest / FOLDS)
     possible = [one for one in tried if trained >= least_speakers(one.pca_size, one.gmm_size)]
     if not possible:
-        mend = "--set pseudo.grid.pca_size=[0.9] --set pseudo.grid.gmm_size=[1]"
+        hint = "--set pseudo.grid.pca_size=[0.9] --set pseudo.grid.gmm_size=[1]"
         if trained < least_speakers(0.9, 1):
-            mend = "--set pseudo.select=false"
+            hint = "--set pseudo.select=false"
         raise DataError(
             f"the pool has {smallest} speakers of a gender, {trained} without those held out: too few for every "
             "setting of pseudo.grid",
-            f"a larger pool, or {mend}",
+            f"a larger pool, or {hint}",
         )
     likelihoods: dict[Setting, dict[str, np.ndarray]] = {}
     for setting in possible:

@@ -108,13 +108,13 @@ def fit_voices(
     speakers = len(vectors)
     least = least_speakers(pca_size, gmm_size)
     if speakers < least:
-        mend = "--set pseudo.pca_size=0.9 --set pseudo.gmm_size=1"
+        hint = "--set pseudo.pca_size=0.9 --set pseudo.gmm_size=1"
         if speakers < least_speakers(0.9, 1):
-            mend += " --set pseudo.combine_genders=true" if name in GENDERS else ""
+            hint += " --set pseudo.combine_genders=true" if name in GENDERS else ""
         raise DataError(
             f"the pool has {speakers} speakers ({name or 'all'}); {pca_size:g} components and {gmm_size} mixtures "
             f"need {least}",
-            mend,
+            hint,
         )
     check_spread(vectors, name)
     pca = PCA(n_components=int(pca_size) if pca_size >= 1 else pca_size, svd_solver="full").fit(vectors)

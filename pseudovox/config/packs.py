@@ -7,7 +7,7 @@
     README.md        the whole pack: what is in it, and what pack.md of its recipe says (licences, limits)
 
 A pack holds no x-vector of a real person: no pool, and none of the directions that an x-vector extractor's classifier
-learns for its training speakers. utils/make_pack.py makes one of what a recipe trained (packing.py).
+learns for its training speakers. utils/make_pack.py makes one of what a recipe trained (devtools/packing.py).
 """
 
 from __future__ import annotations

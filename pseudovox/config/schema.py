@@ -71,7 +71,7 @@ class Data:
     prepare: list[str] = field(default_factory=list)  # commands of local/; DATA stands for the data folder
     folder: str = ""  # a folder of recordings (recipes/own)
     corpora: str = "corpora"  # where corpora lie or are downloaded to
-    roots: dict[str, str] = field(default_factory=dict)  # folders of single corpora, by their names in places.py
+    roots: dict[str, str] = field(default_factory=dict)  # folders of single corpora, by their names in locations.py
     optional: dict[str, str] = field(default_factory=dict)  # data dirs left out where their corpus is not there
     lists: str = ""  # a folder of the organisers' lists of enrolment and trials (local/prepare_vpc.py)
 

@@ -15,7 +15,7 @@ from pseudovox.core.errors import UsageError, recode
 
 LARGEST_BYTES = 2**20  # of a file; the longest configuration has some ten kB
 _YAML = "tag:yaml.org,2002:"
-_MEND = "the keys and their form are in conf/default.yaml"
+_HINT = "the keys and their form are in conf/default.yaml"
 
 
 def read(path: Path | str) -> tuple[dict[str, Any], dict[str, int]]:
@@ -33,7 +33,7 @@ def read(path: Path | str) -> tuple[dict[str, Any], dict[str, int]]:
             raise UsageError(f"{path}: no such configuration file")
         size = path.stat().st_size
         if size > LARGEST_BYTES:
-            raise UsageError(f"{path}: {size} bytes, no configuration file is that large", _MEND)
+            raise UsageError(f"{path}: {size} bytes, no configuration file is that large", _HINT)
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
@@ -46,7 +46,7 @@ def read(path: Path | str) -> tuple[dict[str, Any], dict[str, int]]:
     if values is None:
         return {}, {}
     if not isinstance(values, dict):
-        raise UsageError(f"{path}: expected `key: value` lines, found a {_kind(values)}", _MEND)
+        raise UsageError(f"{path}: expected `key: value` lines, found a {_kind(values)}", _HINT)
     return values, lines
 
 
@@ -74,11 +74,11 @@ def parse(text: str, where: str) -> tuple[Any, dict[str, int]]:
         if "\\t" in reason:  # (as its repr)
             reason = "a tab where yaml allows spaces alone"
         here = _at(where, mark.line + 1) if mark else where
-        raise UsageError(f"{here}: not a configuration: {reason}", _MEND) from None
+        raise UsageError(f"{here}: not a configuration: {reason}", _HINT) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # e.g. a control character, the 99th of February
-        raise UsageError(f"{where}: not a configuration: {' '.join(str(error).split())}", _MEND) from None
+        raise UsageError(f"{where}: not a configuration: {' '.join(str(error).split())}", _HINT) from None
     except RecursionError:
-        raise UsageError(f"{where}: not a configuration: nested too deeply", _MEND) from None
+        raise UsageError(f"{where}: not a configuration: nested too deeply", _HINT) from None
     finally:
         if loader:
             loader.dispose()
@@ -95,7 +95,7 @@ def _check(node: yaml.Node, where: str, prefix: str, lines: dict[str, int], seen
     if tag == "timestamp" or (tag == "bool" and node.value.lower() not in ("true", "false")):
         node.tag = f"{_YAML}str"  # a data dir may be called 2020-01-01, or no
     elif tag not in ("null", "bool", "int", "float", "str", "seq", "map"):
-        raise UsageError(f"{here}: tag {tag!r}: a configuration holds plain values alone, and runs no code", _MEND)
+        raise UsageError(f"{here}: tag {tag!r}: a configuration holds plain values alone, and runs no code", _HINT)
     if isinstance(node, yaml.MappingNode):
         names: dict[str, int] = {}
         for key, value in node.value:

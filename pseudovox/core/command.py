@@ -36,7 +36,7 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        # Disk full, read-only folder, no permission: the user's to mend, so no traceback.
+        # Disk full, read-only folder, no permission: the user's to hint, so no traceback.
         print(f"{made.prog}: {error.strerror}: {error.filename or ''}", file=sys.stderr)
         return DataError.exit_code
     return 0

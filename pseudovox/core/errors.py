@@ -1,4 +1,4 @@
-"""Errors that a user is meant to read: what is wrong, where, and the command that mends it.
+"""Errors that a user is meant to read: what is wrong, where, and the command that fixes it.
 
 Each class carries the exit code of the step that raises it (the table is in recipes/README.md).
 Anything else that escapes a step is a bug and is shown with its traceback.
@@ -15,22 +15,22 @@ class PseudovoxError(Exception):
 
     Args:
         message: what was found and what was expected, naming file and line where there are some.
-        mend: a command or an action that puts it right; printed on a line of its own.
+        hint: a command or an action that puts it right; printed on a line of its own.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n  mend: {self.mend}" if self.mend else self.message
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
 
     def __reduce__(self) -> tuple[type[PseudovoxError], tuple[str, str]]:
-        # Errors cross process borders (fan-out); the default would lose `mend`.
-        return type(self), (self.message, self.mend)
+        # Errors cross process borders (fan-out); the default would lose `hint`.
+        return type(self), (self.message, self.hint)
 
 
 class UsageError(PseudovoxError):
@@ -58,6 +58,6 @@ class SomeUtterancesFailed(PseudovoxError):
 
 
 def recode(path: Path) -> str:
-    """The mend of a text that is not UTF-8: the command that rewrites it in place."""
+    """The hint for a text that is not UTF-8: the command that rewrites it in place."""
     old, new = shlex.quote(str(path)), shlex.quote(f"{path}.utf-8")
     return f"iconv -f latin1 -t utf-8 {old} > {new} && mv {new} {old}, if it is in Latin-1 (else name its encoding)"

@@ -117,12 +117,12 @@ def read_text(path: Path, *, whole: bool = False) -> str:
         raise DataError(f"{path}: {error.strerror}") from None
     if raw.startswith(b"\xef\xbb\xbf"):
         raise DataError(f"{path}:1: the file starts with a byte order mark", f"sed -i '1s/^\\xef\\xbb\\xbf//' {path}")
-    for byte, what, mend in (
+    for byte, what, hint in (
         (b"\r", "carriage return (a Windows line end)", f"sed -i 's/\\r$//' {path}"),
         (b"\0", "a zero byte: this is no text, or a file that was being written when the disk failed", "make it again"),
     ):
         if byte in raw:
-            raise DataError(f"{path}:{_line(raw, raw.index(byte))}: {what}", mend)
+            raise DataError(f"{path}:{_line(raw, raw.index(byte))}: {what}", hint)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -147,7 +147,7 @@ def _line(raw: bytes, offset: int) -> int:
 
 
 def blank_line(path: Path, number: int) -> DataError:
-    """What to say of a blank line, and its mend."""
+    """What to say of a blank line, and its hint."""
     return DataError(f"{path}:{number}: blank line", f"sed -i '/^[[:space:]]*$/d' {path}")
 
 

@@ -90,7 +90,7 @@ def installed(package: str) -> str | None:
 
 
 def torch_line() -> tuple[str, ...]:
-    """(status, "torch", version and device in words[, mend])."""
+    """(status, "torch", version and device in words[, hint])."""
     try:
         import torch
         import torchaudio  # noqa: F401  # it loads only beside the torch that it was built for

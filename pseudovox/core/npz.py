@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def read_npz(path: Path, mend: str = "") -> dict[str, np.ndarray]:
+def read_npz(path: Path, hint: str = "") -> dict[str, np.ndarray]:
     """The arrays of an npz file, by name: numbers alone, all finite.
 
     Raises:
@@ -33,13 +33,13 @@ def read_npz(path: Path, mend: str = "") -> dict[str, np.ndarray]:
     except Exception as error:  # numpy and zipfile raise many kinds on a damaged file
         where = f"{path}: {name}" if name else str(path)
         if "allow_pickle" in str(error) or "pickle" in str(error).lower():
-            raise DataError(f"{where}: a pickle, which could run code and is not opened", mend) from None
-        raise DataError(f"{where}: cannot be read: {error or type(error).__name__}", mend) from None
+            raise DataError(f"{where}: a pickle, which could run code and is not opened", hint) from None
+        raise DataError(f"{where}: cannot be read: {error or type(error).__name__}", hint) from None
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub":
-            raise DataError(f"{path}: {name}: holds {array.dtype}, expected numbers", mend)
+            raise DataError(f"{path}: {name}: holds {array.dtype}, expected numbers", hint)
         if not np.isfinite(array).all():
-            raise DataError(f"{path}: {name}: holds NaN or infinite values", mend)
+            raise DataError(f"{path}: {name}: holds NaN or infinite values", hint)
     return arrays
 
 

@@ -117,10 +117,10 @@ def _report_lost(folder: Path) -> None:
         rows = (folder / FAILED).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return
-    lines = ["  " + row.partition("\t")[2].replace(" mend: ", "\n    mend: ") for row in rows]
+    lines = ["  " + row.partition("\t")[2].replace(" hint: ", "\n    hint: ") for row in rows]
     raise SomeUtterancesFailed(
         "\n".join([f"{len(rows)} files cannot be read, all others are done (list: {folder / FAILED}):", *lines]),
-        "mend them or take them away, then run the same command with --force",
+        "correct or remove them, then run the same command with --force",
     )
 
 

@@ -35,7 +35,7 @@ GENDERS = {"female": "f", "female_feminine": "f", "male": "m", "male_masculine":
 TEENS = "teens"
 # As Common Voice spells them.
 AGES = (TEENS, "twenties", "thirties", "fourties", "fifties", "sixties", "seventies", "eighties", "nineties")
-MEND = "ask Mozilla for Common Voice (local/download.py commonvoice says how), and give the folder of the languages"
+HINT = "ask Mozilla for Common Voice (local/download.py commonvoice says how), and give the folder of the languages"
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ def find_languages(root: Path, table: str = "validated") -> dict[str, Path]:
         DataError: several versions of the corpus are.
     """
     if not root.is_dir():
-        raise MissingModelError(f"{root}: no such folder", MEND)
+        raise MissingModelError(f"{root}: no such folder", HINT)
     for places in ([root], [path for path in folders(root) if path.name.startswith("cv-corpus-")]):
         having = [place for place in places if any(place.glob(f"*/{table}.tsv"))]
         if len(having) > 1:
             raise DataError(f"{root}: {' and '.join(path.name for path in having)}: which one?", "give one of them")
         if having:
             return {path.name: path for path in folders(having[0]) if (path / f"{table}.tsv").is_file()}
-    raise MissingModelError(f"{root}: no language there (<language>/{table}.tsv)", MEND)
+    raise MissingModelError(f"{root}: no language there (<language>/{table}.tsv)", HINT)
 
 
 def check_names(languages: Sequence[str], table: str) -> None:
@@ -102,7 +102,7 @@ def read(root: Path, language: str, table: str = "validated") -> list[Recording]
     there = find_languages(root, table)
     if language not in there:
         known = ", ".join(there)
-        raise MissingModelError(f"{root}/{language}/{table}.tsv: no such file; languages there: {known}", MEND)
+        raise MissingModelError(f"{root}/{language}/{table}.tsv: no such file; languages there: {known}", HINT)
     folder = there[language]
     rows = list(read_rows(folder / f"{table}.tsv"))
     speakers = _speakers(rows)

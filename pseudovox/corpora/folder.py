@@ -148,8 +148,8 @@ def _audio_files(folder: Path, unreadable: dict[str, DataError] | None) -> list[
     audio: list[Path] = []
     other: list[Path] = []
 
-    def lose(path: Path, reason: str, mend: str = "") -> None:
-        error = DataError(f"{printable(str(path))}: {reason}", mend)
+    def lose(path: Path, reason: str, hint: str = "") -> None:
+        error = DataError(f"{printable(str(path))}: {reason}", hint)
         if unreadable is None:
             raise error
         unreadable[printable(str(path.relative_to(folder)))] = error

@@ -24,7 +24,7 @@ from pseudovox.corpora import Recording, files, folders, read_text_lines, words
 SESSIONS = 5
 EMOTIONS = ("ang", "dis", "exc", "fea", "fru", "hap", "neu", "oth", "sad", "sur", "xxx")
 VPC = {"ang": "ang", "hap": "hap", "exc": "hap", "neu": "neu", "sad": "sad"}
-MEND = "ask for IEMOCAP at sail.usc.edu/iemocap and give the folder of Session1 ... Session5"
+HINT = "ask for IEMOCAP at sail.usc.edu/iemocap and give the folder of Session1 ... Session5"
 _LABEL = re.compile(r"\[[\d. ]+-[\d. ]+\]\t(\S+)\t(\S+)\t\[.*\]")
 _TRANSCRIPT = re.compile(r"(Ses\S+) \[[\d.]+-[\d.]+\]:(.*)")
 
@@ -46,7 +46,7 @@ def read(root: Path, *, all_emotions: bool = False) -> list[Recording]:
         folder = root / f"Session{session}"
         for part in ("sentences/wav", "dialog/EmoEvaluation", "dialog/transcriptions"):
             if not (folder / part).is_dir():
-                raise MissingModelError(f"{folder / part}: no such folder", MEND)
+                raise MissingModelError(f"{folder / part}: no such folder", HINT)
         for dialog in folders(folder / "sentences" / "wav"):
             recordings += _read_dialog(folder, dialog, session, all_emotions)
     return recordings

@@ -16,7 +16,7 @@ from pathlib import Path
 from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import AUDIO, Recording, audio_by_stem, entries, only_one, read_text_lines
 
-MEND = "download the subset from openslr.org/12, or give another --subset"
+HINT = "download the subset from openslr.org/12, or give another --subset"
 
 
 def find_root(folder: Path, *names: str) -> Path:
@@ -25,13 +25,13 @@ def find_root(folder: Path, *names: str) -> Path:
     return next((path for path in nested if path.is_dir()), folder)
 
 
-def subsets(root: Path, *, transcripts: str = "*.trans.txt", mend: str = MEND) -> list[str]:
+def subsets(root: Path, *, transcripts: str = "*.trans.txt", hint: str = HINT) -> list[str]:
     """Names of the subsets that are there (folders with <reader>/<chapter>/<transcripts>)."""
     if not root.is_dir():
-        raise MissingModelError(f"{root}: no such folder; expected the corpus's root", mend)
+        raise MissingModelError(f"{root}: no such folder; expected the corpus's root", hint)
     found = [path.name for path in entries(root) if path.is_dir() and any(path.glob(f"*/*/{transcripts}"))]
     if not found:
-        raise MissingModelError(f"{root}: no subset there (<subset>/<reader>/<chapter>/{transcripts})", mend)
+        raise MissingModelError(f"{root}: no subset there (<subset>/<reader>/<chapter>/{transcripts})", hint)
     return found
 
 
@@ -64,13 +64,13 @@ def read_subset(root: Path, subset: str) -> list[Recording]:
 
 
 def chapters(
-    root: Path, subset: str, *, speakers: str = "SPEAKERS.TXT", mend: str = MEND
+    root: Path, subset: str, *, speakers: str = "SPEAKERS.TXT", hint: str = HINT
 ) -> Iterator[tuple[Path, str, str]]:
     """(folder, reader, gender) of every chapter of a subset; the table of readers may lie beside or above it."""
     folder = root / subset
     if not folder.is_dir():
         there = ", ".join(path.name for path in entries(root) if path.is_dir()) if root.is_dir() else "nothing"
-        raise MissingModelError(f"{folder}: no such subset; found {there}", mend)
+        raise MissingModelError(f"{folder}: no such subset; found {there}", hint)
     table = next((path / speakers for path in (folder, root, root.parent) if (path / speakers).is_file()), None)
     if table is None:
         raise DataError(f"{root}/{speakers}: no such file; it says which reader is female or male")

@@ -16,7 +16,7 @@ from pathlib import Path
 from pseudovox.core.errors import DataError
 from pseudovox.corpora import Recording, files, librispeech, read_text_lines, words
 
-MEND = "download the subset from openslr.org/60, or give another --subset"
+HINT = "download the subset from openslr.org/60, or give another --subset"
 TRANSCRIPT = ".normalized.txt"
 
 
@@ -27,7 +27,7 @@ def find_root(folder: Path) -> Path:
 
 def subsets(root: Path) -> list[str]:
     """Names of the subsets that are there."""
-    return librispeech.subsets(root, transcripts=f"*{TRANSCRIPT}", mend=MEND)
+    return librispeech.subsets(root, transcripts=f"*{TRANSCRIPT}", hint=HINT)
 
 
 def read_subset(root: Path, subset: str) -> list[Recording]:
@@ -39,7 +39,7 @@ def read_subset(root: Path, subset: str) -> list[Recording]:
             lacks, or names that do not fit their folders.
     """
     recordings = []
-    for chapter, reader, gender in librispeech.chapters(root, subset, speakers="SPEAKERS.txt", mend=MEND):
+    for chapter, reader, gender in librispeech.chapters(root, subset, speakers="SPEAKERS.txt", hint=HINT):
         audio = {path.stem: path for path in files(chapter, ".wav", ".flac")}
         for transcript in files(chapter, TRANSCRIPT):
             name = transcript.name.removesuffix(TRANSCRIPT)

@@ -81,7 +81,7 @@ def note(config: Config, corpus: str, names: list[str]) -> str:
     """What to tell the user about optional data dirs that are left out."""
     return (
         f"NO DATA for {', '.join(names)}: {roots(config)[corpus]} is no folder; what they are for is left out\n"
-        f"  mend: {corpus} is {CORPORA[corpus].source}; --set data.roots.{corpus}=/where/it/lies"
+        f"  hint: {corpus} is {CORPORA[corpus].source}; --set data.roots.{corpus}=/where/it/lies"
     )
 
 

@@ -19,14 +19,14 @@ from pseudovox.corpora import Recording, files, folders, gender_of, read_text_li
 
 PARTS = ("train", "dev", "test")
 KINDS = (".flac", ".opus", ".wav")
-MEND = "download mls_<language>.tar.gz from openslr.org/94"
+HINT = "download mls_<language>.tar.gz from openslr.org/94"
 
 
 def parts(root: Path) -> list[str]:
     """The parts that are there, in the order train, dev, test."""
     found = [part for part in PARTS if (root / part / "transcripts.txt").is_file()]
     if not found:
-        raise MissingModelError(f"{root}: no part of MLS there (<part>/transcripts.txt)", MEND)
+        raise MissingModelError(f"{root}: no part of MLS there (<part>/transcripts.txt)", HINT)
     return found
 
 
@@ -55,7 +55,7 @@ def read_part(root: Path, part: str) -> list[Recording]:
     """
     folder = root / part
     if not (folder / "audio").is_dir():
-        raise MissingModelError(f"{folder}/audio: no such folder", MEND)
+        raise MissingModelError(f"{folder}/audio: no such folder", HINT)
     table = root / "metainfo.txt"
     genders = read_genders(table)
     texts = _read_transcripts(folder / "transcripts.txt")

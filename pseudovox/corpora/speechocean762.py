@@ -22,7 +22,7 @@ from pseudovox.data.datadir import bytewise, read_table
 
 PARTS = ("train", "test")
 ADULT = 18  # years
-MEND = "download speechocean762.tar.gz from openslr.org/101 (local/download.py speechocean762)"
+HINT = "download speechocean762.tar.gz from openslr.org/101 (local/download.py speechocean762)"
 
 
 def find_root(folder: Path) -> Path:
@@ -34,10 +34,10 @@ def find_root(folder: Path) -> Path:
 def parts(root: Path) -> list[str]:
     """The parts that are there, in the order train, test."""
     if not root.is_dir():
-        raise MissingModelError(f"{root}: no such folder", MEND)
+        raise MissingModelError(f"{root}: no such folder", HINT)
     found = [part for part in PARTS if (root / part / "wav.scp").is_file()]
     if not found:
-        raise MissingModelError(f"{root}: no part of speechocean762 there (<train|test>/wav.scp)", MEND)
+        raise MissingModelError(f"{root}: no part of speechocean762 there (<train|test>/wav.scp)", HINT)
     return found
 
 
@@ -51,7 +51,7 @@ def read_part(root: Path, part: str) -> list[Recording]:
     """
     folder = root / part
     if not folder.is_dir():
-        raise MissingModelError(f"{folder}: no such folder", MEND)
+        raise MissingModelError(f"{folder}: no such folder", HINT)
     audio, speakers, texts = (read_table(folder / name) for name in ("wav.scp", "utt2spk", "text"))
     for name, table in (("utt2spk", speakers), ("text", texts)):
         _check_same(folder / "wav.scp", audio, folder / name, table)

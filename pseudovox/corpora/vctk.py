@@ -22,7 +22,7 @@ from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.corpora import Recording, files, folders, gender_of, read_text_lines, words
 
 log = logging.getLogger("pseudovox")
-MEND = "download VCTK from datashare.ed.ac.uk/handle/10283/3443 and give the folder of speaker-info.txt"
+HINT = "download VCTK from datashare.ed.ac.uk/handle/10283/3443 and give the folder of speaker-info.txt"
 NO_TEXT = ("p315",)
 NO_MIC2 = ("p280", "p315")
 
@@ -75,21 +75,21 @@ def read(root: Path, *, mic: int = 2, with_text: bool = True) -> list[Recording]
             text = _text(root / "txt" / speaker.name / f"{name}.txt", path) if with_text else ""
             recordings.append(Recording(path.stem, speaker.name, path, genders[speaker.name], text))
     if not recordings:
-        raise MissingModelError(f"{folder}: no recordings", MEND)
+        raise MissingModelError(f"{folder}: no recordings", HINT)
     return recordings
 
 
 def _audio_folder(root: Path) -> tuple[Path, bool]:
     """The folder of the speakers' folders, and whether its files name the microphone (version 0.92)."""
     if not root.is_dir():
-        raise MissingModelError(f"{root}: no such folder", MEND)
+        raise MissingModelError(f"{root}: no such folder", HINT)
     for pattern, by_mic in ((r"wav\d+_silence_trimmed", True), (r"wav\d+", False)):
         found = [path for path in folders(root) if re.fullmatch(pattern, path.name)]
         if len(found) > 1:
             raise DataError(f"{root}: {' and '.join(path.name for path in found)}: which one?", "leave one there")
         if found:
             return found[0], by_mic
-    raise MissingModelError(f"{root}: neither wav48_silence_trimmed (0.92) nor wav48 (0.80) there", MEND)
+    raise MissingModelError(f"{root}: neither wav48_silence_trimmed (0.92) nor wav48 (0.80) there", HINT)
 
 
 def _of_mic(speaker: Path, mic: int) -> list[tuple[str, Path]]:

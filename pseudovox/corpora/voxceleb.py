@@ -30,7 +30,7 @@ PARTS = ("dev", "test")
 KINDS = (".wav", ".flac", ".m4a")
 # Speakers of VoxCeleb 2's test part whom vox2_meta.csv does not know.
 NOT_IN_META = ("id04170", "id05348")
-MEND = "download VoxCeleb from robots.ox.ac.uk/~vgg/data/voxceleb, unpacked as it says"
+HINT = "download VoxCeleb from robots.ox.ac.uk/~vgg/data/voxceleb, unpacked as it says"
 # The m4a stay; they are passed over where a .wav lies beside them.
 CONVERT = """find {} -name '*.m4a' -exec sh -c 'ffmpeg -nostdin -i "$1" -ac 1 -ar 16000 "${{1%.m4a}}.wav"' _ {{}} \\;"""
 
@@ -38,13 +38,13 @@ CONVERT = """find {} -name '*.m4a' -exec sh -c 'ffmpeg -nostdin -i "$1" -ac 1 -a
 def find_parts(root: Path) -> dict[str, Path]:
     """The folders of the speakers' folders by part: dev and test, or `all` where the parts were merged."""
     if not root.is_dir():
-        raise MissingModelError(f"{root}: no such folder", MEND)
+        raise MissingModelError(f"{root}: no such folder", HINT)
     places = {part: [root / part / "wav", root / part / "aac"] for part in PARTS}
     places["all"] = [root / "wav", root / "aac"]
     found = {part: next((path for path in paths if path.is_dir()), None) for part, paths in places.items()}
     parts = {part: path for part, path in found.items() if path}
     if not parts:
-        raise MissingModelError(f"{root}: no part of VoxCeleb there (dev/wav, test/wav, dev/aac, test/aac)", MEND)
+        raise MissingModelError(f"{root}: no part of VoxCeleb there (dev/wav, test/wav, dev/aac, test/aac)", HINT)
     return parts
 
 
@@ -82,7 +82,7 @@ def version_of(folder: Path) -> int:
     """1 or 2, by the numbers of the speakers: VoxCeleb 1 counts from id10001, 2 ends below."""
     first = next((path.name for path in folders(folder)), "")
     if not re.fullmatch(r"id\d{5}", first):
-        raise MissingModelError(f"{folder}: no folders of speakers (id<5 digits>)", MEND)
+        raise MissingModelError(f"{folder}: no folders of speakers (id<5 digits>)", HINT)
     return 1 if first > "id10000" else 2
 
 

@@ -97,7 +97,7 @@ class Archive(Mapping[str, "np.ndarray"]):
             array = np.array(_read_array(entry), dtype=np.float32)
         except Exception as error:  # kaldiio raises many kinds on a damaged file
             reason = str(error) or type(error).__name__
-            raise DataError(f"{self.path}: {key}: cannot read {entry}: {reason}", _mend(entry)) from None
+            raise DataError(f"{self.path}: {key}: cannot read {entry}: {reason}", _hint(entry)) from None
         if not np.isfinite(array).all():
             raise DataError(f"{self.path}: {key}: holds NaN or infinite values in {entry}", REDO)
         if self.dimension is None:  # the first one that is read decides for those alike
@@ -139,7 +139,7 @@ REDO = "extract it again: the step that made this folder, with --force"
 _RANGE = re.compile(r"(.+)\[([\d:]*)(?:,([\d:]*))?\]")
 
 
-def _mend(entry: str) -> str:
+def _hint(entry: str) -> str:
     if "|" in (entry[-1], entry[0]):
         return "run the command once: copy-feats scp:OLD.scp ark,scp:NEW.ark,NEW.scp"
     return REDO

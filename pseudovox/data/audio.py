@@ -330,19 +330,19 @@ def _opened(source: str | Path | bytes, where: str) -> Iterator[tuple[soundfile.
             with io.BytesIO(source) if isinstance(source, bytes) else _open_file(source, name) as content:
                 found = truncated.fault(file.format, file.extra_info, file.frames, content)
             if found:
-                mend = (
+                hint = (
                     "ffmpeg -i IN.mp3 OUT.flac, and give OUT.flac"
                     if "variable" in found
                     else "get the whole file, or leave it out"
                 )
-                raise DataError(f"{name} {found}", mend)
+                raise DataError(f"{name} {found}", hint)
             if file.frames >= UNKNOWN:  # then libsndfile cannot seek, which soundfile does after every read
                 file.seekable = lambda: False  # type: ignore[method-assign]
             yield file, name
     except (OSError, soundfile.SoundFileError) as error:
         reason = str(error).removeprefix(f"Error opening {stream!r}: ")
-        mend = "if it is a recording: ffmpeg -i IN OUT.flac, and give OUT.flac; otherwise leave it out"
-        raise DataError(f"{name}: cannot be read as audio: {reason}", mend) from None
+        hint = "if it is a recording: ffmpeg -i IN OUT.flac, and give OUT.flac; otherwise leave it out"
+        raise DataError(f"{name}: cannot be read as audio: {reason}", hint) from None
 
 
 def _open_file(path: str | Path, name: str) -> BinaryIO:
@@ -352,10 +352,10 @@ def _open_file(path: str | Path, name: str) -> BinaryIO:
         raise DataError(f"{name}: {error}") from None
     except OSError as error:
         if re.search(r":\d+$", str(path)):
-            mend = f"wav-copy {path} FILE.wav (of Kaldi), and name FILE.wav in wav.scp"
-            raise DataError(f"{name}: wave files inside archives (`file:offset`) are not read", mend) from None
-        mend = f"chmod u+r {path}, as its owner" if isinstance(error.__context__, PermissionError) else ""
-        raise DataError(f"{name}: cannot be read: {error}" + _cwd_hint(path), mend) from None
+            hint = f"wav-copy {path} FILE.wav (of Kaldi), and name FILE.wav in wav.scp"
+            raise DataError(f"{name}: wave files inside archives (`file:offset`) are not read", hint) from None
+        hint = f"chmod u+r {path}, as its owner" if isinstance(error.__context__, PermissionError) else ""
+        raise DataError(f"{name}: cannot be read: {error}" + _cwd_hint(path), hint) from None
 
 
 def _blocks(file: soundfile.SoundFile, name: str, frames: int) -> Iterator[np.ndarray]:

@@ -213,8 +213,8 @@ def _pack_generator(source: Path, target: Path, data: Path) -> tuple[str, str, i
 
     card = source / "pseudo.json"
     if not card.is_file():
-        mend = pseudo_pitch.refit(source)
-        raise MissingModelError(f"{source}: no pseudo-speakers (pseudo.json is missing)", mend)
+        hint = pseudo_pitch.refit(source)
+        raise MissingModelError(f"{source}: no pseudo-speakers (pseudo.json is missing)", hint)
     target.mkdir(parents=True)
     for name in ("pseudo.json", "pseudo.npz", pseudo_pitch.FILE):
         if (source / name).is_file():

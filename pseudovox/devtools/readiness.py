@@ -23,11 +23,11 @@ class Report:
     def __init__(self) -> None:
         self.missing = 0
 
-    def line(self, status: str, name: str, found: str, mend: str = "") -> None:
+    def line(self, status: str, name: str, found: str, hint: str = "") -> None:
         self.missing += status == MISSING
         print(f"  {status:<8} {name:<12} {found}", flush=True)
-        if mend:
-            print(f"  {'':<8} {'':<12}   mend: {mend}", flush=True)
+        if hint:
+            print(f"  {'':<8} {'':<12}   hint: {hint}", flush=True)
 
 
 def of_recipe(report: Report, args: Namespace, data: Path, exp: Path) -> bool:
@@ -47,8 +47,8 @@ def of_recipe(report: Report, args: Namespace, data: Path, exp: Path) -> bool:
         systems = {name: configuration.compose(args.recipe, name, args.set) for name in names}
         locations.roots(config)  # names of corpora that are not known
     except PseudovoxError as error:
-        message, _, mend = str(error).partition("\n  mend: ")
-        report.line(WRONG, "recipe", message, mend)
+        message, _, hint = str(error).partition("\n  hint: ")
+        report.line(WRONG, "recipe", message, hint)
         return True
     report.line(OK, "recipe", f"systems {', '.join(systems) or 'none'}")
     corpora(report, config, data)
@@ -62,8 +62,8 @@ def corpora(report: Report, config: Config, data: Path) -> None:
 
     absent = locations.absent(config, data)
     for corpus, names in absent.items():
-        left_out, _, mend = locations.note(config, corpus, names).partition("\n  mend: ")
-        report.line(NOTE, "corpus", left_out.replace("\n", " "), mend)
+        left_out, _, hint = locations.note(config, corpus, names).partition("\n  hint: ")
+        report.line(NOTE, "corpus", left_out.replace("\n", " "), hint)
     config = locations.without(config, [name for names in absent.values() for name in names])
     wanted = list(dict.fromkeys(name for members in vars(config.sets).values() for name in " ".join(members).split()))
     made = [name for name in wanted if (data / name / ".done.json").is_file() or (data / name / "wav.scp").is_file()]
@@ -86,8 +86,8 @@ def source(report: Report, name: str, folder: str, rest: str, key: str, where: s
     if not folder:
         report.line(MISSING, name, "no folder was given", f"--set {key}=/where/they/are")
     elif not Path(folder + rest).is_dir():
-        mend = f"--set {key}=/where/it/lies" + (f"; get it: {where}" if where else "")
-        report.line(MISSING, name, f"{folder}{rest} is no folder", mend)
+        hint = f"--set {key}=/where/it/lies" + (f"; get it: {where}" if where else "")
+        report.line(MISSING, name, f"{folder}{rest} is no folder", hint)
     else:
         report.line(OK, name, folder + rest)
 
@@ -106,8 +106,8 @@ def models(report: Report, config: Config, systems: dict[str, Config], exp: Path
         needed.update({f"pseudo/{name}/pseudo.json": f"pseudo/{name}" for name in fitted})
     absent = [name for file, name in needed.items() if not (folder / file).is_file()]
     if absent:
-        mend = "./run.sh makes those of recipes/mini, in exp/mini/models; or --set models=/other/exp/models"
-        report.line(MISSING, "models", f"not in {folder}: {', '.join(absent)}", mend)
+        hint = "./run.sh makes those of recipes/mini, in exp/mini/models; or --set models=/other/exp/models"
+        report.line(MISSING, "models", f"not in {folder}: {', '.join(absent)}", hint)
     else:
         report.line(OK, "models", f"{len(needed)} in {folder}")
 
@@ -116,5 +116,5 @@ def pretrained_weights(report: Report, config: Config, exp: Path) -> None:
     from pseudovox.models import pretrained
 
     for name, found, missing in pretrained.needed(config, exp):
-        told = (missing.message, missing.mend) if missing else (found,)
+        told = (missing.message, missing.hint) if missing else (found,)
         report.line(MISSING if missing else OK, name, *told)

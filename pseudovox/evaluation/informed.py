@@ -25,7 +25,7 @@ from pseudovox.metrics.ranking import rank
 
 log = logging.getLogger("pseudovox")
 STRENGTHS = tuple(10.0**power for power in range(3, -5, -1))  # of the ridge, against the mean variance of an axis
-MEND = "give more speech in sets.attacker, or --set attacks.informed=false"
+HINT = "give more speech in sets.attacker, or --set attacks.informed=false"
 HELD_OUT = 600  # utterances of a half that are compared with each other, about
 
 
@@ -96,7 +96,7 @@ def fit(
     vectors, pseudo = np.asarray(vectors, np.float64), np.asarray(pseudo, np.float64)
     names = sorted(set(speakers), key=lambda name: seed_for(seed, "informed-half", name))
     if len(names) < 4:
-        raise DataError(f"{len(names)} speakers: the informed attacker learns from four or more", MEND)
+        raise DataError(f"{len(names)} speakers: the informed attacker learns from four or more", HINT)
     half = set(names[: len(names) // 2])
     inside = np.array([speaker in half for speaker in speakers])
     rows: list[list[float]] = []  # min Cllr by half and strength, no regression first
@@ -148,7 +148,7 @@ class _Pairs:
         if self.target.all() or not self.target.any():
             raise DataError(
                 "the informed attacker's training speech has no two speakers of a gender with two utterances",
-                MEND,
+                HINT,
             )
 
     def min_cllr(self, vectors: np.ndarray) -> float:

@@ -187,7 +187,7 @@ def not_run_records(data: Sequence[DataDir], judge: Asked, system: str, config: 
     records = []
     for of, parts in by_set(data):
         level = "" if system == ORIGINAL else level_of(parts, config)
-        reason = f"{judge.name}: not run: needs {judges.mend(judge)}"
+        reason = f"{judge.name}: not run: needs {judges.hint(judge)}"
         records += [
             Record(metric=metric, value=None, system=system, set=of, level=level, details={"not_run": reason})
             for metric in metrics_of(judge.name)

@@ -99,7 +99,7 @@ def read_weights(bundle: str, given: str = "", key: str = "") -> dict[str, torch
 
 
 def _replace(path: Path, bundle: str) -> str:
-    """The mend of a file that holds no weights: local/download.py leaves what is there as it is."""
+    """The hint for a file that holds no weights: local/download.py leaves what is there as it is."""
     own = path == cache_file(bundle)
     return f"rm {path} && {fetch_command(bundle)}" if own else f"put those of torchaudio's {bundle} there, or rm {path}"
 

@@ -100,7 +100,7 @@ def find(model: str) -> Path:
     """
     if (Path(model) / "model.bin").is_file():
         return Path(model)
-    mend = (
+    hint = (
         f"utils/python.sh -c 'from faster_whisper import download_model; print(download_model(\"{model}\"))' "
         "(utils/install.sh judges installs it), or give a folder with a CTranslate2 model.bin"
     )
@@ -110,11 +110,11 @@ def find(model: str) -> Path:
         return Path(download_model(model, local_files_only=True))
     except ImportError:
         raise MissingModelError(
-            f"Whisper model {model!r}: no such folder, and faster-whisper is not there", mend
+            f"Whisper model {model!r}: no such folder, and faster-whisper is not there", hint
         ) from None
     except Exception as error:  # a name it does not know, or nothing in its cache: many kinds
         reason = str(error).split("\n")[0]
-        raise MissingModelError(f"Whisper model {model!r}: neither a folder nor in the cache: {reason}", mend) from None
+        raise MissingModelError(f"Whisper model {model!r}: neither a folder nor in the cache: {reason}", hint) from None
 
 
 def load(folder: Path, device: str = "cpu") -> WhisperEncoder:

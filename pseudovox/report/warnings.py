@@ -19,7 +19,7 @@ from pseudovox.report.headline import headline
 # From the attacker that knows least to the one that knows most: none may do worse than the one before it.
 KNOWLEDGE = ("ignorant", "lazy-informed", "semi-informed")
 LEARNED_NOTHING = 40.0  # percent of EER among its own held-out speech, from which on an attacker tells us nothing
-MEND = "an attacker failure is not privacy; widen attacker.channels to 1024, train to convergence"
+HINT = "an attacker failure is not privacy; widen attacker.channels to 1024, train to convergence"
 # Keys of a record's details.
 EER, ACCURACY, SPEAKERS = "attacker_validation_eer", "attacker_validation_accuracy", "attacker_speakers"
 
@@ -108,7 +108,7 @@ def _failures(records: Sequence[Record]) -> list[str]:
     if blind:
         sentences.append(
             f"by its own validation, an attacker learned nothing: {'; '.join(dict.fromkeys(blind))}. Its EER cannot "
-            f"tell a system that leaves nothing to be found from an attacker that cannot find it ({MEND})."
+            f"tell a system that leaves nothing to be found from an attacker that cannot find it ({HINT})."
         )
     for record in records:
         if record.attacker != "semi-informed" or not _at_chance(record):
@@ -119,7 +119,7 @@ def _failures(records: Sequence[Record]) -> list[str]:
             best = min(better, key=lambda r: (r.value or 0.0, r.attacker, r.training))
             sentences.append(
                 f"{_name(record)}: the {_attacker(record)} attacker only guesses ({_figure(record)}) where the "
-                f"{_attacker(best)} one does not ({_figure(best)}): {MEND}."
+                f"{_attacker(best)} one does not ({_figure(best)}): {HINT}."
             )
     return sentences
 

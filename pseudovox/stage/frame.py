@@ -148,7 +148,7 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
     except OSError as error:
         if error.errno is None:
             raise
-        # No permission, too many files open: the user's to mend, so no traceback.
+        # No permission, too many files open: the user's to hint, so no traceback.
         log.error("%s: %s: %s", made.prog, error.strerror, error.filename or "")
         return DataError.exit_code
     except KeyboardInterrupt:

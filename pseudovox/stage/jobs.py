@@ -43,7 +43,7 @@ _ENDED = {
     "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "PREEMPTED",
 }  # fmt: skip
 
-_MENDS = {
+_HINTS = {
     "OUT_OF_MEMORY": "give jobs more memory (PSEUDOVOX_SLURM_MEMORY), or smaller batches (--batch-seconds)",
     "TIMEOUT": "give jobs more time (PSEUDOVOX_SLURM_TIME)",
 }
@@ -268,7 +268,7 @@ def _wait(jobs: Sequence[Any], poll: Callable[[], None] | None) -> None:
             if _has_result(job) or (state in ("gone", "COMPLETED") and asked - since < _RESULT_SECONDS):
                 continue
             if state in ("gone", "CANCELLED") or not lives[job.job_id]:
-                raise _failure(job, f"ended without a result (Slurm says {state})", _MENDS.get(state, ""))
+                raise _failure(job, f"ended without a result (Slurm says {state})", _HINTS.get(state, ""))
             lives[job.job_id] -= 1
             log.warning("job %s ended without a result (Slurm says %s); it is started again", job.job_id, state)
             _slurm("scontrol", "requeue", job.job_id)
@@ -355,8 +355,8 @@ def _result(job: Any) -> Any:
     return value
 
 
-def _failure(job: Any, what: str, mend: str = "") -> JobFailed:
-    return JobFailed(f"job {job.job_id} {what}; the end of {job.paths.stderr}:\n{_tail(job.paths.stderr)}", mend)
+def _failure(job: Any, what: str, hint: str = "") -> JobFailed:
+    return JobFailed(f"job {job.job_id} {what}; the end of {job.paths.stderr}:\n{_tail(job.paths.stderr)}", hint)
 
 
 def _tail(path: Path, lines: int = 15) -> str:

@@ -260,18 +260,18 @@ def _disk_errors(final: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        mends = {
+        hints = {
             errno.ENOSPC: "make room there",
             errno.EDQUOT: "make room there",
             errno.EROFS: "give an output dir that can be written",
             errno.EACCES: "give an output dir that can be written",
             errno.EPERM: "give an output dir that can be written",
         }
-        if error.errno not in mends:
+        if error.errno not in hints:
             raise
         file = f" ({error.filename})" if error.filename else ""
-        mend = f"{mends[error.errno]}, then run the same command: what is done is kept"
-        raise DataError(f"{final}: cannot be written: {error.strerror}{file}", mend) from error
+        hint = f"{hints[error.errno]}, then run the same command: what is done is kept"
+        raise DataError(f"{final}: cannot be written: {error.strerror}{file}", hint) from error
 
 
 def _is_finished(final: Path, digest: str, repair: Callable[[Path], bool] | None) -> bool:

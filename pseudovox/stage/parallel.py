@@ -145,7 +145,7 @@ def map_utterances(
             where = next(out.path for data, out in opened if data.name == name)
             raise SomeUtterancesFailed(
                 f"{len(failed)} utterances failed, e.g. {utterance}: {reason}\n  all are in {where}/failed.tsv",
-                "mend or remove them, then run the same command: what is done is kept",
+                "correct or remove them, then run the same command: what is done is kept",
             )
         for data, out in opened:
             (out.path / "failed.tsv").unlink(missing_ok=True)

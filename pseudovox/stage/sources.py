@@ -28,7 +28,7 @@ def sources(script: Path, root: Path = ROOT) -> dict[str, str]:
     """The sources of a step.
 
     Args:
-        script: its file; one that lies elsewhere is not among them (stage.py digests such by itself).
+        script: its file; one that lies elsewhere is not among them (frame.py digests such by itself).
         root: of the code.
 
     Returns:

@@ -103,7 +103,7 @@ def test_words_and_genders(tmp_path: Path) -> None:
     (tmp_path / "in/bob/1.txt").unlink()
     with pytest.raises(DataError, match=r"bob/1\.wav: no words in 1\.txt, which 1 other files have") as caught:
         read_folder(tmp_path / "in")
-    assert "--no-text" in caught.value.mend
+    assert "--no-text" in caught.value.hint
     assert "text" not in data_dir(read_folder(tmp_path / "in", with_text=False), "data").tables
 
 
@@ -149,7 +149,7 @@ def test_nothing_is_left_out_silently(tmp_path: Path, caplog: pytest.LogCaptureF
     (tmp_path / "b.m4a").write_bytes(b"x")
     with pytest.raises(DataError, match=r"b\.m4a: m4a files cannot be read") as caught:
         read_folder(tmp_path)
-    assert "ffmpeg" in caught.value.mend
+    assert "ffmpeg" in caught.value.hint
     (tmp_path / "b.m4a").unlink()
     (tmp_path / "c.wav").symlink_to(tmp_path / "gone.wav")
     with pytest.raises(DataError, match=r"c\.wav: not a regular file"):

@@ -124,4 +124,4 @@ def test_what_is_missing(root: Path) -> None:
     shutil.rmtree(root / "Session3")
     with pytest.raises(MissingModelError, match="Session3/sentences/wav: no such folder") as caught:
         read(root)
-    assert "sail.usc.edu" in caught.value.mend
+    assert "sail.usc.edu" in caught.value.hint

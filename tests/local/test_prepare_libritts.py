@@ -76,7 +76,7 @@ def test_what_is_missing(root: Path, tmp_path: Path) -> None:
     assert find_root(tmp_path) == root and find_root(root) == root and subsets(root) == ["dev-clean"]
     with pytest.raises(MissingModelError, match="no such subset; found dev-clean") as caught:
         read_subset(root, "dev-other")
-    assert "openslr.org/60" in caught.value.mend
+    assert "openslr.org/60" in caught.value.hint
     with pytest.raises(MissingModelError, match="no subset there"):
         subsets(tmp_path)
     with pytest.raises(MissingModelError, match="no such folder"):

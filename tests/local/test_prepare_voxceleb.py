@@ -90,7 +90,7 @@ def test_m4a_must_be_converted(second: Path) -> None:
     with pytest.raises(DataError, match=r"00001\.m4a: m4a files cannot be read") as caught:
         read_part(folder, read_genders(table), table)
     command = f"find {folder} -name '*.m4a' -exec sh -c 'ffmpeg -nostdin -i \"$1\" -ac 1 -ar 16000 \"${{1%.m4a}}.wav\"'"
-    assert caught.value.mend == command + " _ {} \\;"
+    assert caught.value.hint == command + " _ {} \\;"
 
 
 def test_merged_parts(tmp_path: Path) -> None:

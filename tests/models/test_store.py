@@ -1,4 +1,4 @@
-"""Model dirs that are damaged or of others: named file, key and mend; nothing in them is executed."""
+"""Model dirs that are damaged or of others: file and key are named, with a hint; nothing in them is executed."""
 
 import json
 import pickle
@@ -106,7 +106,7 @@ def test_what_is_refused(
     damage(folder)
     with pytest.raises(DataError, match=message) as caught:
         store.load(folder, "xvector")
-    assert caught.value.mend and not Path("exploded").exists()
+    assert caught.value.hint and not Path("exploded").exists()
 
 
 def test_what_is_missing(folder: Path, tmp_path: Path) -> None:

@@ -135,4 +135,4 @@ def test_a_name_that_is_nowhere_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(MissingModelError, match="no-such-model") as caught:
         whisper.find("no-such-model")
-    assert "download_model" in str(caught.value.mend)
+    assert "download_model" in str(caught.value.hint)

@@ -109,7 +109,7 @@ def test_exit_code_says_that_some_are_missing_and_the_end_says_which(
     last = run.stderr[run.stderr.index("all done, but for these files") :]
     listed = (place / "data/recordings/failed.tsv").read_text().splitlines()
     assert len(listed) == len(BAD) + 1 and len(DataDir.load(place / "data/recordings").utterances) == len(GOOD)
-    assert last.count("mend: ") == len(listed) and "locked.wav" in last
+    assert last.count("hint: ") == len(listed) and "locked.wav" in last
 
 
 @pytest.mark.parametrize("name", list(BAD))
@@ -117,7 +117,7 @@ def test_bad_file_is_named(name: str, done: tuple[Path, subprocess.CompletedProc
     place, run = done
     shown = name.replace("\n", "\\n")
     [row] = [line for line in (place / "data/recordings/failed.tsv").read_text().splitlines() if line.startswith(shown)]
-    assert BAD[name][1] in row and " mend: " in row
+    assert BAD[name][1] in row and " hint: " in row
     assert shown in run.stderr.split("all done")[1]
     assert not (place / "exp/mcadams/folder/recordings" / name).exists()
 

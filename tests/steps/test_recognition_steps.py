@@ -164,7 +164,7 @@ def test_a_recogniser_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert record.details["recognizer"] == "WAV2VEC2_ASR_LARGE_LV60K_960H" and "lm_perplexity" not in record.details
     assert record.training == "anonymized"
     assert step("decode_speech", "--model", "exp/recognizer", "data/test_trials_f", "exp/words") == 2
-    assert "has no words (lm.arpa)\n  mend: --set decoder.kind=greedy" in said()
+    assert "has no words (lm.arpa)\n  hint: --set decoder.kind=greedy" in said()
 
     train = make("train_x", 12, 3)
     settings = ["kind=wav2vec2", "held_out=0.2", "training.updates=6", "training.round_updates=3", "training.warmup=1",

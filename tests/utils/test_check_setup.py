@@ -40,11 +40,11 @@ def test_front_door(tmp_path: Path) -> None:
     assert nowhere.returncode == 2 and "no Python at '/nope' (PSEUDOVOX_PYTHON)" in nowhere.stderr
 
 
-def test_what_a_recipe_lacks_is_told_with_its_mend(setup: ModuleType, tmp_path: Path, capsys: Printed) -> None:
+def test_what_a_recipe_lacks_is_told_with_its_hint(setup: ModuleType, tmp_path: Path, capsys: Printed) -> None:
     options = ["--recipe", "own", "--data-dir", str(tmp_path / "d"), "--exp-dir", str(tmp_path / "e")]
     assert setup.main([*options, "--set", f"models={tmp_path}/m"]) == 4
     shown = capsys.readouterr().out
-    assert "MISSING  recordings   no folder was given" in shown and "mend: --set data.folder=" in shown
+    assert "MISSING  recordings   no folder was given" in shown and "hint: --set data.folder=" in shown
     assert f"not in {tmp_path}/m: xvector, bottleneck, synthesizer, pseudo/pca_gmm" in shown
     for name in ("xvector", "bottleneck", "synthesizer", "pseudo/pca_gmm"):
         (tmp_path / "m" / name).mkdir(parents=True)
@@ -86,7 +86,7 @@ def test_environment(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys:
     )
     assert setup.main([]) == 4
     shown = capsys.readouterr().out
-    assert "MISSING  packages     not installed: jiwer\n" in shown and "mend: utils/install.sh" in shown
+    assert "MISSING  packages     not installed: jiwer\n" in shown and "hint: utils/install.sh" in shown
     assert f"note     packages     other versions than pinned: tqdm 1.0 (pinned: {known['tqdm']})\n" in shown
     monkeypatch.setattr(machine, "installed", lambda name: None)
     assert setup.main([]) == 4
@@ -115,8 +115,8 @@ def test_what_is_pinned_can_be_had_for_the_least_python() -> None:
 def test_broken_torch_is_no_traceback(monkeypatch: pytest.MonkeyPatch, setup: ModuleType) -> None:
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "torch", None)
-    status, _, found, mend = machine.torch_line()
-    assert status == "MISSING" and "cannot be imported: ModuleNotFoundError" in found and "rm -r .venv" in mend
+    status, _, found, hint = machine.torch_line()
+    assert status == "MISSING" and "cannot be imported: ModuleNotFoundError" in found and "rm -r .venv" in hint
 
 
 def test_gpu_that_torch_cannot_use(setup: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:

@@ -70,7 +70,7 @@ def test_subset_of_speakers(tiny_data: DataDir, tool: Tool) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["data/tiny", "13", "new"], 3, "data/tiny: has 12 utterances, not 13\n  mend: ask for 12"),
+        (["data/tiny", "13", "new"], 3, "data/tiny: has 12 utterances, not 13\n  hint: ask for 12"),
         (["data/tiny", "0", "new"], 2, "'0': expected a number of utterances above 0"),
         (["data/tiny", "new"], 2, "expected <data-dir> <number> <new-dir>"),
         (["--utt-list", "list", "data/tiny", "2", "new"], 2, "expected <data-dir> <new-dir>"),
@@ -148,7 +148,7 @@ def test_split_evens_out_durations() -> None:
         (
             ["data/tiny", "4"],
             3,
-            "3 speakers cannot be split into 4 parts\n  mend: ask for fewer parts, or give --per-utt",
+            "3 speakers cannot be split into 4 parts\n  hint: ask for fewer parts, or give --per-utt",
         ),
         (["--per-utt", "data/tiny", "13"], 3, "12 utterances cannot be split into 13 parts"),
         (["data/tiny", "0"], 2, "0 parts: expected a number above 0"),

@@ -1,4 +1,4 @@
-"""utils/validate_data_dir.py: Kaldi's rules, one line when all is well, file and line and mend when not."""
+"""utils/validate_data_dir.py: Kaldi's rules, one line when all is well, file, line and a hint when not."""
 
 import subprocess
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def test_the_message_of_a_bad_one(tiny_data: DataDir, program: Program) -> None:
     shown = program("utils/validate_data_dir.py", "data/tiny")
     assert shown.returncode == 3 and shown.stderr == (
         "validate_data_dir.py: data/tiny: the data dir lacks the file feats.scp\n"
-        "  mend: make it: lines `<utterance> archive:offset`, or give --no-feats if it need not be there\n"
+        "  hint: make it: lines `<utterance> archive:offset`, or give --no-feats if it need not be there\n"
     )
 
 
@@ -36,9 +36,9 @@ Change = Callable[[list[str]], list[str]]
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("text", None, "lacks the file text\n  mend: .*, or give --no-text"),
+        ("text", None, "lacks the file text\n  hint: .*, or give --no-text"),
         ("wav.scp", None, r"lacks the file wav\.scp"),
-        ("spk2utt", None, r"lacks the file spk2utt\n  mend: derive it: utils/utt2spk_to_spk2utt.py \S+ > data"),
+        ("spk2utt", None, r"lacks the file spk2utt\n  hint: derive it: utils/utt2spk_to_spk2utt.py \S+ > data"),
         ("utt2spk", lambda lines: lines[::-1], "utt2spk:1: not sorted bytewise: m2-3 stands where f1-0 belongs"),
         ("text", lambda lines: [lines[1], lines[0], *lines[2:]], "text:1: not sorted bytewise: f1-1 stands"),
         ("text", lambda lines: [lines[0], *lines], "text:2: f1-0 stands twice"),
@@ -98,7 +98,7 @@ def test_recordings(tmp_path: Path) -> None:
     }
     DataDir(tmp_path / "data", tables).write()
     with pytest.raises(
-        DataError, match=r"wav\.scp:2: recording s is not in segments; 1 are too many\n  mend: utils/fix"
+        DataError, match=r"wav\.scp:2: recording s is not in segments; 1 are too many\n  hint: utils/fix"
     ):
         validate(tmp_path / "data", no_feats=True, no_text=True)
     assert DataDir.load(tmp_path / "data").recordings == ["r"]  # which does no harm to a step
@@ -108,7 +108,7 @@ def test_order_by_speaker(tmp_path: Path) -> None:
     table = {"1-x": "b", "2-y": "a"}
     DataDir(tmp_path / "data", {"wav.scp": table, "utt2spk": table}).write()
     with pytest.raises(
-        DataError, match="utt2spk:1: sorted by speaker, 2-y would stand here, not 1-x\n  mend: make spea"
+        DataError, match="utt2spk:1: sorted by speaker, 2-y would stand here, not 1-x\n  hint: make spea"
     ):
         validate(tmp_path / "data", no_feats=True, no_text=True)
     validate(tmp_path / "data", no_feats=True, no_text=True, no_spk_sort=True)

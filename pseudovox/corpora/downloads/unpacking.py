@@ -15,7 +15,7 @@ from pseudovox.core.errors import DataError
 
 _BLOCK = 2**20
 _DISK_BLOCK = 4096  # what even an empty file or folder takes
-_MEND = "do not use this archive; tell its publisher, and us"
+_HINT = "do not use this archive; tell its publisher, and us"
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile, NotImplementedError)
 
 
@@ -50,14 +50,14 @@ def unpack(archive: Path, into: Path, limit: int) -> int:
                 left -= _copy(data, path, left)
                 count += 1
             if left < 0:
-                raise DataError(f"{archive}: unpacks to more than the {limit / 1e9:g} GB announced, at {name!r}", _MEND)
+                raise DataError(f"{archive}: unpacks to more than the {limit / 1e9:g} GB announced, at {name!r}", _HINT)
     except _DAMAGED as error:
         reason = str(error) or type(error).__name__
         raise DataError(
             f"{archive}: a damaged archive: {reason}", f"rm {archive}, and run the same command again"
         ) from None
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
-        raise DataError(f"{archive}: a name stands twice: {error.filename}", _MEND) from None
+        raise DataError(f"{archive}: a name stands twice: {error.filename}", _HINT) from None
     return count
 
 
@@ -83,7 +83,7 @@ def _tar_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
                     yield member.name, data
                 else:
                     kind = "a link" if member.issym() or member.islnk() else "a device or the like"
-                    raise DataError(f"{archive}: {member.name!r} is {kind}, neither file nor folder", _MEND)
+                    raise DataError(f"{archive}: {member.name!r} is {kind}, neither file nor folder", _HINT)
         while stream.read(_BLOCK):  # to the end, where gzip's own checksum is
             pass
 
@@ -93,9 +93,9 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
         for member in packed.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where it was made on a system without such kinds
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise DataError(f"{archive}: {member.filename!r} is neither file nor folder", _MEND)
+                raise DataError(f"{archive}: {member.filename!r} is neither file nor folder", _HINT)
             if member.flag_bits & 1:
-                raise DataError(f"{archive}: {member.filename!r} is encrypted", _MEND)
+                raise DataError(f"{archive}: {member.filename!r} is encrypted", _HINT)
             if member.is_dir():
                 yield member.filename, None
             else:
@@ -108,5 +108,5 @@ def _safe(name: str, archive: Path) -> PurePosixPath:
     path = PurePosixPath(name)
     strange = any(ord(character) < 32 or character in "\\\x7f" for character in name)
     if path.is_absolute() or ".." in path.parts or strange:
-        raise DataError(f"{archive}: {name!r} would be written elsewhere, or is no name of a file", _MEND)
+        raise DataError(f"{archive}: {name!r} would be written elsewhere, or is no name of a file", _HINT)
     return path

@@ -100,7 +100,7 @@ class DataDir:
             audio: the dir must have a wav.scp.
 
         Raises:
-            DataError: naming file, line, what was found and the mend.
+            DataError: naming file, line, what was found and the hint.
         """
         path = Path(path)
         if not path.is_dir():

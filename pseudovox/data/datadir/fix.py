@@ -1,4 +1,4 @@
-"""Mending a data dir: sorted, without what is malformed or not in every table, and with every loss said."""
+"""Repairing a data dir: sorted, without what is malformed or not in every table, and with every loss said."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BACKUP = ".backup"
 
 @dataclass
 class Fixed:
-    """A mended data dir and what was done to it.
+    """A repaired data dir and what was done to it.
 
     Attributes:
         data: the dir as it will be.
@@ -46,7 +46,7 @@ def fix(path: Path | str, *, allow_pipes: bool = False, non_print: bool = False,
         allow_pipes, non_print, no_spk_sort: as in `validate`.
 
     Raises:
-        DataError: what is wrong cannot be mended without knowing more: a file that is not UTF-8, no utterances
+        DataError: what is wrong cannot be repaired without knowing more: a file that is not UTF-8, no utterances
             remain, the order by speaker, ...
     """
     path = Path(path)
@@ -85,7 +85,7 @@ def fix(path: Path | str, *, allow_pipes: bool = False, non_print: bool = False,
 
 
 def write_fixed(fixed: Fixed) -> None:
-    """Copy the files as they are into .backup, then write the mended tables; files of other kinds stay untouched."""
+    """Copy the files as they are into .backup, then write the repaired tables; files of other kinds stay untouched."""
     folder = fixed.data.path
     backup = folder / BACKUP
     backup.mkdir(exist_ok=True)

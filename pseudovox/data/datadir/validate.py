@@ -38,13 +38,13 @@ def validate(
         allow_pipes: wav.scp may hold commands; they are not run.
 
     Raises:
-        DataError: the first fault, its file and line, and the mend.
+        DataError: the first fault, its file and line, and the hint.
     """
     data = DataDir.load(path, allow_pipes=allow_pipes, audio=not no_wav)
     for name, waived, option in (("text", no_text, "--no-text"), ("feats.scp", no_feats, "--no-feats")):
         if name not in data.tables and not waived:
             lacking = checks.lacks(data, name)
-            raise DataError(lacking.message, f"{lacking.mend}, or give {option} if it need not be there")
+            raise DataError(lacking.message, f"{lacking.hint}, or give {option} if it need not be there")
     if not (data.path / SPK2UTT).is_file():
         raise DataError(
             f"{data.path}: the data dir lacks the file spk2utt",
@@ -120,11 +120,11 @@ def _check_text(data: DataDir, non_print: bool) -> None:
     for utterance, spoken in data.text.items():
         symbol, space = _SYMBOL.search(spoken), _WHITESPACE.search(spoken)
         if symbol:
-            fault, mend = f"the symbol {symbol.group()}, which Kaldi keeps for itself", "take it out"
+            fault, hint = f"the symbol {symbol.group()}, which Kaldi keeps for itself", "take it out"
         elif space:
-            fault, mend = f"white space {space.group()!r} other than blanks and tabs", "put a blank in its place"
+            fault, hint = f"white space {space.group()!r} other than blanks and tabs", "put a blank in its place"
         elif not non_print and not spoken.replace("\t", "").isprintable():
-            fault, mend = "a character that cannot be printed", "take it out, or give --non-print"
+            fault, hint = "a character that cannot be printed", "take it out, or give --non-print"
         else:
             continue
-        raise DataError(f"{data.where('text', utterance)}: {utterance}: {fault}", mend)
+        raise DataError(f"{data.where('text', utterance)}: {utterance}: {fault}", hint)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pseudovox.config import Judges
     from pseudovox.stage import Utterance
 
-MEND = "utils/install.sh judges"
+HINT = "utils/install.sh judges"
 INSTALLED = "judges.json"  # the version of each judge that figures were made with; null = it was not installed
 
 
@@ -156,7 +156,7 @@ def missing(judge: Asked) -> list[str]:
     return absent
 
 
-def mend(judge: Asked) -> str:
+def hint(judge: Asked) -> str:
     """What brings a judge that is missing."""
     from importlib.util import find_spec
 
@@ -164,9 +164,9 @@ def mend(judge: Asked) -> str:
     if judge.model and all(find_spec(module) for module in kind.modules):
         return whisper.fetch_command(judge.model)
     if not kind.weights:
-        return MEND
-    mends = [] if pretrained.cache_file(kind.weights).is_file() else [pretrained.fetch_command(kind.weights)]
-    return "; ".join([*mends, *(["--set judges.reference=FILE"] if kind.reference and not judge.reference else [])])
+        return HINT
+    hints = [] if pretrained.cache_file(kind.weights).is_file() else [pretrained.fetch_command(kind.weights)]
+    return "; ".join([*hints, *(["--set judges.reference=FILE"] if kind.reference and not judge.reference else [])])
 
 
 def version(judge: Asked) -> str:
