@@ -68,7 +68,7 @@ def test_stage_by_name_and_number_are_the_same() -> None:
         (["--set", "steps.sample=../x.py"], "expected a script of the checkout"),
         (["--set", "system.step=../x.py"], "system.step: '../x.py': expected a script of the checkout"),
         (["--set", "system.step=anonymize_mcadam"], "there is no steps/anonymize_mcadam.py; the nearest is .*mcadams"),
-        (["--system", "pca_gmm", "--set", "system.step=anonymize_mcadams"], "leave one of the two out"),
+        (["--system", "pca_gmm", "--set", "system.step=anonymize_mcadams"], "leave system.step or system.stages out"),
         (["--set", "data.folder=${oc.env:HOME}"], "reads the environment"),
         (["--set", "models=a\nsystems=b"], "line break"),
         (["--set", "models=caf\udce9"], r"--set models=caf\?: models is not utf-8"),

@@ -9,7 +9,7 @@ stage.compute, stage.resolve_device                          frame.py, device.py
 from pseudovox.stage.device import resolve_device
 from pseudovox.stage.frame import channel, compute, load_data, load_made, log, main, parser
 from pseudovox.stage.locks import lock
-from pseudovox.stage.output import CHECKPOINTS, Output, output
+from pseudovox.stage.outputs import CHECKPOINTS, Output, output
 from pseudovox.stage.parallel import Utterance, map_utterances
 from pseudovox.stage.versions import commit, versions
 

@@ -19,7 +19,7 @@ from pseudovox.data.datadir import DataDir, bytewise
 from pseudovox.stage import jobs
 from pseudovox.stage.device import resolve_device
 from pseudovox.stage.digests import digest_path
-from pseudovox.stage.output import Output
+from pseudovox.stage.outputs import Output
 
 log = logging.getLogger("pseudovox")
 

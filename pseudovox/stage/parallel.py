@@ -25,7 +25,7 @@ from pseudovox.data.datadir import DataDir, bytewise, read_table, scp_path, writ
 from pseudovox.data.utterance import Utterance
 from pseudovox.stage import jobs
 from pseudovox.stage.device import resolve_device
-from pseudovox.stage.output import output
+from pseudovox.stage.outputs import output
 
 if TYPE_CHECKING:
     import argparse

@@ -18,7 +18,7 @@ ALWAYS = f"{PACKAGE}/stage/parallel.py"  # reads the speech and writes the archi
 FRAME = {f"{PACKAGE}/{name}.py" for name in (
     "__init__", "config/__init__", "config/checks", "config/layers", "config/schema", "config/validation",
     "core/__init__", "core/checkout", "core/errors", "data/__init__", "stage/__init__", "stage/audio_digests",
-    "stage/device", "stage/digests", "stage/frame", "stage/jobs", "stage/locks", "stage/output", "stage/sources",
+    "stage/device", "stage/digests", "stage/frame", "stage/jobs", "stage/locks", "stage/outputs", "stage/sources",
     "stage/versions",
 )}  # fmt: skip
 

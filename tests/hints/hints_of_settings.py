@@ -15,7 +15,7 @@ from pseudovox import console, stage
 from pseudovox.core import seeds
 from pseudovox.corpora import locations
 from pseudovox.data.datadir import DataDir
-from pseudovox.stage import jobs
+from pseudovox.stage import jobs, outputs
 
 CONFIG, YAML, SCHEMA = "pseudovox/config/checks.py", "pseudovox/config/strict_yaml.py", "pseudovox/config/validation.py"
 STAGE, CONSOLE = "pseudovox/stage/", "pseudovox/console.py"
@@ -230,7 +230,7 @@ def output_dir_that_is_read_only(tiny_data: DataDir, monkeypatch: pytest.MonkeyP
 
 
 def _lock_aside(folder: str) -> None:
-    with stage._disk_errors(Path(folder)):
+    with outputs._disk_errors(Path(folder)):
         Path(folder).mkdir()
 
 

@@ -31,9 +31,9 @@ from typing import Any
 
 import pytest
 
-from pseudovox import stage
 from pseudovox.core import command
 from pseudovox.core.errors import PseudovoxError
+from pseudovox.stage import frame
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRORS = {"PseudovoxError", "DataError", "UsageError", "MissingModelError", "SomeUtterancesFailed", "JobFailed"}
@@ -257,7 +257,7 @@ def program(script: str, *words: object) -> None:
 def run(main: Callable[[list[str]], int], name: str, *words: object) -> None:
     """Call the main function of a program as `program` does."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage, "PseudovoxError", _Nothing)
+        patch.setattr(frame, "PseudovoxError", _Nothing)
         patch.setattr(command, "PseudovoxError", _Nothing)
         patch.setattr(sys, "argv", [name, *map(str, words)])
         status = main([str(word) for word in words])

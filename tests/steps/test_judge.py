@@ -221,7 +221,7 @@ def test_absent_judges_are_said_and_made_up_for(program: Program, packages: Path
     done = judge(program, packages, *corpus, "exp")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "dnsmos: not run: no onnxruntime here; needs utils/install.sh judges" in done.stderr
-    assert "whisper-base.en: not run: no weights of Whisper's base.en here; needs python -c" in done.stderr
+    assert "whisper-base.en: not run: no weights of Whisper's base.en here; needs utils/python.sh -c" in done.stderr
     assert "fetching" not in done.stderr, "HF_HUB_OFFLINE"
     assert "judges.whisper=FOLDER" in str(
         figures("exp/summary/original/results.json")["whisper_base.en_wer", "", "all"].details["not_run"]
