@@ -2,12 +2,11 @@
 """How fast the privacy metrics are, and what they need: every figure with the command's own ratio.
 
     python benchmarks/metrics.py                 # all of it, under a minute on two cores
-    python benchmarks/metrics.py million cosines # some
+    python benchmarks/metrics.py million file    # some
 
 million     all privacy metrics of 10^6 scores together; and the EER against scikit-learn's roc_curve
 intervals   1,000 resamples of a list of 30,276 trials, as many as a set of the VPC has
 file        steps/score_metrics.py on 3 * 10^6 lines of text: without intervals, with them, and peak memory
-cosines     10^8 cosines of 192 dimensions, streamed: time and peak memory, and the metrics that come out
 plda        a PLDA trained on as many embeddings as the VPC's attacker has, and 10^7 of its log-likelihood ratios
 coverage    not part of "all": how often intervals hold the true value, of 100 simulated lists of 29 speakers
 
@@ -17,7 +16,6 @@ Seconds are CPU seconds of this process and its threads, which other load distur
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -131,28 +129,6 @@ def file() -> None:
             print(f"peak memory {used.ru_maxrss / 2**20:.2f} GiB")
 
 
-def cosines() -> None:
-    from pseudovox.evaluation.blockwise import rank_cosines
-    from pseudovox.metrics.privacy import metrics_of
-
-    draw = np.random.default_rng(1)
-    voices = draw.standard_normal((1000, 192), np.float32)
-    of_models, of_tests = np.arange(1000), draw.integers(0, 1000, 100_000)
-    tests = voices[of_tests] + 2.0 * draw.standard_normal((100_000, 192), np.float32)
-    metrics_of(
-        rank_cosines(voices[:50], [*map(str, range(50))], tests[:2000], [*map(str, of_tests[:2000])]), allow_few=True
-    )
-    names = [str(number) for number in of_models], [str(number) for number in of_tests]
-    ranking, cpu = timed("10^8 cosines, counted", lambda: rank_cosines(voices, names[0], tests, names[1]))
-    found, _ = timed("all privacy metrics of them", lambda: metrics_of(ranking))
-    _, bare = timed(
-        "the matrix products alone", lambda: sum(float((part @ voices.T)[0, 0]) for part in np.array_split(tests, 24))
-    )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    trials = int(ranking.target_total + ranking.nontarget_total)
-    print(f"{trials} trials, EER {found['eer']:.3f} %, peak memory {peak:.2f} GiB; {cpu / bare:.1f} x bare products")
-
-
 def plda() -> None:
     from pseudovox.components.plda import Plda
 
@@ -195,10 +171,9 @@ PARTS = {
     "million": million,
     "intervals": intervals,
     "file": file,
-    "cosines": cosines,
     "plda": plda,
     "coverage": coverage,
 }
 if __name__ == "__main__":
-    for part in sys.argv[1:] or ("million", "intervals", "file", "cosines", "plda"):
+    for part in sys.argv[1:] or ("million", "intervals", "file", "plda"):
         PARTS[part]()

@@ -16,7 +16,7 @@ import numpy as np
 from pseudovox.anonymize import pseudo_pitch
 from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.pool import PoolAverage
-from pseudovox.anonymize.strategy import BOTH, GENDERS, STRATEGIES, Pool, Source, Strategy, find, register
+from pseudovox.anonymize.strategy import BOTH, GENDERS, STRATEGIES, Draws, Pool, Source, Strategy, find, register
 from pseudovox.core.errors import DataError, MissingModelError, UsageError
 from pseudovox.core.npz import read_npz, write_npz
 from pseudovox.core.seeds import generator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pseudovox.data.datadir import DataDir
 
 __all__ = [
-    "BOTH", "GENDERS", "STRATEGIES", "Own", "PcaGmm", "Pool", "PoolAverage", "Sampled", "Source", "Strategy",
+    "BOTH", "GENDERS", "STRATEGIES", "Draws", "Own", "PcaGmm", "Pool", "PoolAverage", "Sampled", "Source", "Strategy",
     "find", "load", "sample", "save",
 ]  # fmt: skip
 CARD = "pseudo.json"
@@ -116,7 +116,7 @@ class Sampled:
 
 
 def sample(
-    strategy: Strategy,
+    strategy: Draws,
     pitch: PitchModel | None,
     data: DataDir,
     utterance_vectors: Mapping[str, np.ndarray],

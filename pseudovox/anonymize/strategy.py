@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -59,6 +59,23 @@ class Source:
     vector: np.ndarray
     own: np.ndarray
     gender: str
+
+
+class Draws(Protocol):
+    """What gives pseudo-speakers: a fitted Strategy, or what a script puts in its place.
+
+    Attributes:
+        gendered: what it draws depends on `Source.gender`.
+    """
+
+    @property
+    def gendered(self) -> bool: ...
+
+    def gender_of(self, vector: np.ndarray) -> str:
+        """See Strategy.gender_of."""
+
+    def draw_all(self, sources: Sequence[Source], generators: Iterable[np.random.Generator]) -> np.ndarray:
+        """See Strategy.draw_all."""
 
 
 class Strategy:

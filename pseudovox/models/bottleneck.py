@@ -249,10 +249,6 @@ class BottleneckNetwork(nn.Module):
         wide = sum(layer.linear.padding[0] for layer in layers)
         return int(self.entry.linear.padding[0]) + self.stride * (wide + 1)  # type: ignore[arg-type]
 
-    def output_frames(self, frames: int) -> int:
-        """Output frames for so many input frames."""
-        return -(-frames // self.stride)
-
     def project(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
         """Log-mel frames, or samples, (B, T, bins) -> bottleneck before quantisation (B, ceil(T / stride), dimension).
 
