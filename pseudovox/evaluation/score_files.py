@@ -22,9 +22,7 @@ from pseudovox.evaluation.columns import Column, Names, plain_columns
 from pseudovox.metrics.intervals import TrialList
 
 SHOWN = 5  # pairs that a message names
-TABLE_TO = (
-    4  # possible pairs for each trial, up to which scores are put in order by a table of all pairs, not by sorting
-)
+TABLE_TO = 4  # possible pairs for each trial, up to which scores are put in order by a table of all pairs, not sorted
 CHARACTERS = 2**20  # of a file that are taken apart at a time
 LABELS = {"target": True, "nontarget": False}
 _PREFIX = re.compile(r"[^-_]*")
@@ -206,7 +204,6 @@ def _labels(path: Path, labels: Sequence[str] | Column, before: int) -> np.ndarr
 
 def _floats(path: Path, values: Sequence[str] | Column, before: int) -> np.ndarray:
     """Scores as float64, infinities included; DataError (file and line) at anything else. `before`: as `_labels`."""
-
     if isinstance(values, Column):
         numbers, plain = values.decimals()
         rows = np.flatnonzero(~plain)
