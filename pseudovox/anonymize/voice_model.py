@@ -16,8 +16,6 @@ from pseudovox.anonymize.strategy import GENDERS, check_spread
 from pseudovox.core.errors import DataError, UsageError
 
 log = logging.getLogger("pseudovox")
-
-
 COVARIANCES = ("diag", "full", "tied", "spherical")
 
 

@@ -15,8 +15,6 @@ from pseudovox.core.errors import UsageError
 
 # Sections that a system's file may set; of f0, what is done with it; of synthesizer, if it has one of its own.
 _OF_SYSTEMS = ("system", "steps", "use", "levels", "pseudo", "mcadams", "synthesis")
-
-
 _NAME = re.compile(r"[^\W_][\w.+-]*")
 
 

@@ -26,17 +26,11 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "utility": ("score_pitch", ("utility",)),
     "report": ("write_report", ("report",)),
 }
-
-
 # The steps whose work is a system's own; the others are the same for all systems of a run.
 STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
-
-
 # Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
 # the attacker that was trained on original speech.
 ATTACKER_TRAININGS = ("continued", "scratch")
-
-
 UNPROCESSED = "original"  # the rows of the tables that are no system's
 
 

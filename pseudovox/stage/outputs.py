@@ -11,10 +11,6 @@ which settings and inputs it was made. Run again, a step
 
 Output that other code made than today's, in whole or in part, is used, too, but a line says which sources have changed,
 and what is made of it, and the report, go on saying so (`code` and `other_code` in the marker).
-
-Two runs into one dir are kept apart by a lock that dies with its process. The lock is flock's: on a network file system
-it keeps apart what runs on one machine, and, where the file system passes it on (NFS 4, Lustre with `-o flock`),
-machines too. Where it does not, or knows no locks at all, nothing can tell: do not start the same step on two machines.
 """
 
 from __future__ import annotations
@@ -43,17 +39,9 @@ from pseudovox.stage.locks import lock
 from pseudovox.stage.versions import versions
 
 log = logging.getLogger("pseudovox")
-
-
 SETTINGS = ".settings.json"  # in a partial output: what it is being made from,
-
-
 CODE = "code"  # and in it, the digest of each source that makes it; "" of one that changed while it was made
-
-
 CHECKPOINTS = "checkpoints"  # in a partial output: hours of work, which are not thrown away unasked
-
-
 Input = Path | str | DataDir | tuple[str, str]
 
 
