@@ -1,8 +1,8 @@
 """Two runs into one output dir are kept apart by a lock that dies with its process.
 
 The lock is flock's: on a network file system it keeps apart what runs on one machine, and, where the file system passes
-it on (NFS 4, Lustre with `-o flock`), machines too. Where it does not, or knows no locks at all, nothing can tell: do not
-start the same step on two machines.
+it on (NFS 4, Lustre with `-o flock`), machines too. Where it does not, or knows no locks at all, nothing can tell: do
+not start the same step on two machines.
 """
 
 from __future__ import annotations
