@@ -51,7 +51,7 @@ def test_what_the_system_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_a_reader_that_leaves() -> None:
     program = (
-        "import sys; from pseudovox import command; sys.exit(command.main(command.parser(''), [], "
+        "import sys; from pseudovox.core import command; sys.exit(command.main(command.parser(''), [], "
         "lambda args: [print('x' * 1000) for _ in range(1000)]))"
     )
     script = f'{sys.executable} -c "$1" | head -1 | wc -c; echo ${{PIPESTATUS[0]}}'
