@@ -138,10 +138,7 @@ if stage 3 synthesizer "train the synthesizer" && needed && trains synthesizer; 
   step extract_xvectors --model "$models/xvector" $synthesizer_dirs "$exp/xvectors"
   step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $synthesizer_dirs \
     "$models/synthesizer"
-  for system in $systems; do speaks_itself || continue
-    step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $synthesizer_dirs \
-      "$(synthesizer)"
-  done
+  own_steps synthesizer
 fi
 
 if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker" && needed; then
@@ -150,23 +147,16 @@ fi
 
 if stage 5 fit "fit the pseudo-speaker generator on the pool" && needed && trains pool; then
   step extract_f0 $pool_dirs "$exp/f0"
-  for system in $systems; do uses fit || continue
-    step fit_pseudo_speakers --xvectors "$exp/xvectors" --f0 "$exp/f0" $pool_dirs "$models/pseudo/$system"
-  done
+  own_steps fit
 fi
 
 if stage 6 sample "a pseudo x-vector for every speaker or utterance"; then
-  for system in $systems; do uses sample || continue
-    step sample_pseudo_speakers --generator "$models/pseudo/$system" --xvectors "$exp/xvectors" \
-      ${conf[synthesizer.$system]:+--synthesizer "$(synthesizer)"} $(dirs_of "$(anonymized_sets)") "$exp/$system/pseudo"
-  done
+  own_steps sample
 fi
 
 if stage 7 f0 "F0, and its move to the pseudo-speaker" && needed; then
   step extract_f0 $(dirs_of "$test_sets ${conf[attacker]}") "$exp/f0"
-  for system in $systems; do uses f0 || continue
-    step transform_f0 --f0 "$exp/f0" --pseudo "$exp/$system/pseudo" $(dirs_of "$(anonymized_sets)") "$exp/$system/f0"
-  done
+  own_steps f0
 fi
 
 if stage 8 content "bottleneck features" && needed; then
@@ -174,15 +164,7 @@ if stage 8 content "bottleneck features" && needed; then
 fi
 
 if stage 9 synthesize "speech: the anonymized data dirs"; then
-  for system in $systems; do
-    if whole; then
-      step anonymize --suffix "$system" $(dirs_of "$(anonymized_sets)") "$data"
-      continue
-    fi
-    uses synthesize || continue
-    step synthesize_speech --model "$(synthesizer)" --bottleneck "$exp/bottleneck" --f0 "$exp/$system/f0" \
-      --xvectors "$exp/$system/pseudo" --suffix "$system" $(dirs_of "$(anonymized_sets)") "$data"
-  done
+  own_steps synthesize
 fi
 
 if stage 10 attacker "train the evaluation ASV, on original and on anonymized speech" && trains attacker; then

@@ -10,10 +10,12 @@ Example: utils/resolve_config.py --recipe mini --exp-dir exp/mini --set seed=2
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 from pseudovox import config as configuration
 from pseudovox import release
+from pseudovox.config.systems import steps_of, words_of
 from pseudovox.core import seeds
 from pseudovox.core.errors import PseudovoxError
 from pseudovox.corpora import locations
@@ -88,6 +90,12 @@ def main(argv: list[str] | None = None) -> int:
     _print_steps(config, "")
     for system, its in resolved.items():
         print(f"stages.{system}={' '.join(its.system.stages)}")
+        counts: Counter[str] = Counter()
+        for step in steps_of(its):
+            models = Path(config.models) if config.models else args.exp_dir / "models"
+            words = words_of(its, step, exp=args.exp_dir, data=args.data_dir or Path("data"), models=models)
+            print(f"own.{step.stage}.{system}.{counts[step.stage]}={' '.join(words)}")
+            counts[step.stage] += 1
         print(f"synthesizer.{system}={'_' * bool(its.system.synthesizer)}{its.system.synthesizer}")
         print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
         # Targets are no x-vectors that could be taken off.
@@ -96,7 +104,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"informed.{system}={'yes' if knows else ''}")
         undone = its.attacks.seed_informed and its.system.step == "anonymize_mcadams"
         print(f"seed_informed.{system}={'yes' if undone else ''}")
-        print(f"step.synthesize.anonymize.{system}={configuration.script_of(its.system)}")
         _print_steps(its, system)
     return 0
 

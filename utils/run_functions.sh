@@ -41,8 +41,26 @@ stage() {
 step() {
   local swapped=step.$stage_name.$1 script
   script=${conf[$swapped.$system]:-${conf[$swapped]:-steps/$1.py}}
-  shift
-  run_command "$PYTHON" "$script" --config "$config" --nj "$nj" --device "$device" ${force:+--force} "$@"
+  run_step "$script" "${@:2}"
+}
+
+# run_step <script> <arguments...>: run it with the options that all steps share.
+run_step() {
+  run_command "$PYTHON" "$1" --config "$config" --nj "$nj" --device "$device" ${force:+--force} "${@:2}"
+}
+
+# own_steps <stage>: what each system lists for this stage (conf/family, system.steps), with the options that all share.
+own_steps() {
+  local number words
+  for system in $systems; do
+    config=$exp/$system/config.yaml number=0
+    while words=${conf[own.$1.$system.$number]:-}; [ -n "$words" ]; do
+      read -ra words <<< "$words"
+      run_step "${words[@]}"
+      number=$((number + 1))
+    done
+    [ "$number" -gt 0 ] || [ "$1" = synthesizer ] || printf '%s: has no stage "%s"\n' "$system" "$1"
+  done
 }
 
 # run_command <program> <arguments...>: show, and run unless --dry-run. A failure ends the recipe.
@@ -117,12 +135,6 @@ dirs_of() {
   done
 }
 
-# anonymized_sets: the sets that the current system has to anonymize.
-anonymized_sets() {
-  printf '%s' "$test_sets"
-  [ -z "${conf[attacked.$system]}" ] || printf ' %s' "${conf[attacker]}"
-}
-
 # uses <stage>: does the current system use that stage? Selects the system's configuration.
 uses() {
   config=$exp/$system/config.yaml
@@ -141,12 +153,6 @@ makers() {
   done
 }
 
-# whole: is the current system one step of its own (system.step)? Selects the system's configuration.
-whole() {
-  config=$exp/$system/config.yaml
-  [ -n "${conf[step.synthesize.anonymize.$system]}" ]
-}
-
 # needed: does any of the systems go through the stages, so that models and features are needed?
 needed() {
   [ -n "${conf[staged]}" ] && return 0
@@ -157,12 +163,6 @@ needed() {
 # synthesizer: the model dir of the current system's synthesizer, its own or the one that all share.
 synthesizer() {
   printf '%s' "$models/synthesizer${conf[synthesizer.$system]}"
-}
-
-# speaks_itself: has the current system a synthesizer of its own? Selects the system's configuration.
-speaks_itself() {
-  config=$exp/$system/config.yaml
-  [ -n "${conf[synthesizer.$system]}" ]
 }
 
 # attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration, and `ways`,

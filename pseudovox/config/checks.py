@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from pseudovox.config import validation
-from pseudovox.config.schema import ATTACKER_TRAININGS, STEPS, STEPS_OF_SYSTEMS, Config, System
+from pseudovox.config.schema import ANONYMIZED, ATTACKER_TRAININGS, STEPS, STEPS_OF_SYSTEMS, Config, Sets, System
 from pseudovox.core import checkout
 from pseudovox.core.errors import UsageError
 
@@ -116,6 +116,31 @@ def check_own_step(system: System, path: Path) -> None:
             f"{', '.join(system.stages)} as well",
             "leave system.step or system.stages out",
         )
+
+
+def check_steps(system: System, path: Path) -> None:
+    """The steps that a system lists are scripts, and its stages those of its family."""
+    if system.stages and not system.base:
+        raise UsageError(
+            f"{path}: system.stages {', '.join(system.stages)}: of no family, so nothing says what is done in them",
+            "add `base: xvector` to section system, or list the steps themselves (system.steps)",
+        )
+    listed = [step.stage for step in system.steps if not step.when]
+    for stage in system.stages:
+        if stage not in listed:
+            raise UsageError(f"{path}: system.stages: {stage!r} is none of those of {system.base}: {', '.join(listed)}")
+    for step in system.steps:
+        if not step.stage or not step.step:
+            raise UsageError(f"{path}: system.steps: a step needs `stage` and `step`")
+        if step.when and not hasattr(system, step.when):
+            raise UsageError(f"{path}: system.steps: when: {step.when!r} is no key of section system")
+        known = {ANONYMIZED, *(field.name for field in fields(Sets)), ""} - {"trials"}
+        if step.data not in known:
+            raise UsageError(
+                f"{path}: system.steps: data: {step.data!r}: expected one of {', '.join(sorted(filter(None, known)))}"
+            )
+        script = step.step if "/" in step.step else f"steps/{step.step}.py"
+        check_script(script, f"{path}: system.steps", "steps/", "recipes/")
 
 
 def check_steps_of_system(of_recipe: dict[str, str], of_system: dict[str, str], path: Path) -> None:

@@ -67,10 +67,13 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
             *recipe_files,
             *_size_files(recipe, recipe_files, asked.size),
         ]
+        if family := merge([path]).system.base:
+            layers.append(block_file("family", family))
         found = merge([*layers, path], overrides)
         found.system.name = system
         checks.check_steps_of_system(of_recipe.steps, found.steps, path)
         checks.check_own_step(found.system, path)
+        checks.check_steps(found.system, path)
         checks.check_owner(of_recipe, found, path, recipe)
     checks.check_names(found)
     checks.check_attacks(found)

@@ -31,6 +31,7 @@ STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
 # Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
 # the attacker that was trained on original speech.
 ATTACKER_TRAININGS = ("continued", "scratch")
+ANONYMIZED = "anonymized"  # SystemStep.data: the data dirs that a system anonymizes
 UNPROCESSED = "original"  # the rows of the tables that are no system's
 
 
@@ -89,13 +90,28 @@ class Sets:
 
 
 @dataclass
+class SystemStep:
+    """A step that a system runs in one of run.sh's stages, on its own."""
+
+    stage: str = ""  # by name
+    step: str = ""  # x for steps/x.py, or the path of a script below recipes/
+    options: dict[str, str] = field(default_factory=dict)  # --name value; one without a value is left out
+    data: str = ""  # the data dirs that it goes over: "anonymized" (what the system anonymizes), or a key of `sets`
+    out: str = ""  # the output
+    when: str = ""  # a key of section `system`: the step runs only where it is set
+
+
+@dataclass
 class System:
     """How a data dir becomes an anonymized one (conf/system/<name>.yaml)."""
 
     name: str = ""
     description: str = ""
-    stages: list[str] = field(default_factory=list)  # which of stages 5-9 it uses, by name
-    step: str = ""  # or else the one step that it is: x for steps/x.py, or the path of a script below recipes/
+    base: str = ""  # the family (conf/family/<base>.yaml) whose steps it shares
+    stages: list[str] = field(default_factory=list)  # which of the family's stages it goes through
+    steps: list[SystemStep] = field(default_factory=list)  # what it does in which stage: the family's, or its own
+    step: str = ""  # or else the one step that it is, in stage synthesize: x for steps/x.py, or a script below recipes/
+    options: dict[str, Any] = field(default_factory=dict)  # keys of its own, which its steps know (stage.own_options)
     attacked: bool = True  # train the semi-informed attacker on it
     synthesizer: str = ""  # its own synthesizer, trained by its own configuration: models/synthesizer_<this>
 

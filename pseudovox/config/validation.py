@@ -37,6 +37,8 @@ def checked(values: Any, schema: Any, where: str, lines: Mapping[str, int], pref
         UsageError: an unknown key (the nearest valid one is offered), a value of the wrong type, not finite, an
             interpolation, or a line break in a text.
     """
+    if schema is Any:
+        return values
     if is_dataclass(schema):
         if not isinstance(values, dict):
             raise _wrong(values, "a section of keys", where, lines, prefix)
@@ -80,10 +82,14 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 def build(schema: Any, values: Mapping[str, Any]) -> Any:
     """The dataclass of checked, complete values."""
-    kinds = types_of(schema)
-    return schema(
-        **{key: build(kinds[key], value) if is_dataclass(kinds[key]) else value for key, value in values.items()}
-    )
+    return schema(**{key: _built(types_of(schema)[key], value) for key, value in values.items()})
+
+
+def _built(kind: Any, value: Any) -> Any:
+    if is_dataclass(kind):
+        return build(kind, value)
+    inner = typing.get_args(kind)[0] if typing.get_origin(kind) is list else None
+    return [build(inner, one) for one in value] if is_dataclass(inner) else value
 
 
 def type_at(schema: Any, key: str, where: str) -> Any:

@@ -8,11 +8,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pseudovox import config as configuration
+from pseudovox.config import validation
 from pseudovox.core import checkout
 from pseudovox.core.errors import DataError, PseudovoxError, UsageError
 from pseudovox.data.datadir import DataDir, bytewise
@@ -22,6 +23,7 @@ from pseudovox.stage.digests import digest_path
 from pseudovox.stage.outputs import Output
 
 log = logging.getLogger("pseudovox")
+Options = TypeVar("Options", bound=Any)  # a dataclass
 
 
 def parser(manual: str | None, *, data_dirs: str = "", out_dir: str = "") -> argparse.ArgumentParser:
@@ -121,6 +123,16 @@ def load_made(args: argparse.Namespace, data: Sequence[DataDir]) -> dict[Path, D
         found[part.path] = made if made.utterances == part.utterances else made.subset(part.utterances)
         found[part.path].channel = args.channel
     return found
+
+
+def own_options(config: Any, options: type[Options]) -> Options:
+    """A system's own keys (system.options) as the dataclass that its step knows them by, with its defaults.
+
+    Raises:
+        UsageError: a key that the dataclass has not (the nearest one is offered), or a value of the wrong type.
+    """
+    given = validation.checked(config.system.options, options, "system.options", {})
+    return validation.build(options, validation.merged(asdict(options()), given))  # type: ignore[no-any-return]
 
 
 def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[argparse.Namespace, Any], None]) -> int:

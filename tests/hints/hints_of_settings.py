@@ -98,28 +98,37 @@ def script_outside_the_checkout(tree: Path) -> Any:
 @obeyed(CONFIG, "is all that the system does")
 def system_of_one_step_with_stages(tree: Path) -> Any:
     system = tree / "conf/system/other.yaml"
-    system.write_text("system: {step: anonymize_mcadams, stages: [f0]}\n")
+    system.write_text("system: {step: anonymize_mcadams, base: xvector, stages: [f0]}\n")
     hint = yield lambda: configuration.compose("mini", "other")
     assert hint.split()[1] == "system.step"
+    system.write_text("system: {base: xvector, stages: [f0]}\n")
+
+
+@obeyed(CONFIG, "of no family")
+def system_of_no_family(tree: Path) -> Any:
+    system = tree / "conf/system/other.yaml"
     system.write_text("system: {stages: [f0]}\n")
+    hint = yield lambda: configuration.compose("mini", "other")
+    added = hint.split("`")[1]
+    system.write_text(f"system: {{{added}, stages: [f0]}}\n")
 
 
 @obeyed(CONFIG, "that step runs once for all systems")
 def system_that_replaces_a_step_of_all(tree: Path) -> Any:
     system = tree / "conf/system/other.yaml"
-    system.write_text("steps: {embed: steps/extract_xvectors.py}\nsystem: {stages: [f0]}\n")
+    system.write_text("steps: {embed: steps/extract_xvectors.py}\nsystem: {base: xvector, stages: [f0]}\n")
     hint = yield lambda: configuration.compose("mini", "other")
     _add(tree / "recipes/mini" / hint.split()[-1], "\nsteps: {embed: steps/extract_xvectors.py}\n")
-    system.write_text("system: {stages: [f0]}\n")
+    system.write_text("system: {base: xvector, stages: [f0]}\n")
 
 
 @obeyed(CONFIG, "here it would change nothing")
 def system_that_sets_what_is_for_all(tree: Path) -> Any:
     system = tree / "conf/system/other.yaml"
-    system.write_text("emotion: {folds: 7}\nsystem: {stages: [f0]}\n")
+    system.write_text("emotion: {folds: 7}\nsystem: {base: xvector, stages: [f0]}\n")
     hint = yield lambda: configuration.compose("mini", "other")
     _add(tree / hint.split()[-1], "\nemotion: {folds: 7}\n")
-    system.write_text("system: {stages: [f0]}\n")
+    system.write_text("system: {base: xvector, stages: [f0]}\n")
 
 
 @obeyed("pseudovox/corpora/locations.py", "{}")

@@ -1,0 +1,73 @@
+"""What a system runs in which stage: the steps that its family or its own file lists, as command lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pseudovox.config.schema import ANONYMIZED, STEPS, Config, SystemStep
+
+OF_TRAINING = ("xvector", "bottleneck", "synthesizer")  # sets that are `sets.train` where they are not given
+
+
+def steps_of(config: Config) -> list[SystemStep]:
+    """The steps of a system, in the order of its list; of a family's, those of the stages that it goes through."""
+    system = config.system
+    if system.step:
+        return [SystemStep("synthesize", system.step, {"suffix": "SYSTEM"}, ANONYMIZED, "DATA")]
+    return [
+        step
+        for step in system.steps
+        if (step.when or not system.base or step.stage in system.stages)
+        and (not step.when or getattr(system, step.when))
+    ]
+
+
+def script_of(config: Config, step: SystemStep) -> str:
+    """The script of a step, or the one that section `steps` puts in its place."""
+    for key, script in config.steps.items():
+        name, stages = STEPS[key]
+        if name == step.step and step.stage in stages:
+            return script
+    return step.step if "/" in step.step else f"steps/{step.step}.py"
+
+
+def anonymized_sets(config: Config) -> list[str]:
+    """The names of the data dirs that a system anonymizes, each once: trials, what else is named, the attacker's."""
+    sets = config.sets
+    names = [
+        *(name for pair in sets.trials for name in pair.split()),
+        *sets.anonymize,
+        *(sets.recognizer if config.recognizer.retrained else ()),
+        *sets.emotion,
+        *(sets.attacker if config.system.attacked and config.attacks.semi_informed else ()),
+    ]
+    return list(dict.fromkeys(names))
+
+
+def sets_of(config: Config, kind: str) -> list[str]:
+    """The names of the data dirs that `SystemStep.data` says."""
+    if kind == ANONYMIZED:
+        return anonymized_sets(config)
+    names = getattr(config.sets, kind)
+    return list(dict.fromkeys(names or (config.sets.train if kind in OF_TRAINING else ())))
+
+
+def words_of(config: Config, step: SystemStep, *, exp: Path, data: Path, models: Path) -> list[str]:
+    """The command line of a step, without the options that all steps share: script, options, data dirs, output."""
+    own = config.system.synthesizer
+    synthesizer = models / f"synthesizer{'_' * bool(own)}{own}"
+    words = {
+        "EXP": str(exp), "DATA": str(data), "MODELS": str(models), "SYSTEM": config.system.name,
+        "SYNTHESIZER": str(synthesizer), "OWN_SYNTHESIZER": str(synthesizer) if own else "",
+    }  # fmt: skip
+
+    def filled(text: str) -> str:
+        return "/".join(words.get(part, part) for part in text.split("/"))
+
+    options = ((f"--{name}", filled(value)) for name, value in step.options.items())
+    return [
+        script_of(config, step),
+        *(word for name, value in options if value for word in (name, value)),
+        *(str(data / name) for name in sets_of(config, step.data)),
+        *([filled(step.out)] if step.out else []),
+    ]
