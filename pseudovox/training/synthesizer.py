@@ -53,7 +53,7 @@ class FramesWorker:
         self, model: Path, pitch: config.F0, coefficients: int, seed: int, augment: Augment | None,
         alter: config.Alteration | None = None, *, device: str = "cpu",
     ) -> None:  # fmt: skip
-        self.extract = Extractor(model)
+        self.extract = Extractor(model, device)
         self.alter = alter
         self.pitch, self.coefficients, self.seed, self.augment = pitch, coefficients, seed, augment
 
