@@ -185,10 +185,9 @@ class _Stages:
 
         f0_transforms.check(config.f0)
         self.config, self.level, self.transform = config, level, f0_transforms.transform
-        own = f"_{config.system.synthesizer}" if config.system.synthesizer else ""
         self.targets = None
         self.by_target = config.pseudo.strategy == targets.STRATEGY
-        needed = ["bottleneck", f"synthesizer{own}"]
+        needed = ["bottleneck", config.system.synthesizer_dir]
         if not self.by_target:
             needed.append("xvector")
             generator = models / "pseudo" / config.system.name
@@ -197,7 +196,7 @@ class _Stages:
         for name in needed:
             if not (models / name).is_dir():
                 raise _lacking(models, name, config)
-        synthesizer = models / f"synthesizer{own}"
+        synthesizer = models / config.system.synthesizer_dir
         self.synthesize = Synthesizer(synthesizer, config.synthesis, config.seed, device)
         self.extract = Extractor(models / "bottleneck", device)
         if self.by_target:

@@ -91,12 +91,12 @@ def main(argv: list[str] | None = None) -> int:
     for system, its in resolved.items():
         print(f"stages.{system}={' '.join(its.system.stages)}")
         counts: Counter[str] = Counter()
+        models = Path(config.models) if config.models else args.exp_dir / "models"
         for step in steps_of(its):
-            models = Path(config.models) if config.models else args.exp_dir / "models"
             words = words_of(its, step, exp=args.exp_dir, data=args.data_dir or Path("data"), models=models)
             print(f"own.{step.stage}.{system}.{counts[step.stage]}={' '.join(words)}")
             counts[step.stage] += 1
-        print(f"synthesizer.{system}={'_' * bool(its.system.synthesizer)}{its.system.synthesizer}")
+        print(f"synthesizer.{system}={its.system.synthesizer_dir}")
         print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
         # Targets are no x-vectors that could be taken off.
         vectors = "sample" in its.system.stages and its.pseudo.strategy != "target"

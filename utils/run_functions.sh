@@ -162,7 +162,7 @@ needed() {
 
 # synthesizer: the model dir of the current system's synthesizer, its own or the one that all share.
 synthesizer() {
-  printf '%s' "$models/synthesizer${conf[synthesizer.$system]}"
+  printf '%s' "$models/${conf[synthesizer.$system]}"
 }
 
 # attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration, and `ways`,

@@ -10,7 +10,7 @@ section, and the digest that decides whether it must run again covers that secti
 no tags, no aliases, no interpolation, nothing of the environment (strict_yaml.py, validation.py).
 """
 
-from pseudovox.config.checks import check_name, check_script, script_of
+from pseudovox.config.checks import check_name, check_script
 from pseudovox.config.layers import block_file, compose, load, merge, section_dict, systems_of, to_yaml
 from pseudovox.config.schema import (
     ATTACKER_TRAININGS,
@@ -88,7 +88,6 @@ __all__ = [
     "compose",
     "load",
     "merge",
-    "script_of",
     "section_dict",
     "systems_of",
     "to_yaml",

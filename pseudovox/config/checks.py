@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox.config import validation
-from pseudovox.config.schema import ANONYMIZED, ATTACKER_TRAININGS, STEPS, STEPS_OF_SYSTEMS, Config, Sets, System
+from pseudovox.config.schema import (
+    ANONYMIZED,
+    ATTACKER_TRAININGS,
+    STAGES_OF_SYSTEMS,
+    STEPS,
+    STEPS_OF_SYSTEMS,
+    Config,
+    Sets,
+    System,
+    SystemStep,
+)  # fmt: skip
 from pseudovox.core import checkout
 from pseudovox.core.errors import UsageError
 
 # Sections that a system's file may set; of f0, what is done with it; of synthesizer, if it has one of its own.
 _OF_SYSTEMS = ("system", "steps", "use", "levels", "pseudo", "mcadams", "synthesis")
 _NAME = re.compile(r"[^\W_][\w.+-]*")
-
-
-def script_of(system: System) -> str:
-    """The script of a system that is one step of its own, "" of one that goes through the stages."""
-    return system.step if "/" in system.step or not system.step else f"steps/{system.step}.py"
 
 
 def check_name(name: str, where: str) -> None:
@@ -109,7 +114,7 @@ def check_own_step(system: System, path: Path) -> None:
     """A system is either one step or goes through stages."""
     if not system.step:
         return
-    check_script(script_of(system), f"{path}: system.step", "steps/", "recipes/")
+    check_script(SystemStep(step=system.step).script, f"{path}: system.step", "steps/", "recipes/")
     if system.stages:
         raise UsageError(
             f"{path}: system.step {system.step!r} is all that the system does; it has system.stages "
@@ -132,6 +137,11 @@ def check_steps(system: System, path: Path) -> None:
     for step in system.steps:
         if not step.stage or not step.step:
             raise UsageError(f"{path}: system.steps: a step needs `stage` and `step`")
+        if step.stage not in STAGES_OF_SYSTEMS:
+            raise UsageError(
+                f"{path}: system.steps: stage: {step.stage!r}: systems have steps of their own in "
+                f"{', '.join(STAGES_OF_SYSTEMS)}"
+            )
         if step.when and not hasattr(system, step.when):
             raise UsageError(f"{path}: system.steps: when: {step.when!r} is no key of section system")
         known = {ANONYMIZED, *(field.name for field in fields(Sets)), ""} - {"trials"}
@@ -139,8 +149,7 @@ def check_steps(system: System, path: Path) -> None:
             raise UsageError(
                 f"{path}: system.steps: data: {step.data!r}: expected one of {', '.join(sorted(filter(None, known)))}"
             )
-        script = step.step if "/" in step.step else f"steps/{step.step}.py"
-        check_script(script, f"{path}: system.steps", "steps/", "recipes/")
+        check_script(step.script, f"{path}: system.steps", "steps/", "recipes/")
 
 
 def check_steps_of_system(of_recipe: dict[str, str], of_system: dict[str, str], path: Path) -> None:

@@ -28,6 +28,8 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 # The steps whose work is a system's own; the others are the same for all systems of a run.
 STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
+# The stages in which run.sh runs what the systems list (own_steps).
+STAGES_OF_SYSTEMS = ("synthesizer", "fit", "sample", "f0", "synthesize")
 # Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
 # the attacker that was trained on original speech.
 ATTACKER_TRAININGS = ("continued", "scratch")
@@ -100,6 +102,11 @@ class SystemStep:
     out: str = ""  # the output
     when: str = ""  # a key of section `system`: the step runs only where it is set
 
+    @property
+    def script(self) -> str:
+        """The script's path in the checkout."""
+        return self.step if "/" in self.step else f"steps/{self.step}.py"
+
 
 @dataclass
 class System:
@@ -114,6 +121,11 @@ class System:
     options: dict[str, Any] = field(default_factory=dict)  # keys of its own, which its steps know (stage.own_options)
     attacked: bool = True  # train the semi-informed attacker on it
     synthesizer: str = ""  # its own synthesizer, trained by its own configuration: models/synthesizer_<this>
+
+    @property
+    def synthesizer_dir(self) -> str:
+        """The folder of the synthesizer that it speaks with, below that of the models."""
+        return f"synthesizer_{self.synthesizer}" if self.synthesizer else "synthesizer"
 
 
 @dataclass

@@ -28,7 +28,7 @@ def script_of(config: Config, step: SystemStep) -> str:
         name, stages = STEPS[key]
         if name == step.step and step.stage in stages:
             return script
-    return step.step if "/" in step.step else f"steps/{step.step}.py"
+    return step.script
 
 
 def anonymized_sets(config: Config) -> list[str]:
@@ -54,11 +54,10 @@ def sets_of(config: Config, kind: str) -> list[str]:
 
 def words_of(config: Config, step: SystemStep, *, exp: Path, data: Path, models: Path) -> list[str]:
     """The command line of a step, without the options that all steps share: script, options, data dirs, output."""
-    own = config.system.synthesizer
-    synthesizer = models / f"synthesizer{'_' * bool(own)}{own}"
+    synthesizer = str(models / config.system.synthesizer_dir)
     words = {
         "EXP": str(exp), "DATA": str(data), "MODELS": str(models), "SYSTEM": config.system.name,
-        "SYNTHESIZER": str(synthesizer), "OWN_SYNTHESIZER": str(synthesizer) if own else "",
+        "SYNTHESIZER": synthesizer, "OWN_SYNTHESIZER": synthesizer if config.system.synthesizer else "",
     }  # fmt: skip
 
     def filled(text: str) -> str:

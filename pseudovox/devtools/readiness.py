@@ -99,8 +99,7 @@ def models(report: Report, config: Config, systems: dict[str, Config], exp: Path
     if config.sets.train:
         return report.line(OK, "models", f"trained by the recipe, in {folder}")
     needed = {f"{name}/model.json": name for name in ("xvector", "bottleneck", "synthesizer")}
-    own = {its.system.synthesizer for its in systems.values()} - {""}
-    needed.update({f"synthesizer_{name}/model.json": f"synthesizer_{name}" for name in sorted(own)})
+    needed.update({f"{its.system.synthesizer_dir}/model.json": its.system.synthesizer_dir for its in systems.values()})
     if not config.sets.pool:
         fitted = [name for name, its in systems.items() if "fit" in its.system.stages]
         needed.update({f"pseudo/{name}/pseudo.json": f"pseudo/{name}" for name in fitted})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from pseudovox import config as configuration
 from pseudovox import stage
-from pseudovox.config.schema import Config, SystemStep
+from pseudovox.config.schema import STAGES_OF_SYSTEMS, Config, SystemStep
 from pseudovox.config.systems import anonymized_sets, steps_of, words_of
+from pseudovox.core import checkout
 from pseudovox.core.errors import UsageError
 
 FOLDERS = {"exp": Path("exp/mini"), "data": Path("data/mini"), "models": Path("exp/mini/models")}
@@ -74,6 +76,7 @@ def test_a_system_that_lists_steps_of_its_own() -> None:
         ("{base: xvector, stages: [cook]}", "'cook' is none of those of xvector: fit, sample, f0, synthesize"),
         ("{base: codec}", "no family called 'codec'"),
         ("{steps: [{step: judge}]}", "a step needs `stage` and `step`"),
+        ("{steps: [{stage: synthesise, step: judge}]}", "systems have steps of their own in synthesizer, fit, sample"),
         ("{steps: [{stage: fit, step: judge, data: everything}]}", "data: 'everything': expected one of"),
         ("{steps: [{stage: fit, step: judge, when: rain}]}", "'rain' is no key of section system"),
         ("{steps: [{stage: fit, step: nothing}]}", "there is no steps/nothing.py"),
@@ -81,8 +84,6 @@ def test_a_system_that_lists_steps_of_its_own() -> None:
     ],
 )
 def test_what_no_system_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, message: str) -> None:
-    from pseudovox.core import checkout
-
     for folder in ("conf", "steps", "local", "recipes"):
         (tmp_path / folder).symlink_to(checkout.ROOT / folder)
     (tmp_path / "recipes").unlink()
@@ -93,6 +94,11 @@ def test_what_no_system_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(checkout, "ROOT", tmp_path)
     with pytest.raises(UsageError, match=message):
         configuration.compose("mini", "mine")
+
+
+def test_every_stage_that_may_be_named_is_run() -> None:
+    source = (checkout.ROOT / "run.sh").read_text()
+    assert tuple(re.findall(r"own_steps (\w+)\n", source)) == STAGES_OF_SYSTEMS
 
 
 @dataclass
