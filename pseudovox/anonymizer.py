@@ -179,7 +179,7 @@ class _Stages:
 
     def __init__(self, config: configuration.Config, models: Path, level: str, device: str) -> None:
         from pseudovox.anonymize import f0_transforms, pseudo_pitch, pseudo_speakers, targets
-        from pseudovox.components.content import Extractor
+        from pseudovox.components import content
         from pseudovox.components.embeddings import Embedder
         from pseudovox.components.synthesis import Synthesizer
 
@@ -198,7 +198,7 @@ class _Stages:
                 raise _lacking(models, name, config)
         synthesizer = models / config.system.synthesizer_dir
         self.synthesize = Synthesizer(synthesizer, config.synthesis, config.seed, device)
-        self.extract = Extractor(models / "bottleneck", device)
+        self.extract = content.load(models / "bottleneck", device)
         if self.by_target:
             self.targets = targets.read(synthesizer)
             return
