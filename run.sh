@@ -180,7 +180,9 @@ fi
 
 if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && trains attacker; then
   step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets $plda_sets") "$exp/asv/original"
-  [ -z "$plda_sets" ] || step train_plda --xvectors "$exp/asv/original" $attacker_dirs "$exp/asv/original/plda"
+  if [ "${conf[backend]}" = plda ] || [ -n "${conf[voices]}" ]; then
+    step train_plda --xvectors "$exp/asv/original" $attacker_dirs "$exp/asv/original/plda"
+  fi
   system=original score original original
   for system in $systems; do config=$exp/$system/config.yaml
     step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets" "$system") "$exp/asv/original"

@@ -734,6 +734,14 @@ def plda_that_is_not_given(tiny_data: DataDir) -> Any:
     yield lambda: program("steps/score_trials.py", *words, *option[:2], "data/tiny", "data/tiny", "out")
 
 
+@obeyed("steps/score_trials.py", "no embeddings of the attacker's speech are given")
+def centre_that_is_not_given(tiny_data: DataDir) -> Any:
+    words = ("--attacker", "ignorant", "--xvectors", "none", "--set", "scoring.backend=cosine_centred")
+    hint = yield lambda: program("steps/score_trials.py", *words, "data/tiny", "data/tiny", "out")
+    option = options_in(hint)
+    yield lambda: program("steps/score_trials.py", *words, *option[:2], "data/tiny", "data/tiny", "out")
+
+
 @obeyed("steps/train_recognizer.py", "recognizer.kind {}: {} --initial")
 def model_to_fine_tune_that_is_not_fine_tuned(tiny_data: DataDir) -> Any:
     yield from _step("steps/train_recognizer.py", "--initial", "none", "data/tiny", "out")
