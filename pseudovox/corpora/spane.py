@@ -239,10 +239,14 @@ def lines(data: DataDir, root: Path | None) -> list[str]:
         for name in tables:
             value = data.tables[name].get(utterance if name.startswith("utt2") else speaker)
             if value is not None:
-                prefix = "utt_" if name.startswith("utt2") else ""
-                found[_KEYS.get(name, prefix + name[4:])] = value
+                found[key_of(name)] = value
         made.append(json.dumps(found, ensure_ascii=False))
     return made
+
+
+def key_of(table: str) -> str:
+    """The key of a data file for a table: gender of spk2gender, utt_style of utt2style, target of utt2target."""
+    return _KEYS.get(table, ("utt_" if table.startswith("utt2") else "") + table[4:])
 
 
 def stems(data: DataDir, utterances: Sequence[str]) -> list[str]:
