@@ -233,9 +233,10 @@ if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, i
       --plda "$exp/asv/original/plda" $(dirs_of "$spoken_sets") "$exp/$system/voices"
     [ -z "${conf[emotion]}" ] || step score_emotion --system "$system" --model "$models/xvector" \
       $(dirs_of "${conf[emotion]}") "$exp/emotion"
-    if [ -n "${conf[speed]}" ] && uses synthesize; then
-      step measure_speed --system "$system" --xvector "$models/xvector" --bottleneck "$models/bottleneck" \
-        --synthesizer "$(synthesizer)" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/speed"
+    if [ -n "${conf[speed]}" ]; then
+      measured_as
+      step measure_speed --system "$system" "${measured[@]}" $(dirs_of "$spoken_sets ${conf[anonymize]}") \
+        "$exp/$system/speed"
     fi
     trains judge || continue
     step judge --system "$system" $(dirs_of "${conf[judge]}") "$exp/judges"

@@ -165,6 +165,24 @@ synthesizer() {
   printf '%s' "$models/${conf[synthesizer.$system]}"
 }
 
+# measured_as: sets `measured`, the options by which steps/measure_speed.py knows the current system: its models, or, if it
+# is not of the x-vector family, the commands that speech goes through.
+measured_as() {
+  local name number words
+  measured=()
+  if [[ " ${conf[stages.$system]} " == *" synthesize "* ]]; then
+    measured=(--xvector "$models/xvector" --bottleneck "$models/bottleneck" --synthesizer "$(synthesizer)")
+    return
+  fi
+  for name in sample f0 synthesize; do
+    number=0
+    while words=${conf[own.$name.$system.$number]:-}; [ -n "$words" ]; do
+      measured+=(--command "$words")
+      number=$((number + 1))
+    done
+  done
+}
+
 # attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration, and `ways`,
 # in which it is trained.
 attacks() {

@@ -37,6 +37,8 @@ PIECE_UTTERANCES = 100
 # Where utterances share a batch. On a CPU they come one by one: padding costs more than it saves there, and the result
 # cannot depend on the batch.
 BATCHED = ("cuda",)
+Made = Callable[[], Callable[..., "Worker"]]  # gives what makes a Worker in its process
+_caught: list[tuple[Made, list[DataDir]]] | None = None
 SAY_SECONDS = 60.0  # a line on the progress so often, where there is no bar to see
 
 
@@ -66,6 +68,17 @@ class _Job:
     device: str  # as asked for: it is resolved where the job runs
     batch_seconds: float
     progress: Path
+
+
+@contextlib.contextmanager
+def caught() -> Iterator[list[tuple[Made, list[DataDir]]]]:
+    """map_utterances does nothing here but to leave its worker and data dirs, for who measures what workers do."""
+    global _caught
+    before, _caught = _caught, []
+    try:
+        yield _caught
+    finally:
+        _caught = before
 
 
 def map_utterances(
@@ -106,6 +119,9 @@ def map_utterances(
         UsageError: two data dirs of the same name, whose outputs would be one.
         SomeUtterancesFailed: after everything else was done; the utterances are in <output>.partial/failed.tsv.
     """
+    if _caught is not None:
+        _caught.append((worker, list(data_dirs)))
+        return
     places: dict[str, Path] = {}
     for data in data_dirs:
         if places.setdefault(data.name, data.path) != data.path:
