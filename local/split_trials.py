@@ -26,10 +26,16 @@ from pseudovox import stage
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
     parser.add_argument(
-        "--enrol", type=float, default=0.5, metavar="SHARE", help="of each speaker's utterances; from 1 on, how many (0.5)"
+        "--enrol",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="of each speaker's utterances; from 1 on, how many (0.5)",
     )
     parser.add_argument("--tried", type=int, default=0, metavar="N", help="of the others, at most; 0 = all")
-    parser.add_argument("--longest", type=float, default=0.0, metavar="SECONDS", help="longer ones are left out; 0 = none")
+    parser.add_argument(
+        "--longest", type=float, default=0.0, metavar="SECONDS", help="longer ones are left out; 0 = none"
+    )
     parser.add_argument("--mixed", action="store_true", help="one list of trials, of all speakers")
     parser.add_argument("--name", default="", help="of the sets; default: the data dir's")
     parser.add_argument("--enrolls-list", type=Path, metavar="FILE", help="ids of the utterances that enrol")

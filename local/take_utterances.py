@@ -24,7 +24,9 @@ from pseudovox import stage
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
     parser.add_argument("--most", type=int, default=6, metavar="N", help="of each speaker (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=0.0, metavar="M", help="of each speaker, in the place of --most")
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, metavar="M", help="of each speaker, in the place of --most"
+    )
     parser.add_argument("--speakers", type=int, default=0, metavar="N", help="the first N of each gender; 0 = all")
     parser.add_argument("data_dir", type=Path, help="the data dir")
     parser.add_argument("out_dir", type=Path, help="the folder of the new data dir")
@@ -38,7 +40,8 @@ def run(args: Namespace, config: Any) -> None:
 
     if args.most < 1 or args.speakers < 0 or args.minutes < 0:
         raise UsageError(
-            f"--most {args.most} --speakers {args.speakers} --minutes {args.minutes:g}: expected 1 or more, and 0 or more"
+            f"--most {args.most} --speakers {args.speakers} --minutes {args.minutes:g}: expected 1 or more, 0 or more "
+            "and 0 or more"
         )
     data = DataDir.load(args.data_dir)
     chosen = minutes_of_speakers(data, args.minutes) if args.minutes else per_speaker(data, args.most)

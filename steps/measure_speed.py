@@ -36,7 +36,6 @@ from pseudovox.data.datadir import write_json
 from pseudovox.models import store
 from pseudovox.records import Record, write_records
 
-
 MODELS = ("xvector", "bottleneck", "synthesizer")
 
 
@@ -80,7 +79,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
                 shared += [word for override in args.set for word in ("--set", override)]
                 system = speed.StepSystem([line.split() for line in args.command], shared, device)
             else:
-                system = speed.XvectorSystem(*models, config, device)
+                system = speed.XvectorSystem(args.xvector, args.bottleneck, args.synthesizer, config, device)
             rows += speed.measure_all(system.run, samples, config.speed, device)
             machines[device] = speed.machine_facts(device, config.speed.threads)
         found = {"machine": machines[args.device], "machines": machines, "options": asdict(config.speed)}
@@ -113,7 +112,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
 def _check(args: argparse.Namespace, config: Config) -> None:
     options = config.speed
     given = [name for name in MODELS if getattr(args, name)]
-    if given and args.command or (not args.command and len(given) < len(MODELS)):
+    if (given and args.command) or (not args.command and len(given) < len(MODELS)):
         raise UsageError(f"{args.system}: expected --{', --'.join(MODELS)}, or --command, not both")
     if not options.durations or min(options.durations) < 0.5 or len(set(options.durations)) < len(options.durations):
         raise UsageError(

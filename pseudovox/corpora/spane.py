@@ -24,6 +24,7 @@ A list of trials or enrolments has a file's name without folder and ending on ea
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -78,7 +79,7 @@ def rows(file: Path) -> Iterator[Row]:
             continue
         where = f"{file}:{number}"
         try:
-            found = json.loads(line, object_pairs_hook=lambda pairs, where=where: _object(pairs, where))
+            found = json.loads(line, object_pairs_hook=functools.partial(_object, where=where))
         except json.JSONDecodeError as error:
             raise DataError(
                 f"{where}: no JSON object: {error.msg} at character {error.pos + 1}",
@@ -285,7 +286,9 @@ def chosen(data: DataDir, enrolls: Path | None = None, trials: Path | None = Non
                     "take the line out, or give the data dir that has it",
                 )
             if by_name[name] in place:
-                raise DataError(f"{path}:{number}: {name} stands in {place[by_name[name]]}, too", "take one of them out")
+                raise DataError(
+                    f"{path}:{number}: {name} stands in {place[by_name[name]]}, too", "take one of them out"
+                )
             place[by_name[name]] = f"{path}:{number}"
             own.append(by_name[name])
         if not own:

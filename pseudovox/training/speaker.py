@@ -136,7 +136,11 @@ class SpeakerLearner(Learner):
         for name, value in found.items():
             self.log(f"valid/{name}", value)
         self.seen = []
-        named = {"valid_loss": ("loss", 1.0), "error_rate_src": ("error", 0.01), "error_rate_tgt": ("target_error", 0.01)}
+        named = {
+            "valid_loss": ("loss", 1.0),
+            "error_rate_src": ("error", 0.01),
+            "error_rate_tgt": ("target_error", 0.01),
+        }
         told = {name: found[key] * scale for name, (key, scale) in named.items() if key in found}
         self.rounds[-1] |= told
         log.info(log_line(self.rounds[-1]))
@@ -158,7 +162,8 @@ def log_line(told: Mapping[str, float]) -> str:
         f"epoch: {told['epoch']:.0f}, {shown('lr', 'tgt_weight')}",
         shown("train_loss", prefix="train ", of="train_"),
         ", ".join(filter(None, [
-            shown("valid_loss", prefix="valid ", of="valid_"), shown("error_rate_src", "error_rate_tgt", prefix="valid "),
+            shown("valid_loss", prefix="valid ", of="valid_"),
+            shown("error_rate_src", "error_rate_tgt", prefix="valid "),
         ])),
     ]  # fmt: skip
     return " - ".join(filter(None, parts))

@@ -1,4 +1,4 @@
-"""Data files of SpAnE from data dirs: which keys, and what has no place in them (there and back: test_prepare_spane)."""
+"""Data files of SpAnE from data dirs: which keys, what has no place in them (there and back: test_prepare_spane)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Program = Callable[..., subprocess.CompletedProcess[str]]
 
 def test_keys(tiny_data: DataDir) -> None:
     tiny_data.tables |= {
-        "utt2target": {one: "19" for one in tiny_data.utterances},
-        "utt2emo": {one: "sad" for one in tiny_data.utterances},
-        "spk2age": {one: "41" for one in tiny_data.speakers},
-        "utt2num_frames": {one: "50" for one in tiny_data.utterances},
+        "utt2target": dict.fromkeys(tiny_data.utterances, "19"),
+        "utt2emo": dict.fromkeys(tiny_data.utterances, "sad"),
+        "spk2age": dict.fromkeys(tiny_data.speakers, "41"),
+        "utt2num_frames": dict.fromkeys(tiny_data.utterances, "50"),
     }
     found = [json.loads(one) for one in spane.lines(tiny_data, Path.cwd())]
     assert found[0] == {
@@ -34,10 +34,10 @@ def test_keys(tiny_data: DataDir) -> None:
 
 def test_parts_and_commands_have_no_place(tiny_data: DataDir, program: Program) -> None:
     tiny_data.tables["wav.scp"]["f1-0"] = "cat wav/f1-0.wav |"
-    with pytest.raises(DataError, match="data/tiny/wav.scp:1: a command.*\n.*materialize"):
+    with pytest.raises(DataError, match=r"data/tiny/wav.scp:1: a command.*\n.*materialize"):
         spane.lines(tiny_data, None)
     tiny_data.tables["segments"] = {one: f"{one} 0 0.5" for one in tiny_data.utterances}
-    with pytest.raises(DataError, match="parts of recordings.*\n.*materialize_data_dir.py data/tiny NEW"):
+    with pytest.raises(DataError, match=r"parts of recordings.*\n.*materialize_data_dir.py data/tiny NEW"):
         spane.lines(tiny_data, None)
     done = program("local/export_spane.py", "nowhere", "files")
     assert done.returncode == 3 and not Path("files").exists()

@@ -117,11 +117,11 @@ def test_lines_that_are_not_understood_are_named(root: Path, bad: dict[str, Any]
 
 def test_values_that_contradict_each_other(root: Path) -> None:
     file = write(Path("bad.txt"), line("1089-1-0000", gender="M"), line("1089-1-0001", gender="F"))
-    with pytest.raises(DataError, match="bad.txt:2: gender of speaker 1089 is 'f' here and 'm' in line 1"):
+    with pytest.raises(DataError, match=r"bad.txt:2: gender of speaker 1089 is 'f' here and 'm' in line 1"):
         spane.read(file, root)
-    with pytest.raises(DataError, match="bad.txt:1: gender 'X', expected F or M"):
+    with pytest.raises(DataError, match=r"bad.txt:1: gender 'X', expected F or M"):
         spane.read(write(Path("bad.txt"), line("1089-1-0000", gender="X")), root)
-    with pytest.raises(DataError, match="bad.txt: has no lines"):
+    with pytest.raises(DataError, match=r"bad.txt: has no lines"):
         spane.read(write(Path("bad.txt"), ""), root)
 
 

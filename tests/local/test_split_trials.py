@@ -80,7 +80,9 @@ def test_chosen_utterances_take_the_place_of_draws() -> None:
 
 
 def test_long_utterances_are_left_out(tiny_data: DataDir, program) -> None:  # type: ignore[no-untyped-def]
-    done = program("local/split_trials.py", "--longest", 0.75, "--enrol", 2, "--tried", 1, "--mixed", "data/tiny", "data")
+    done = program(
+        "local/split_trials.py", "--longest", 0.75, "--enrol", 2, "--tried", 1, "--mixed", "data/tiny", "data"
+    )
     assert done.returncode == 0, done.stderr
     enrolment, trials = (DataDir.load(f"data/tiny_{name}") for name in ("enrolls", "trials_mixed"))
     assert len(enrolment.utterances) == 6 and len(trials.utterances) == 3 and len(trials.trials) == 9

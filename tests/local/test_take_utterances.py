@@ -35,4 +35,8 @@ def test_takes_minutes_of_those_who_have_them(tiny_data: DataDir, program: Progr
     assert program(*take, "--minutes", 1.1 / 60).returncode == 0
     assert DataDir.load("data/more_few").utterances == ["m1-0", "m1-1"]  # 0.5 and 0.6 s
     done = program(*take, "--minutes", 8, "--force")
-    assert done.returncode == 3 and "data/more: no speaker has 8 minutes" in done.stderr and "--minutes 0.04" in done.stderr
+    assert (
+        done.returncode == 3
+        and "data/more: no speaker has 8 minutes" in done.stderr
+        and "--minutes 0.04" in done.stderr
+    )

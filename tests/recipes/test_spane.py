@@ -16,7 +16,11 @@ from pseudovox.data.datadir import DataDir
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PSEUDOVOX_PYTHON": sys.executable}
-SETS = {"test-clean", "train-clean-360", *(f"libri_{x}_{y}" for x in ("dev", "test") for y in ("enrolls", "trials_mixed"))}
+SETS = {
+    "test-clean",
+    "train-clean-360",
+    *(f"libri_{x}_{y}" for x in ("dev", "test") for y in ("enrolls", "trials_mixed")),
+}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -60,7 +64,7 @@ def test_runs_on_stand_ins_from_corpora_to_the_report(standin_corpora: Path, tmp
     assert {"all/spk2gender=f", "all/spk2gender=m"} <= parts
     log = (tmp_path / "exp/attacker/mcadams/scratch/train_log.txt").read_text()
     assert re.match(r"epoch: 1, lr: .*, tgt_weight: 0.00e\+00 - train loss: .* - valid loss: .* error_rate_src: ", log)
-    laid = [sys.executable, str(ROOT / "steps/export_spane.py"), "--system", "mcadams"]
+    laid = [sys.executable, str(ROOT / "steps/export_spane_results.py"), "--system", "mcadams"]
     made = subprocess.run([*laid, *(folders[3], folders[1]), str(tmp_path / "spane")], env=ENVIRONMENT, cwd=ROOT)
     assert made.returncode == 0
     assert (tmp_path / "spane/eval/asv-cos/semi-informed/results/eer_gender.txt").is_file()

@@ -33,7 +33,7 @@ def write_judgements(judge: str, arrays: dict[str, np.ndarray]) -> None:
 
 @pytest.fixture
 def made(tiny_data: DataDir) -> DataDir:
-    """exp/ and data/ of a run of one system, `moved`: f1, m1 and m2 enrol with two utterances and are tried with two."""
+    """exp/ and data/ of a run of one system, `moved`: f1, m1 and m2 enrol with two utterances, and two are tried."""
     enrolling, tests = ([f"{who}-{n}" for who in ("f1", "m1", "m2") for n in some] for some in ((0, 1), (2, 3)))
     sides = enrolling, tests
     for name, part in evaluation_sets(tiny_data, 0.5, 1, mixed=True, chosen=sides).items():
@@ -76,7 +76,7 @@ def read(path: Path) -> list[list[str]]:
 
 
 def test_files_of_a_run(made: DataDir, program: Program) -> None:
-    done = program("steps/export_spane.py", "--system", "moved", "exp", "data", "out")
+    done = program("steps/export_spane_results.py", "--system", "moved", "exp", "data", "out")
     assert done.returncode == 0, done.stderr
     out = Path("out/eval")
     attack = out / "asv-cos/semi-informed"
@@ -98,15 +98,15 @@ def test_files_of_a_run(made: DataDir, program: Program) -> None:
     assert read(out / "performance/cpu_inference.txt")[1:] == [["20", "2.000", "1.000", "4.000"]]
     assert "processor: some CPU" in (out / "performance/cpu_specs.txt").read_text()
     assert Path("out/exp_config.yaml").read_text() == Path("exp/moved/config.yaml").read_text()
-    assert "skipped" in program("steps/export_spane.py", "--system", "moved", "exp", "data", "out").stderr
+    assert "skipped" in program("steps/export_spane_results.py", "--system", "moved", "exp", "data", "out").stderr
 
 
 def test_what_is_not_there(made: DataDir, program: Program) -> None:
     config = configuration.load("exp/moved/config.yaml")
-    with pytest.raises(DataError, match="exp: nothing was measured of another there\n.*--system another --exp-dir exp"):
+    with pytest.raises(DataError, match=r"exp: nothing was measured of another there\n.*--system another"):
         spane.lay_out(spane.Run(Path("exp"), Path("data"), "another", configuration.merge([], [])), Path("none"))
     write_atomic(Path("exp/moved/speed/speed.json"), '{"machine": []}')
-    with pytest.raises(DataError, match="exp/moved/speed/speed.json: not as steps/measure_speed.py writes it"):
+    with pytest.raises(DataError, match=r"exp/moved/speed/speed.json: not as steps/measure_speed.py writes it"):
         spane.lay_out(spane.Run(Path("exp"), Path("data"), "moved", config), Path("again"))
-    done = program("steps/export_spane.py", "nowhere", "data", "out")
+    done = program("steps/export_spane_results.py", "nowhere", "data", "out")
     assert done.returncode == 3 and "nowhere/config.yaml: no such file" in done.stderr

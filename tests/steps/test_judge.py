@@ -213,7 +213,9 @@ def test_judges_original_and_system(program: Program, packages: Path, corpus: li
     assert not Path("exp/dnsmos/test_enrolls").exists(), "nobody asks how natural enrolment is"
     [header, row] = Path("exp/summary/moved/averages/dnsmos/gender.txt").read_text().splitlines()
     assert header.split("\t")[:4] == ["dataset", "gender", "n_samples", "dnsmos_sig"]
-    assert row.split("\t")[:3] == ["test_trials_f", "f", "8"] and float(row.split("\t")[3]) == pytest.approx(1.5, abs=0.01)
+    assert row.split("\t")[:3] == ["test_trials_f", "f", "8"] and float(row.split("\t")[3]) == pytest.approx(
+        1.5, abs=0.01
+    )
     assert "\t100.0000\n" in Path("exp/summary/moved/averages/pocketsphinx/all.txt").read_text()
 
     again = judge(program, packages, "--system", "moved", *corpus, "exp")

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
-"""Lay a finished run out in the folders and files of SpAnE's experiments (docs/interoperability.md has them in a table).
+"""Lay a finished run out in the folders and files of SpAnE's experiments (docs/interoperability.md has a table).
 
 EERs of every scenario, in all and by gender, emotion and target; the log of the evaluation ASV; what each judge of
 speech said, averaged over utterances in all and by attribute; the words that the recognisers wrote down; speed, with
@@ -9,7 +9,7 @@ Reads   the run's folder: config.yaml, <system>/asv, attacker, judges, <system>/
 Writes  <out-dir>/exp_config.yaml and <out-dir>/eval/...
 
 Example
-    steps/export_spane.py --system private_knnvc_7_8 exp/spane data/spane exp/spane/private_knnvc_7_8/spane
+    steps/export_spane_results.py --system private_knnvc_7_8 exp/spane data/spane exp/spane/private_knnvc_7_8/spane
 """
 
 from __future__ import annotations
