@@ -25,6 +25,7 @@ from pseudovox.core import checkout, machine
 from pseudovox.core.errors import DataError
 from pseudovox.data.utterance import Utterance
 from pseudovox.stage import parallel
+from pseudovox.stage.batching import out_of_memory
 
 if TYPE_CHECKING:
     from pseudovox.config import Config, Speed
@@ -221,7 +222,7 @@ def measure_all(
             try:
                 found = measure(run, samples, seconds, 2 * best.batch, options, device)
             except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 break
             if found.factor > GAIN * best.factor:
@@ -230,10 +231,6 @@ def measure_all(
         if best.batch > 1:
             rows.append(best)
     return rows
-
-
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error)
 
 
 @contextlib.contextmanager
