@@ -300,8 +300,8 @@ def _results(
     worker: Worker, piece: Piece, device: str, memory: Memory, failed: list[tuple[str, str, str]],
     tell: Callable[[list[Utterance], float], None],
 ) -> Iterator[tuple[Utterance, Any]]:  # fmt: skip
-    """(utterance, what the worker makes of it); a batch that fails is tried in halves, and if memory was what it lacked,
-    later batches, of other pieces too, are as large as what it holds."""
+    """(utterance, what the worker makes of it); a batch that fails is tried in halves, and if memory was what
+    it lacked,     later batches, of other pieces too, are no larger than what it held."""
     utterances = [Utterance(piece.data, utterance) for utterance in piece.utterances]
     if not piece.arrays:
         (piece.folder / "wav").mkdir(exist_ok=True)
