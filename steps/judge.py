@@ -7,11 +7,13 @@ pocketsphinx   writes down words: WER, texts normalised as "words" (upper case, 
 whisper        writes down words: WER, texts normalised by Whisper's own normaliser; one or more models (judges.whisper)
 dnsmos         rates naturalness: mean opinion scores of the speech (SIG), the background (BAK) and the whole (OVRL)
 distillmos     rates naturalness: mean opinion score (MOS)
+nisqa          rates quality: mean opinion score (MOS), noisiness, discontinuity, coloration, loudness
 
 squim_objective   guesses what intrusive measures would say: STOI, PESQ, SI-SDR
 squim_subjective  rates naturalness (MOS) by comparison with a clean recording of anything, `judges.reference`
 
-All but squim come with `utils/install.sh judges`; those of torchaudio need their weights in its cache. Whisper's are
+All but squim come with `utils/install.sh judges`; NISQA and those of torchaudio need weights besides, which
+local/download.py fetches (NISQA, SQUIM_OBJECTIVE, SQUIM_SUBJECTIVE), but no judge. Whisper's are
 fetched by its package where there is a network, once and not if HF_HUB_OFFLINE=1; `--set judges.whisper=FOLDER` takes a
 model in CTranslate2's format. A judge that is not there is recorded as not run. The section `judges` of the
 configuration switches them, and limits how many utterances of a data dir the slow ones hear, all but resemblyzer.

@@ -476,6 +476,7 @@ class Judges:
     language: str = "en"  # spoken; Whisper's code of it
     dnsmos: bool = True
     distillmos: bool = True
+    nisqa: bool = True  # where its weights are
     squim_objective: bool = True  # both squim: where torchaudio's cache has their weights
     squim_subjective: bool = True
     reference: str = ""  # a recording of clean speech that squim_subjective compares with

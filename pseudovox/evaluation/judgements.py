@@ -30,6 +30,7 @@ METRICS = {
     "pocketsphinx": ("pocketsphinx_wer",),
     "distillmos": ("distillmos",),
     "dnsmos": ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808"),  # in the order of a judgement
+    "nisqa": ("nisqa_mos", "nisqa_noisiness", "nisqa_discontinuity", "nisqa_coloration", "nisqa_loudness"),
     "squim_objective": ("squim_stoi", "squim_pesq", "squim_sisdr"),
     "squim_subjective": ("squim_mos",),
 }

@@ -26,7 +26,7 @@ from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir, Origin
 from pseudovox.devtools import packing
 from pseudovox.evaluation import breakdowns, emotion, informed, judgements, trials
-from pseudovox.evaluation.judges import asked
+from pseudovox.evaluation.judges import asked, nisqa
 from pseudovox.models import pretrained, speechbrain, store
 from pseudovox.report import runs
 from pseudovox.training import bottleneck, chunks, fit, recognizer, speaker_factors
@@ -444,6 +444,18 @@ def _save_list(file: Path) -> None:
 
 _damaged_weights("cannot be read as weights", lambda file: file.write_bytes(b"x"))
 _damaged_weights("holds something else than weights by name", _save_list)
+
+
+@obeyed("pseudovox/evaluation/judges/nisqa.py", "no weights of NISQA 2.0")
+def damaged_weights_of_a_judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    pytest.importorskip("librosa")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = pretrained.cache_file("NISQA")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"x")
+    hint = yield nisqa.Judge
+    shell(command_in(hint).partition(" && ")[0])
+    assert not file.exists() and hint.partition(" && ")[2] == pretrained.fetch_command("NISQA")
 
 
 @obeyed("pseudovox/evaluation/judges/__init__.py", "would both be called")
