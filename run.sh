@@ -182,7 +182,9 @@ fi
 
 if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && trains attacker; then
   step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets $plda_sets") "$exp/asv/original"
-  [ -z "$plda_sets" ] || step train_plda --xvectors "$exp/asv/original" $attacker_dirs "$exp/asv/original/plda"
+  if [ "${conf[backend]}" = plda ] || [ -n "${conf[voices]}" ]; then
+    step train_plda --xvectors "$exp/asv/original" $attacker_dirs "$exp/asv/original/plda"
+  fi
   system=original score original original
   for system in $systems; do config=$exp/$system/config.yaml
     step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets" "$system") "$exp/asv/original"
@@ -233,9 +235,10 @@ if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, i
       --plda "$exp/asv/original/plda" $(dirs_of "$spoken_sets") "$exp/$system/voices"
     [ -z "${conf[emotion]}" ] || step score_emotion --system "$system" --model "$models/xvector" \
       $(dirs_of "${conf[emotion]}") "$exp/emotion"
-    if [ -n "${conf[speed]}" ] && uses synthesize; then
-      step measure_speed --system "$system" --xvector "$models/xvector" --bottleneck "$models/bottleneck" \
-        --synthesizer "$(synthesizer)" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/speed"
+    if [ -n "${conf[speed]}" ]; then
+      measured_as
+      step measure_speed --system "$system" "${measured[@]}" $(dirs_of "$spoken_sets ${conf[anonymize]}") \
+        "$exp/$system/speed"
     fi
     trains judge || continue
     step judge --system "$system" $(dirs_of "${conf[judge]}") "$exp/judges"

@@ -122,9 +122,9 @@ read_settings() {
   [ "${conf[recognizer_kind]}" = ctc ] || recognizer=$exp/recognizer/original # not beside models that are shared
   retrain_sets=${conf[retrained]:+${conf[recognizer]}}
   test_sets="$trial_sets ${conf[anonymize]} $retrain_sets ${conf[emotion]}" # what every system anonymizes
-  # Who else needs the attacker's own speech embedded: a PLDA, which also measures voice distinctiveness.
+  # Who else needs the attacker's own speech embedded: a PLDA, which also measures voice distinctiveness, or a centre.
   plda_sets=
-  if [ "${conf[backend]}" = plda ] || [ -n "${conf[voices]}" ]; then plda_sets=${conf[attacker]}; fi
+  if [ "${conf[backend]}" != cosine ] || [ -n "${conf[voices]}" ]; then plda_sets=${conf[attacker]}; fi
 }
 
 # dirs_of "<sets>" [<system> [<option>]]: paths of data dirs, original or as a system anonymized them, each once (with
@@ -169,6 +169,24 @@ synthesizer() {
   printf '%s' "$models/${conf[synthesizer.$system]}"
 }
 
+# measured_as: sets `measured`, the options by which steps/measure_speed.py knows the current system: its models, or, if it
+# is not of the x-vector family, the commands that speech goes through.
+measured_as() {
+  local name number words
+  measured=()
+  if [[ " ${conf[stages.$system]} " == *" synthesize "* ]]; then
+    measured=(--xvector "$models/xvector" --bottleneck "$models/bottleneck" --synthesizer "$(synthesizer)")
+    return
+  fi
+  for name in sample f0 synthesize; do
+    number=0
+    while words=${conf[own.$name.$system.$number]:-}; [ -n "$words" ]; do
+      measured+=(--command "$words")
+      number=$((number + 1))
+    done
+  done
+}
+
 # attacks <attacker>: does it attack the current system (kinds/attackers.py)? Selects the system's configuration, and
 # `ways`, in which an attacker is trained on what it anonymized.
 attacks() {
@@ -192,13 +210,19 @@ retrains() {
 
 # own_speech: the sets of the attacker's speech, if their embeddings by its own recogniser are needed.
 own_speech() {
-  if [ "${conf[backend]}" = plda ] || [ -z "${conf[refused.informed.$system]}" ]; then printf '%s' "${conf[attacker]}"; fi
+  if [ "${conf[backend]}" != cosine ] || [ -z "${conf[refused.informed.$system]}" ]; then printf '%s' "${conf[attacker]}"; fi
 }
 
 # score <attacker> <asv> [<way>]: score all trial lists of the current system, as this attacker (trained in this way),
-# with this ASV's x-vectors (and, if that is the recipe's back end, a PLDA trained on those of the attacker's speech).
+# with this ASV's x-vectors (and, if that is the recipe's back end, a PLDA trained on those of the attacker's speech, or
+# their mean as the centre).
 score() {
-  local pair sets=() of=_$system enrolment_of=_$system plda='' tried=$data enrolled_in=''
+  local pair set sets=() of=_$system enrolment_of=_$system plda='' tried=$data enrolled_in='' own=$2 own_of=_$system
+  local centres=()
+  if [ "${conf[backend]}" = cosine_centred ]; then
+    case $2 in original | */undone) own=original own_of='' ;; esac
+    for set in ${conf[attacker]}; do centres+=(--centre "$exp/asv/$own/$set$own_of"); done
+  fi
   if [ "${conf[backend]}" = plda ]; then
     plda=$exp/asv/$2/plda
     [ "$1" != seed-informed ] || plda=$exp/asv/original/plda
@@ -213,7 +237,8 @@ score() {
     sets+=("$data/${pair% *}$enrolment_of" "$tried/${pair#* }$of")
   done
   step score_trials --attacker "$1" ${3:+--training "$3"} --system "$system" --xvectors "$exp/asv/$2" \
-    ${enrolled_in:+--enrolment-xvectors "$enrolled_in"} ${plda:+--plda "$plda"} "${sets[@]}" "$exp/$system/asv/$1${3:+-$3}"
+    ${enrolled_in:+--enrolment-xvectors "$enrolled_in"} ${plda:+--plda "$plda"} "${centres[@]}" "${sets[@]}" \
+    "$exp/$system/asv/$1${3:+-$3}"
 }
 
 # trains <what>: does this recipe train models, or take those of another one?

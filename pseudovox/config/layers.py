@@ -89,8 +89,8 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
     checks.check_recognizer(found)
     if found.bottleneck.alignment not in ("", "pocketsphinx"):
         raise UsageError(f"bottleneck.alignment: {found.bottleneck.alignment!r}: expected pocketsphinx or ''")
-    if found.scoring.backend not in ("cosine", "plda"):
-        raise UsageError(f"scoring.backend: {found.scoring.backend!r}: expected cosine or plda")
+    if found.scoring.backend not in ("cosine", "cosine_centred", "plda"):
+        raise UsageError(f"scoring.backend: {found.scoring.backend!r}: expected cosine, cosine_centred or plda")
     checks.check_scripts(found)
     return found
 

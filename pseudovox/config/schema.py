@@ -186,7 +186,8 @@ class SpeakerModel(Component):
     augmented: float = 0.5  # share of the inputs with noise and reverberation
     copies: int = 2  # augmented copies of each utterance to draw from; 0 = no augmentation
     read: str = "utterances"  # features of whole utterances, kept in memory; or chunks: read from their file when drawn
-    balance: str = "speakers"  # speakers: each as often as any other; chunks: each chunk once in a pass over the data
+    balance: str = "speakers"  # speakers: each as often as any other; chunks: each chunk once in a pass over the data;
+    # places: the same, each from its own place in its utterance
     quietest: float = 0.0  # chunks whose mean magnitude is lower do not count; 0 = all do, none is read to find out
     validation: str = "utterances"  # utterances (classification error) or speakers (EER of pairs) held out of training
     held_out_every: int = 20  # utterances: one in so many of each speaker
@@ -254,7 +255,8 @@ class PseudoSpeakers(Component):
 class Scoring:
     """How trials are scored, and voices compared."""
 
-    backend: str = "cosine"  # cosine (VPC 2024) or plda (VPC 2020 and 2022), of the mean enrolment embedding
+    backend: str = "cosine"  # cosine (VPC 2024), cosine_centred (SpAnE) or plda (VPC 2020 and 2022), of the mean
+    # enrolment embedding
     interval_rounds: int = 200  # resamples of the speakers for the confidence intervals; 0 = none
     by: list[str] = field(
         default_factory=list
@@ -474,6 +476,7 @@ class Judges:
     language: str = "en"  # spoken; Whisper's code of it
     dnsmos: bool = True
     distillmos: bool = True
+    nisqa: bool = True  # where its weights are
     squim_objective: bool = True  # both squim: where torchaudio's cache has their weights
     squim_subjective: bool = True
     reference: str = ""  # a recording of clean speech that squim_subjective compares with

@@ -24,10 +24,15 @@ _JUDGE_COLUMNS = [
     *(("resemblyzer_eer", code) for code in ("OO", "OA", "AA")),
     *((metric, "") for metric in ("pocketsphinx_wer", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")),
 ]
-# Columns that are there if that was asked for, as are those of Whisper's models; those of SQUIM if it was run.
+# Columns that are there if that was asked for, as are those of Whisper's models; those of NISQA and SQUIM if they were
+# run.
 _FURTHER = {"distillmos": "DistillMOS"}
+_NISQA = {
+    "nisqa_mos": "NISQA", "nisqa_noisiness": "noisiness", "nisqa_discontinuity": "discontinuity",
+    "nisqa_coloration": "coloration", "nisqa_loudness": "loudness",
+}  # fmt: skip
 _SQUIM = {"squim_stoi": "STOI", "squim_pesq": "PESQ", "squim_sisdr": "SI-SDR", "squim_mos": "MOS"}
-_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_FURTHER, *_SQUIM}
+_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_FURTHER, *_NISQA, *_SQUIM}
 SPEED = "real_time_factor"  # first part of the metrics of steps/measure_speed.py
 
 
@@ -244,10 +249,10 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     run = {record.metric for record in valued}
     models = {metric: label for metric in sorted({r.metric for r in judged}) if (label := whisper_label(metric))}
     further = {metric: title for metric, title in _FURTHER.items() if any(r.metric == metric for r in judged)}
-    squim = {metric: title for metric, title in _SQUIM.items() if metric in run}
+    weighed = {metric: title for metric, title in {**_NISQA, **_SQUIM}.items() if metric in run}
     columns = [
         *_JUDGE_COLUMNS[:4], *((metric, "") for metric in models),
-        *_JUDGE_COLUMNS[4:], *((metric, "") for metric in {**further, **squim}),
+        *_JUDGE_COLUMNS[4:], *((metric, "") for metric in {**further, **weighed}),
     ]  # fmt: skip
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(judged) if pair[0] != ORIGINAL)]:
@@ -257,7 +262,7 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
                 # Each EER belongs to original or to anonymized speech.
                 other = code and ((code == "OO") != (system == ORIGINAL) or (tried and group not in tried))
                 record = found.get((system, level, group, metric, code))
-                if record is not None and metric.startswith(("dnsmos", "distillmos", "squim")):
+                if record is not None and metric.startswith(("dnsmos", "distillmos", "nisqa", "squim")):
                     cells.append(cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
                 else:
                     cells.append("" if other else cell(record))
@@ -268,14 +273,14 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
         "its EER is read as above (OO: both recordings original, OA: one anonymized, AA: both). pocketsphinx and "
         "Whisper write down words: WER, lower = better understood; pocketsphinx is the much weaker listener. DNSMOS "
         "guesses how listeners would rate the speech (SIG), the background (BAK) and the whole (OVRL), 1 = bad to 5 = "
-        "excellent; DistillMOS and SQUIM the whole (MOS), and SQUIM what measures with a clean reference would say "
-        "(STOI, PESQ, SI-SDR in dB). "
+        "excellent; DistillMOS, NISQA and SQUIM the whole (MOS); NISQA how free it is of noise, gaps, coloration and a "
+        "wrong level, and SQUIM what measures with a clean reference would say (STOI, PESQ, SI-SDR in dB). "
         "Compare with the row of the original, not between judges: what a judge makes of the original is how far it "
         "can be trusted on such speech.",
         [
             *["system", "speakers", "EER OO", "EER OA", "EER AA", "WER pocketsphinx"],
             *(f"WER Whisper {label}" for label in models.values()),
-            *["SIG", "BAK", "OVRL", *further.values(), *squim.values()],
+            *["SIG", "BAK", "OVRL", *further.values(), *weighed.values()],
         ],
         rows,
         _judge_notes(judged),
@@ -440,7 +445,12 @@ def _judge_notes(records: Sequence[Record]) -> list[str]:
     notes = sorted({record.details["not_run"] for record in records if "not_run" in record.details})
     models = sorted({record.metric for record in records if whisper_label(record.metric)})
     units = {"resemblyzer_eer": "trials", "pocketsphinx_wer": "words", **dict.fromkeys(models, "words")}
-    for metric, unit in {**units, "dnsmos_ovrl": "utterances", "distillmos": "utterances"}.items():
+    for metric, unit in {
+        **units,
+        "dnsmos_ovrl": "utterances",
+        "distillmos": "utterances",
+        "nisqa_mos": "utterances",
+    }.items():
         own = [record for record in records if record.metric == metric and "not_run" not in record.details]
         counts = sorted({record.n for record in own})
         judges = ", ".join(sorted({str(record.details["judge"]) for record in own if record.details.get("judge")}))

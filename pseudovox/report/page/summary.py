@@ -91,6 +91,13 @@ COLUMNS = [
         2,
     ),
     Column(
+        "nisqa_mos",
+        "NISQA",
+        "A third model's guess at the quality of the speech, from 1 (bad) to 5 (excellent).",
+        "high",
+        2,
+    ),
+    Column(
         "real_time_factor",
         "RTF",
         "Real-time factor: seconds of work for one second of speech. Below 1 is faster than speaking.",
