@@ -101,7 +101,7 @@ def models(report: Report, config: Config, systems: dict[str, Config], exp: Path
         return report.line(OK, "models", f"none needed: {', '.join(systems)}")
     if config.sets.train:
         return report.line(OK, "models", f"trained by the recipe, in {folder}")
-    needed = {f"{name}/model.json": name for name in shared}
+    needed: dict[str, str] = {f"{name}/model.json": name for name in shared}
     own = [its.system.synthesizer_dir for its in systems.values() if its.system.synthesizer]
     needed.update({f"{name}/model.json": name for name in own})
     if not config.sets.pool:
