@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pseudovox.models.quantizer import Quantized, Quantizer
+from pseudovox.models.quantizers import Quantized, Quantizer
 from pseudovox.models.speaker_factors import SpeakerFactors
 
 FRAME_SAMPLES = 160  # of 10 ms
