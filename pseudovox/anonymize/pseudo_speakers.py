@@ -1,6 +1,6 @@
 """Pseudo-speakers of a data dir: strategies found by name, saved and loaded, and the drawing for every utterance.
 
-The strategies are in pca_gmm.py and pool.py; `own`, the control, is here.
+The strategies are in pca_gmm.py, pool.py and quantised.py; `own`, the control, is here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from pseudovox.anonymize import pseudo_pitch
 from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.pool import PoolAverage
+from pseudovox.anonymize.quantised import Quantised
 from pseudovox.anonymize.strategy import BOTH, GENDERS, STRATEGIES, Draws, Pool, Source, Strategy, find, register
 from pseudovox.core.errors import DataError, MissingModelError, UsageError
 from pseudovox.core.npz import read_npz, write_npz
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pseudovox.data.datadir import DataDir
 
 __all__ = [
-    "BOTH", "GENDERS", "STRATEGIES", "Draws", "Own", "PcaGmm", "Pool", "PoolAverage", "Sampled", "Source", "Strategy",
+    "BOTH", "GENDERS", "STRATEGIES", "Draws", "Own", "PcaGmm", "Pool", "PoolAverage", "Quantised", "Sampled", "Source", "Strategy",
     "find", "load", "sample", "save",
 ]  # fmt: skip
 CARD = "pseudo.json"
@@ -139,10 +140,14 @@ def sample(
     """
     known = data.tables.get("spk2gender")
     genders: dict[str, str] = {}
+    told_by_vector = getattr(strategy, "own_gender", False)
     requests: list[tuple[str, list[str], Source]] = []  # identity, its utterances, who is replaced
     for speaker, utterances in data.spk2utt.items():
         original = speaker_vectors[speaker]
-        if known or strategy.gendered:
+        if told_by_vector:
+            [spoken] = strategy.draw_all([Source(original, original, "")], [generator(seed, "pseudo-gender", speaker)])
+            genders[speaker] = strategy.gender_of(spoken)
+        elif known or strategy.gendered:
             gender = known[speaker] if known else strategy.gender_of(original)
             genders[speaker] = OTHER[gender] if options.cross_gender else gender
         wanted = genders.get(speaker, "")
@@ -163,6 +168,8 @@ def sample(
             vectors.update(dict.fromkeys(members, vector))
         if pitch is not None:
             asked = [source.gender for source in sources]
+            if told_by_vector:
+                asked = [strategy.gender_of(vector) for vector in drawn]
             found = pitch.draw_all(
                 drawn, asked, (generator(seed, "pseudo-pitch", key) for key in keys), options.pitch_spread
             )

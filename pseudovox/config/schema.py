@@ -235,10 +235,20 @@ class VoiceGrid:
 
 
 @dataclass
+class QuantisedVoices:
+    """Strategy quantised: the codebook that x-vectors are coded by."""
+
+    kind: str = "sfvq"  # sfvq, vq or vq_plain (pseudovox/models/quantizers)
+    bits: int = 6  # of the code, 1 to 8: all that passes of the x-vector
+    normalised: bool = True  # sfvq: codes as frequent as one another on the pool's utterances
+    updates: int = 20_000  # of the codebook's training, at least; of sfvq in each of its stages
+
+
+@dataclass
 class PseudoSpeakers:
     """How pseudo-speakers are made (stages fit and sample)."""
 
-    strategy: str = "pca_gmm"  # pca_gmm, pool, own (the source's own x-vector: the control) or target
+    strategy: str = "pca_gmm"  # pca_gmm, pool, own (the source's own x-vector: the control), target or quantised
     combine_genders: bool = False  # pca_gmm: one model for both; pool: speakers of any gender
     cross_gender: bool = False  # pseudo-speakers of the other gender
     pitch_spread: float = 1.0  # of what the x-vector leaves open of the pitch, how much is drawn; 0 = nothing
@@ -257,6 +267,8 @@ class PseudoSpeakers:
     # target (the baselines B5 and B6 of the VPC 2024)
     target: str = ""  # '' = drawn, constant = one drawn for all, or a training speaker's id
     target_gender: str = "any"  # of drawn targets: same, opposite or any
+    # quantised (Vali and Bäckström 2024)
+    quantised: QuantisedVoices = field(default_factory=QuantisedVoices)
 
 
 @dataclass
