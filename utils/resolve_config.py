@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pseudovox import config as configuration
 from pseudovox import release
+from pseudovox.config.checks import check_overrides
 from pseudovox.config.systems import steps_of, words_of
 from pseudovox.core import seeds
 from pseudovox.core.errors import PseudovoxError
@@ -39,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         config = configuration.compose(args.recipe, overrides=args.set)
         systems = configuration.systems_of(config, args.system)
         resolved = {system: configuration.compose(args.recipe, system, args.set) for system in systems}
+        check_overrides([config, *resolved.values()], args.set)
         if config.publish.release and not args.dry_run:
             release.check_seed(config.seed, config.publish)
         roots = locations.roots(config)
@@ -99,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"synthesizer.{system}={its.system.synthesizer_dir}")
         print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
         # Targets are no x-vectors that could be taken off.
-        vectors = "sample" in its.system.stages and its.pseudo.strategy != "target"
+        vectors = "sample" in its.system.stages and its.pseudo.gives == "x-vectors"
         knows = its.system.attacked and its.attacks.informed and vectors
         print(f"informed.{system}={'yes' if knows else ''}")
         undone = its.attacks.seed_informed and its.system.step == "anonymize_mcadams"

@@ -14,18 +14,18 @@ import numpy as np
 
 from pseudovox.anonymize import genders as gender_model
 from pseudovox.anonymize.genders import GenderModel
-from pseudovox.anonymize.strategy import GENDERS, Pool, Source, Strategy, check_spread, register
+from pseudovox.anonymize.strategy import GENDERS, Pool, Source, Strategy, check_spread
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.metrics import disclosure
 from pseudovox.models.quantizers.codebook import Codebook, normalise
 
 if TYPE_CHECKING:
     from pseudovox.config import PseudoSpeakers
+    from pseudovox.kinds.strategies.quantised import Options
 
 MOST_BITS = 8
 
 
-@register
 class Quantised(Strategy):
     """The codeword of the source's x-vector: the speaker's, or at utterance level the utterance's own.
 
@@ -46,13 +46,12 @@ class Quantised(Strategy):
         self.codebook, self.gender, self._facts = codebook, gender, dict(facts or {})
 
     @classmethod
-    def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> Quantised:
+    def fit(cls, pool: Pool, options: Options, seed: int) -> Quantised:
         from pseudovox.models import quantizers
         from pseudovox.models.quantizers.fitting import Fit
 
-        own = options.quantised
-        if not 1 <= own.bits <= MOST_BITS:
-            raise UsageError(f"pseudo.quantised.bits {own.bits}: expected 1 to {MOST_BITS}")
+        if not 1 <= options.bits <= MOST_BITS:
+            raise UsageError(f"pseudo.bits {options.bits}: expected 1 to {MOST_BITS}")
         if options.cross_gender:
             raise UsageError(
                 "pseudo.cross_gender: a codeword of the other gender would tell the source's by what it is not",
@@ -60,24 +59,24 @@ class Quantised(Strategy):
             )
         check_spread(pool.vectors)
         vectors = pool.vectors if pool.utterances is None else pool.utterances
-        if len(vectors) < 2**own.bits:
+        if len(vectors) < 2**options.bits:
             raise DataError(
-                f"the pool's {len(vectors)} utterances cannot train a codebook of {own.bits} bits",
-                f"a larger pool, or --set pseudo.quantised.bits={max(1, len(vectors).bit_length() - 1)}",
+                f"the pool's {len(vectors)} utterances cannot train a codebook of {options.bits} bits",
+                f"a larger pool, or --set pseudo.bits={max(1, len(vectors).bit_length() - 1)}",
             )
-        kind = quantizers.find(own.kind)
+        kind = quantizers.find(options.quantizer)
         # A curve begins with 4 corners; fewer codes are resampled from it.
-        bits = max(own.bits, 2) if kind.is_curve else own.bits
-        book = kind.fit(vectors, [bits], Fit(updates=own.updates), seed)[bits]
-        if own.normalised and not kind.is_curve:
+        bits = max(options.bits, 2) if kind.is_curve else options.bits
+        book = kind.fit(vectors, [bits], Fit(updates=options.updates), seed)[bits]
+        if options.normalised and not kind.is_curve:
             raise UsageError(
-                f"pseudo.quantised.normalised: codes of kind {own.kind} have no order, along which they could be shared",
-                "--set pseudo.quantised.kind=sfvq, or --set pseudo.quantised.normalised=false",
+                f"pseudo.normalised: codes of kind {options.quantizer} have no order, along which they could be shared",
+                "--set pseudo.quantizer=sfvq, or --set pseudo.normalised=false",
             )
-        if own.normalised:
-            book = normalise(book.vectors, vectors, 2**own.bits)
-        elif bits > own.bits:
-            book = book.coarser(own.bits)
+        if options.normalised:
+            book = normalise(book.vectors, vectors, 2**options.bits)
+        elif bits > options.bits:
+            book = book.coarser(options.bits)
         counts = disclosure.histogram(book.encode(vectors), len(book.vectors))
         facts: dict[str, Any] = {
             "utterances": len(vectors), "codes": len(book.vectors),

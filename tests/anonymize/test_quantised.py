@@ -12,16 +12,15 @@ from pseudovox.anonymize import pseudo_speakers
 from pseudovox.anonymize.pseudo_pitch import PitchModel
 from pseudovox.anonymize.quantised import Quantised
 from pseudovox.anonymize.strategy import Pool, Source
-from pseudovox.config import PseudoSpeakers, QuantisedVoices
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.data.datadir import DataDir
+from pseudovox.kinds.strategies.quantised import Options
 
 DRAW = np.random.default_rng(4)
 
 
-def options(bits: int = 3, **own: object) -> PseudoSpeakers:
-    voices = QuantisedVoices(bits=bits, updates=400, **own)  # type: ignore[arg-type]
-    return PseudoSpeakers(strategy="quantised", quantised=voices)
+def options(bits: int = 3, **own: object) -> Options:
+    return Options(bits=bits, updates=400, **own)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +74,7 @@ def test_neither_gender_nor_pitch_passes_beside_the_code(spoken: Pool) -> None:
 
 def test_files_give_the_same_codes(spoken: Pool, tmp_path: Path) -> None:
     for kind, normalised in (("sfvq", True), ("sfvq", False), ("vq", False), ("vq_plain", False)):
-        fitted = Quantised.fit(spoken, options(kind=kind, normalised=normalised), seed=1)
+        fitted = Quantised.fit(spoken, options(quantizer=kind, normalised=normalised), seed=1)
         pseudo_speakers.save(tmp_path, fitted)
         loaded = pseudo_speakers.load(tmp_path, options())
         assert isinstance(loaded, Quantised)
@@ -86,8 +85,8 @@ def test_files_give_the_same_codes(spoken: Pool, tmp_path: Path) -> None:
 def test_what_cannot_be(spoken: Pool, tmp_path: Path) -> None:
     for changed, said in (
         (options(9), "bits 9: expected 1 to 8"),
-        (options(kind="vq"), "codes of kind vq have no order"),
-        (options(kind="lattice"), "expected one of grouped"),
+        (options(quantizer="vq"), "codes of kind vq have no order"),
+        (options(quantizer="lattice"), "expected one of grouped"),
         (replace(options(), cross_gender=True), "would tell the source's"),
     ):
         with pytest.raises(UsageError, match=said):

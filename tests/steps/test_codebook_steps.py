@@ -78,7 +78,7 @@ def test_train_normalise_score_identify(run: Callable[..., str]) -> None:
 
 
 def test_what_a_systems_codes_disclose_is_a_result_of_the_run(run: Callable[..., str]) -> None:
-    settings = ("--set", "pseudo.strategy=quantised", "--set", "pseudo.quantised={bits: 3, updates: 200}")
+    settings = ("--set", "pseudo.strategy=quantised", "--set", "pseudo.bits=3", "--set", "pseudo.updates=200")
     vectors = ("--xvectors", "exp/xvectors")
     run("fit_pseudo_speakers", *settings, *vectors, "data/pool", "exp/pseudo")
     of_system = ("--generator", "exp/pseudo", "--system", "quantised")

@@ -90,7 +90,7 @@ def _why(experiment: Experiment, system: str, attacker: str) -> str:
         return "its configuration says that no attacker is trained on it (system.attacked: false)"
     if not config.attacks.semi_informed:
         return "the recipe trains no attacker on anonymized speech (attacks.semi_informed)"
-    if attacker == "informed" and (config.system.step or config.pseudo.strategy == "target"):
+    if attacker == "informed" and (config.system.step or config.pseudo.gives == "targets"):
         return "the system draws no pseudo x-vectors that an attacker could know"
     if attacker == "informed" and not config.attacks.informed:
         return "attacks.informed is false"
