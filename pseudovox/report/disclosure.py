@@ -123,6 +123,7 @@ def _draw(path: Path, size: tuple[float, float], made: Any, formats: Sequence[st
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=size, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
         made(figure)
         for suffix in formats:
             metadata = {"Date": None} if suffix == ".svg" else {"Software": None}

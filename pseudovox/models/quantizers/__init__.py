@@ -17,9 +17,12 @@ from pseudovox.models.quantizers.vq import Quantizer
 from pseudovox.models.quantizers.vq_plain import PlainQuantizer
 
 __all__ = [
-    "KINDS", "Grouped", "NoiseSubstitution", "PlainQuantizer", "Quantized", "Quantizer", "Residual", "SpaceFilling",
+    "KINDS", "SEVERAL", "Grouped", "NoiseSubstitution", "PlainQuantizer", "Quantized", "Quantizer", "Residual", "SpaceFilling",
     "VectorQuantizer", "build", "find",
 ]  # fmt: skip
+
+
+SEVERAL = ("residual", "grouped")  # kinds of several codebooks, each of kind vq
 
 
 def find(kind: str) -> type[VectorQuantizer]:
