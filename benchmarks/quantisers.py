@@ -3,7 +3,7 @@
 
     python benchmarks/quantisers.py                        # some four minutes on one core
     python benchmarks/quantisers.py --vectors 32768        # half a minute; the ratio is the same
-    python benchmarks/quantisers.py --curve curve.png      # a curve that fills a Gaussian in two dimensions, nothing else
+    python benchmarks/quantisers.py --curve curve.png      # a curve that fills a Gaussian in two dimensions
 
 training       2^18 standard normal vectors of 128 dimensions, stages of 2 to 5 bits, 5 epochs each, batches of 64: by
                ours, with like: porcupine, and by a plain loop in torch (loss.backward(), torch.optim.Adam), which is a
@@ -74,7 +74,11 @@ def draw_curve(path: Path) -> None:
 
     vectors = np.random.default_rng(1).standard_normal((20_000, 2)).astype(np.float32)
     books = quantizers.find("sfvq").fit(vectors, [2, 4, 6, 7], Fit(updates=8000), 1)
-    draw_curves(path, vectors[:4000], {bits: (book.vectors, normalise(book.vectors, vectors).vectors) for bits, book in books.items()})
+    draw_curves(
+        path,
+        vectors[:4000],
+        {bits: (book.vectors, normalise(book.vectors, vectors).vectors) for bits, book in books.items()},
+    )
 
 
 def main() -> None:
@@ -110,7 +114,9 @@ def main() -> None:
         updates = 4 * EPOCHS * (len(vectors) // BATCH)
         share = np.random.default_rng(3).random((500, len(corners) - 1, 1), np.float32)
         dithered = [
-            Codebook((1 - one) * corners[:-1] + one * corners[1:]).mean_squared_error(unseen[row * 128 : row * 128 + 128])
+            Codebook((1 - one) * corners[:-1] + one * corners[1:]).mean_squared_error(
+                unseen[row * 128 : row * 128 + 128]
+            )
             for row, one in enumerate(share)
         ]
         print(

@@ -6,8 +6,8 @@ utterance's code most often is named, each as likely before; with nothing but B 
 can be told apart, which bounds the error from below. By x-vectors as they are, and by codewords in their place, it is
 the speaker whose mean has the largest cosine.
 
-Reads   codebooks of steps/train_codebook.py or normalise_codebook.py; data dirs, of speakers whom no codebook was trained
-        on; the x-vectors, <xvectors>/<data dir>/xvector.scp.
+Reads   codebooks of steps/train_codebook.py or normalise_codebook.py; data dirs, of speakers on whom no codebook was
+        trained; the x-vectors, <xvectors>/<data dir>/xvector.scp.
 Writes  identification.tsv (kind, bits, runs, mean error in %, 2.5 and 97.5 % quantile over runs, lower bound); the row
         `x-vectors` is of those as they are; identification.{svg,png}.
 

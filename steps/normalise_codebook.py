@@ -2,9 +2,9 @@
 """Resample trained curves so that each code is as frequent as any other: occurrence normalisation (stage fit).
 
 The x-vectors are projected on the curve of a space-filling quantiser (kind sfvq) and sorted by their position on it.
-Each code stands for an equal share of them; its codeword is the mean of the share's points on the curve. New vectors are
-coded by their position, too. With --like porcupine it is done as in the code that was published with the method, faults
-included, and new vectors are coded by the nearest codeword (docs/disclosure.md lists the differences).
+Each code stands for an equal share of them; its codeword is the mean of the share's points on the curve. New vectors
+are coded by their position, too. With --like porcupine it is done as in the code that was published with the method,
+faults included, and new vectors are coded by the nearest codeword (docs/disclosure.md lists the differences).
 
 Reads   the codebooks of steps/train_codebook.py, of which the curves are taken; data dirs; the x-vectors,
         <xvectors>/<data dir>/xvector.scp. Take speech that was not trained on, or as much of it as there is.
@@ -27,7 +27,9 @@ from pseudovox.config import Config
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = stage.parser(__doc__, data_dirs="on whose x-vectors codes become equally frequent", out_dir="the codebooks")
+    parser = stage.parser(
+        __doc__, data_dirs="on whose x-vectors codes become equally frequent", out_dir="the codebooks"
+    )
     parser.add_argument("--codebooks", type=Path, required=True, help="output of steps/train_codebook.py")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the x-vectors")
     parser.add_argument("--like", choices=["porcupine"], default="", help="do as the published code does")

@@ -120,7 +120,7 @@ def records(counts: np.ndarray, system: str, name: str) -> list[Record]:
 # ---------------------------------------------------------------------- identification
 @dataclass(frozen=True)
 class Split:
-    """Utterances of known speakers, and those whose speaker is to be named: rows, and the speaker of each, by number."""
+    """Utterances of known speakers, and those whose speaker is to be named: rows, and everybody's speaker by number."""
 
     known: np.ndarray
     asked: np.ndarray

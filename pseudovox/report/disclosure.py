@@ -72,7 +72,9 @@ def draw_identification(folder: Path, rows: Sequence[Sequence[str]]) -> None:
             own = [row for row in quantised if row["by"] == by]
             _bands(axis, kinds, own)
             bounds = {int(row["bits"]): float(row["bound"]) for row in own}
-            axis.plot(sorted(bounds), [bounds[b] for b in sorted(bounds)], "--", color=_IDEAL, label="no B bits do better")
+            axis.plot(
+                sorted(bounds), [bounds[b] for b in sorted(bounds)], "--", color=_IDEAL, label="no B bits do better"
+            )
             whole = float(next(row["mean"] for row in cells if row["kind"] == AS_THEY_ARE))
             axis.axhline(whole, color=_IDEAL, linewidth=1, linestyle=":", label="x-vectors as they are")
             axis.set(title=f"by {by}", xlabel="bits", xticks=sorted(bounds), ylim=(0, 100))
@@ -83,7 +85,7 @@ def draw_identification(folder: Path, rows: Sequence[Sequence[str]]) -> None:
 
 
 def draw_curves(path: Path, vectors: np.ndarray, curves: Mapping[int, tuple[np.ndarray, np.ndarray]]) -> None:
-    """A picture of curves over vectors (n, 2), in the format that the file's name says: a panel for each number of bits.
+    """A picture of curves over vectors (n, 2), in the format that the file's name says: a panel by number of bits.
 
     Args:
         curves: by bits, corners (corners, 2) and codewords after occurrence normalisation (codes, 2).
@@ -95,7 +97,9 @@ def draw_curves(path: Path, vectors: np.ndarray, curves: Mapping[int, tuple[np.n
         ):
             axis.scatter(*vectors.T, s=2, color="#bbbbbb", linewidth=0, rasterized=True)
             axis.plot(*corners.T, color=OF_SYSTEMS[0], linewidth=1.1, label="curve")
-            axis.scatter(*codewords.T, s=9, color=OF_SYSTEMS[1], zorder=3, label="codewords, as frequent as one another")
+            axis.scatter(
+                *codewords.T, s=9, color=OF_SYSTEMS[1], zorder=3, label="codewords, as frequent as one another"
+            )
             axis.set(title=f"{bits} bits", aspect="equal", xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), xticks=[], yticks=[])
         figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
 
@@ -157,7 +161,7 @@ def disclosure_table(records: Sequence[Record], name: str) -> Table:
         [
             "Counted on the x-vectors of single utterances. With fewer than some hundred for each code, the worst case "
             "is mostly chance.",
-            "Mean EER: of the semi-informed attacker over the lists of trials; where none was trained, of the lazy-informed.",
+            "Mean EER: over the lists of trials, of the semi-informed attacker; if none was trained, the lazy-informed.",
             "The words and the course of F0 pass as in other systems, and are counted by the EER alone.",
         ],
     )

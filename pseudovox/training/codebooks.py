@@ -80,7 +80,7 @@ def normalised(books: Mapping[Name, Codebook], vectors: np.ndarray, like: str = 
     if not curves:
         raise DataError(
             f"none of the codebooks is a curve, whose codes have an order: {', '.join(map(str, books)) or 'none'}",
-            'train some with --set system.options.kinds="[sfvq]"',
+            "train some with --set system.options.kinds=[sfvq]",
         )
     check_dimension(curves, vectors)
     return {

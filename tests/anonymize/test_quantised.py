@@ -98,5 +98,5 @@ def test_what_cannot_be(spoken: Pool, tmp_path: Path) -> None:
     pseudo_speakers.save(tmp_path, Quantised.fit(spoken, options(), seed=1))
     arrays = dict(np.load(tmp_path / "pseudo.npz"))
     np.savez(tmp_path / "pseudo.npz", **arrays, **{"other.mean": np.ones(3)})
-    with pytest.raises(DataError, match="holds other.mean"):
+    with pytest.raises(DataError, match=r"holds other\.mean"):
         pseudo_speakers.load(tmp_path, options())

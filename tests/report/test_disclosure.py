@@ -16,7 +16,10 @@ EER = Record("eer", 30.0, "%", "quantised", "semi-informed", "test", "f", "spk",
 def test_table_stands_beside_the_eer() -> None:
     records = [*codes.records(np.array([24, 8]), "quantised", "test"), EER]
     made = {table.title: table for table in tables.report_tables(records)}
-    assert list(made)[:2] == ["Privacy (test): how often the attacker fails", next(t for t in made if "Disclosure" in t)]
+    assert list(made)[:2] == [
+        "Privacy (test): how often the attacker fails",
+        next(t for t in made if "Disclosure" in t),
+    ]
     table = disclosure.disclosure_table(records, "test")
     assert table.rows == [["quantised", "1", "1.83", "0.81", "1.8", "2.83", "32", "30.0"]]
     without = disclosure.disclosure_table(records[:2], "test")

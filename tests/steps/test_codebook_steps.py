@@ -92,7 +92,9 @@ def test_what_a_systems_codes_disclose_is_a_result_of_the_run(run: Callable[...,
     vectors = ("--xvectors", "exp/xvectors")
     run("fit_pseudo_speakers", *settings, *vectors, "data/pool", "exp/pseudo")
     of_system = ("--generator", "exp/pseudo", "--system", "quantised")
-    run("score_codebook", *settings, *of_system, *vectors, "data/pool", "data/test_trials_f", "exp/quantised/disclosure")
+    run(
+        "score_codebook", *settings, *of_system, *vectors, "data/pool", "data/test_trials_f", "exp/quantised/disclosure"
+    )
     found = {record.metric: record for record in read_records(Path("exp/quantised/disclosure/results.json"))}
     assert sorted(found) == ["disclosure_average", "disclosure_worst"]
     average = found["disclosure_average"]

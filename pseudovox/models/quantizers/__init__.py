@@ -17,8 +17,8 @@ from pseudovox.models.quantizers.vq import Quantizer
 from pseudovox.models.quantizers.vq_plain import PlainQuantizer
 
 __all__ = [
-    "KINDS", "SEVERAL", "Grouped", "NoiseSubstitution", "PlainQuantizer", "Quantized", "Quantizer", "Residual", "SpaceFilling",
-    "VectorQuantizer", "build", "find",
+    "KINDS", "SEVERAL", "Grouped", "NoiseSubstitution", "PlainQuantizer", "Quantized", "Quantizer", "Residual",
+    "SpaceFilling", "VectorQuantizer", "build", "find",
 ]  # fmt: skip
 
 

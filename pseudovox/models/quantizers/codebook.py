@@ -114,7 +114,7 @@ def normalise(corners: np.ndarray, vectors: np.ndarray, codes: int = 0, *, like:
     """
     codes = codes or len(corners)
     if len(vectors) < codes:
-        raise DataError(f"{len(vectors)} vectors cannot be shared among {codes} codes evenly", "give more data dirs")
+        raise DataError(f"{len(vectors)} vectors cannot be shared among {codes} codes evenly")
     found = curve.project(vectors, corners, nearby=like == "porcupine")
     if like == "porcupine":
         return _as_released(corners, found, codes)

@@ -179,5 +179,5 @@ def training_vectors(vectors: np.ndarray, codes: int) -> np.ndarray:
         DataError: fewer than there are codes.
     """
     if len(vectors) < codes:
-        raise DataError(f"{len(vectors)} vectors cannot train a codebook of {codes} codes", "give more data dirs")
+        raise DataError(f"{len(vectors)} vectors cannot train a codebook of {codes} codes")
     return vectors
