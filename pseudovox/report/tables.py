@@ -11,6 +11,7 @@ from pseudovox.kinds.attackers import ATTACKERS
 from pseudovox.records import ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.details import detail_tables
+from pseudovox.report.disclosure import DISCLOSED, disclosure_table
 from pseudovox.report.formatting import NOT_RUN, Table, as_markdown, as_text, cell, group_name, system_name
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.warnings import code_warnings, privacy_warnings
@@ -52,7 +53,9 @@ def report_tables(
         own = [record for record in records if record.set == name]
         if any(record.metric == "eer" for record in own):
             tables += [privacy_table(own, name), *trainings_table(own, name)]
-        if any(not (_is_judged(record) or record.metric == "uar" or record.metric.startswith(SPEED)) for record in own):
+        if any(record.metric in DISCLOSED for record in own):
+            tables.append(disclosure_table(own, name))
+        if any(not (_is_judged(r) or r.metric in ("uar", *DISCLOSED) or r.metric.startswith(SPEED)) for r in own):
             tables.append(utility_table(own, name))
         if any(record.metric == "uar" for record in own):
             tables.append(emotion_table(own, name))

@@ -29,7 +29,8 @@ from pseudovox.evaluation import breakdowns, emotion, informed, judgements, tria
 from pseudovox.evaluation.judges import asked, nisqa
 from pseudovox.models import pretrained, speechbrain, store
 from pseudovox.report import runs
-from pseudovox.training import bottleneck, chunks, fit, recognizer, speaker_factors
+from pseudovox.stage import frame
+from pseudovox.training import bottleneck, chunks, codebooks, fit, recognizer, speaker_factors
 from pseudovox.training import targets as training_targets
 
 ANONYMIZE, MODELS = "pseudovox/anonymize/", "pseudovox/models/"
@@ -51,6 +52,47 @@ def lead_on(attempt: Callable[..., Any], *settings: str) -> Any:
 @obeyed(ANONYMIZE + "mcadams.py", "imitates variant 2024")
 def variant_that_is_not_imitated() -> Any:
     yield from lead_on(lambda found: mcadams.resolved(found.mcadams), "mcadams.like=vpc2024", "mcadams.variant=2020")
+
+
+def _quantised(*settings: str, utterances: int = 40) -> Any:
+    people = a_pool(6, 6)
+    vectors = DRAW.standard_normal((utterances, 16)).astype(np.float32)
+    people = replace(people, utterances=vectors, speakers=np.arange(utterances) % 12)
+    yield from lead_on(
+        lambda found: found.pseudo.load().fit(people, found.pseudo, 1),
+        "pseudo.strategy=quantised", "pseudo.updates=10", *settings,
+    )  # fmt: skip
+
+
+@obeyed(ANONYMIZE + "quantised.py", "would tell the source's by what it is not")
+def codeword_of_the_other_gender() -> Any:
+    yield from _quantised("pseudo.bits=3", "pseudo.cross_gender=true")
+
+
+@obeyed(ANONYMIZE + "quantised.py", "utterances cannot train a codebook of {} bits")
+def codebook_of_a_small_pool() -> Any:
+    yield from _quantised(utterances=20)
+
+
+@obeyed(ANONYMIZE + "quantised.py", "have no order, along which they could be shared")
+def codes_without_an_order() -> Any:
+    yield from _quantised("pseudo.bits=3", "pseudo.quantizer=vq")
+
+
+@obeyed(TRAINING + "codebooks.py", "none of the codebooks is a curve")
+def codebooks_without_a_curve() -> Any:
+    vectors = DRAW.standard_normal((40, 4)).astype(np.float32)
+    short = "system.options.training={updates: 10, epochs: 1}"
+
+    def trained(*settings: str) -> Any:
+        options = frame.own_options(config("system.options.bits=[2]", short, *settings), codebooks.Options)
+        books: dict[Any, Any] = {}
+        for kind in options.kinds:
+            books |= codebooks.train(codebooks.Job(kind, 1, options, vectors, 1))
+        return codebooks.normalised(books, vectors)
+
+    hint = yield lambda: trained("system.options.kinds=[vq_plain]")
+    yield lambda: trained(*settings_in(hint))
 
 
 @obeyed("pseudovox/anonymizer.py", "needs the model {}, which is not there{}")

@@ -49,6 +49,21 @@ COLUMNS = [
         for name, attacker in ATTACKERS.items()
     ),
     Column(
+        "disclosure_worst",
+        "bits, worst",
+        "Bits of who speaks that the rarest code of a quantised x-vector tells: one in 2 to the power of it has such a "
+        "code.",
+        "low",
+        2,
+    ),
+    Column(
+        "disclosure_average",
+        "bits, average",
+        "Bits of who speaks that a code of a quantised x-vector tells on average.",
+        "low",
+        2,
+    ),
+    Column(
         "wer",
         "WER %",
         "Word error rate: of 100 words, how many a recogniser gets wrong. Lower is better.",
