@@ -173,7 +173,7 @@ def check_steps(system: System, path: Path) -> None:
     for stage in system.stages:
         if stage not in listed:
             raise UsageError(f"{path}: system.stages: {stage!r} is none of those of {system.base}: {', '.join(listed)}")
-    for step in system.steps:
+    for step in (*system.steps, *system.also):
         if not step.stage or not step.step:
             raise UsageError(f"{path}: system.steps: a step needs `stage` and `step`")
         if step.stage not in STAGES_OF_SYSTEMS:

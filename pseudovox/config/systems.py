@@ -14,12 +14,13 @@ def steps_of(config: Config) -> list[SystemStep]:
     system = config.system
     if system.step:
         return [SystemStep("synthesize", system.step, {"suffix": "SYSTEM"}, ANONYMIZED, "DATA")]
-    return [
+    own = [
         step
         for step in system.steps
         if (step.when or not system.base or step.stage in system.stages)
         and (not step.when or getattr(system, step.when))
     ]
+    return [*own, *system.also]
 
 
 def script_of(config: Config, step: SystemStep) -> str:

@@ -95,7 +95,7 @@ def codebooks_without_a_curve() -> Any:
     yield lambda: trained(*settings_in(hint))
 
 
-@obeyed("pseudovox/anonymizer.py", "needs the model {}, which is not there{}")
+@obeyed("pseudovox/anonymize/xvector_family.py", "needs the model {}, which is not there{}")
 def pack_without_a_model(exp: Path) -> Any:
     shutil.copytree(exp / "models/synthesizer", "aside")
     shutil.rmtree(exp / "models/synthesizer")
