@@ -16,7 +16,7 @@ from pathlib import Path
 from pseudovox import config as configuration
 from pseudovox import release
 from pseudovox.config.checks import check_overrides
-from pseudovox.config.systems import steps_of, words_of
+from pseudovox.config.systems import needed_by, steps_of, words_of
 from pseudovox.core import seeds
 from pseudovox.core.errors import PseudovoxError
 from pseudovox.corpora import locations
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         print("original: the speech as it is, no system to run; it has its rows in every table", file=sys.stderr)
     values = {
         "systems": systems,
-        "staged": "yes" if any(not its.system.step for its in resolved.values()) else "",
+        "needed": sorted(set().union(*(needed_by(its) for its in resolved.values()))),
         "models": config.models,
         "folder": config.data.folder,
         "corpora": config.data.corpora,

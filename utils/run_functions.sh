@@ -1,16 +1,19 @@
 # utils/run_functions.sh: what run.sh is written with (sourced by it; uses its variables).
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# stage_number <number or name>: the number of a stage, looked up in run.sh itself.
+# The stages of run.sh by number, from 0.
+stages=(data xvector bottleneck synthesizer embed fit sample f0 content synthesize attacker asv asr utility report publish)
+
+# stage_number <number or name>: the number of a stage.
 stage_number() {
-  local found
-  if [[ $1 =~ ^[0-9]+$ ]]; then
-    found=$(grep -oE "stage $1 [a-z0-9]+ " run.sh | head -1)
-  else
-    found=$(grep -oE "stage [0-9]+ $1 " run.sh | head -1)
-  fi
-  [ -n "$found" ] || die "no stage '$1'; there are: $(grep -oE 'stage [0-9]+ [a-z0-9]+ ' run.sh | cut -d' ' -f2,3 | paste -sd, | sed 's/,/, /g')"
-  cut -d' ' -f2 <<< "$found"
+  local number
+  for number in "${!stages[@]}"; do
+    if [ "$1" = "$number" ] || [ "$1" = "${stages[number]}" ]; then
+      printf '%s' "$number"
+      return
+    fi
+  done
+  die "no stage '$1'; there are: $(for number in "${!stages[@]}"; do printf '%s %s\n' "$number" "${stages[number]}"; done | paste -sd, | sed 's/,/, /g')"
 }
 
 # check_setup: ./run.sh --check, with the environment's Python, or, before there is one, whatever python3 there is.
@@ -153,9 +156,10 @@ makers() {
   done
 }
 
-# needed: does any of the systems go through the stages, so that models and features are needed?
+# needed <what>: do steps of any of the systems read it? xvector, bottleneck, synthesizer: models that all share;
+# xvectors, f0, content: what is extracted for all (config/systems.py).
 needed() {
-  [ -n "${conf[staged]}" ] && return 0
+  [[ " ${conf[needed]} " == *" $1 "* ]] && return 0
   printf 'not needed: %s\n' "${systems:-no system}"
   return 1
 }

@@ -162,7 +162,9 @@ def merge(files: Iterable[Path | str], overrides: Iterable[str] = ()) -> Config:
         kinds.extend(validation.checked(layer.get("extensions", []), list[str], str(file), lines, "extensions"))
         values = validation.merged(values, validation.checked(layer, Config, str(file), lines))
     for override in overrides:
-        values = validation.merged(values, _override(override))
+        given = _override(override)
+        kinds.extend(given.get("extensions", []))
+        values = validation.merged(values, given)
     return validation.build(Config, values)
 
 

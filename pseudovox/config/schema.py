@@ -122,6 +122,7 @@ class System:
     steps: list[SystemStep] = field(default_factory=list)  # what it does in which stage: the family's, or its own
     step: str = ""  # or else the one step that it is, in stage synthesize: x for steps/x.py, or a script below recipes/
     options: dict[str, Any] = field(default_factory=dict)  # keys of its own, which its steps know (stage.own_options)
+    anonymizer: str = ""  # "<module>:<class>" of pseudovox that does the same in Python (anonymizer.System)
     attacked: bool = True  # train the semi-informed attacker on it
     synthesizer: str = ""  # its own synthesizer, trained by its own configuration: models/synthesizer_<this>
 

@@ -64,11 +64,11 @@ class XvectorSystem:
     """
 
     def __init__(self, xvector: Path, bottleneck: Path, synthesizer: Path, config: Config, device: str) -> None:
-        from pseudovox.components.content import Extractor
+        from pseudovox.components import content
         from pseudovox.components.embeddings import Embedder
         from pseudovox.components.synthesis import Synthesizer
 
-        self.embed, self.extract = Embedder(xvector, device), Extractor(bottleneck, device)
+        self.embed, self.extract = Embedder(xvector, device), content.load(bottleneck, device)
         self.synthesize = Synthesizer(synthesizer, config.synthesis, config.seed, device)
         self.options, self.device = config.f0, device
         known = self.synthesize.speakers

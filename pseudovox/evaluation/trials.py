@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pseudovox.data.datadir import DataDir
 
 BLOCK = 4096  # test utterances scored against all models at once
-RECORDED = ("eer", "rocch_eer", "min_cllr", "cllr", "linkability", "zebra_population", "zebra_individual")
+RECORDED = tuple(name for name, metric in METRICS.items() if metric.recorded)
 
 
 class Backend(Protocol):
@@ -200,7 +200,7 @@ def records(
         Record(
             metric=metric,
             value=found[metric],
-            unit=METRICS[metric][0],
+            unit=METRICS[metric].unit,
             system=system,
             attacker=attacker,
             training=training,
