@@ -235,8 +235,7 @@ if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, i
       --plda "$exp/asv/original/plda" $(dirs_of "$spoken_sets") "$exp/$system/voices"
     [ -z "${conf[emotion]}" ] || step score_emotion --system "$system" --model "$models/xvector" \
       $(dirs_of "${conf[emotion]}") "$exp/emotion"
-    if [ -n "${conf[speed]}" ]; then
-      measured_as
+    if [ -n "${conf[speed]}" ] && measured_as; then
       step measure_speed --system "$system" "${measured[@]}" $(dirs_of "$spoken_sets ${conf[anonymize]}") \
         "$exp/$system/speed"
     fi

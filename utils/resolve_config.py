@@ -92,6 +92,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"trials={pair}")
     _print_steps(config, "")
     for system, its in resolved.items():
+        print(f"base.{system}={its.system.base}")
         print(f"stages.{system}={' '.join(its.system.stages)}")
         counts: Counter[str] = Counter()
         models = Path(config.models) if config.models else args.exp_dir / "models"

@@ -169,22 +169,17 @@ synthesizer() {
   printf '%s' "$models/${conf[synthesizer.$system]}"
 }
 
-# measured_as: sets `measured`, the options by which steps/measure_speed.py knows the current system: its models, or, if it
-# is not of the x-vector family, the commands that speech goes through.
+# measured_as: can the speed of the current system be measured? Sets `measured`, the options by which
+# steps/measure_speed.py knows it: the models of an x-vector system, or the command of a system that is one step.
 measured_as() {
-  local name number words
-  measured=()
-  if [[ " ${conf[stages.$system]} " == *" synthesize "* ]]; then
+  if [ "${conf[base.$system]}" = xvector ] && [[ " ${conf[stages.$system]} " == *" synthesize "* ]]; then
     measured=(--xvector "$models/xvector" --bottleneck "$models/bottleneck" --synthesizer "$(synthesizer)")
-    return
+  elif [ -z "${conf[stages.$system]}" ] && [ -n "${conf[own.synthesize.$system.0]:-}" ]; then
+    measured=(--command "${conf[own.synthesize.$system.0]}")
+  else
+    printf '%s: its speed is not measured: neither an x-vector system nor one step\n' "$system"
+    return 1
   fi
-  for name in sample f0 synthesize; do
-    number=0
-    while words=${conf[own.$name.$system.$number]:-}; [ -n "$words" ]; do
-      measured+=(--command "$words")
-      number=$((number + 1))
-    done
-  done
 }
 
 # attacks <attacker>: does it attack the current system (kinds/attackers.py)? Selects the system's configuration, and
