@@ -2,7 +2,7 @@
 
 Two models, each under its name in the results:
 
-wav2vec2    audeering's network (models.emotion_dimensions), trained on 100 hours of speech that people rated.
+wav2vec2    audeering's network (models.emotion_network), trained on 100 hours of speech that people rated.
 regression  an approximation that needs no weights of others: a ridge regression on the features of `emotion.features`,
             trained on the original speech itself, speakers left out. Its targets are no ratings of this speech:
             every utterance counts as being where people placed the word for its label (POSITIONS). So it says how far

@@ -128,13 +128,13 @@ class DimensionsWorker:
         weights: file of the network's weights; "" = where local/download.py puts them.
 
     Raises:
-        MissingModelError, DataError: as models.emotion_dimensions.load.
+        MissingModelError, DataError: as models.emotion_network.load.
     """
 
     def __init__(self, weights: str, *, device: str = "cpu") -> None:
-        from pseudovox.models import emotion_dimensions
+        from pseudovox.models import emotion_network
 
-        self.network: Any = emotion_dimensions.load(weights, "emotion.dimensions_weights").to(device)
+        self.network: Any = emotion_network.load(weights, "emotion.dimensions_weights").to(device)
         self.device = device
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
