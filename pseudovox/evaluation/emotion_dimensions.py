@@ -101,8 +101,8 @@ def read_speech(data: Sequence[DataDir], heard: Mapping[Path, DataDir], features
             label = part.tables["utt2emo"][utterance]
             rows.append((utterance, speaker, genders.get(speaker, ""), part.origin.set, label))
             vectors.append(np.concatenate([archive[utterance] for archive in archives]))
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return Speech(*columns, np.array(vectors, np.float64))
+    utterances, speakers, genders_of, sets, labels = (list(column) for column in zip(*rows, strict=True))
+    return Speech(utterances, speakers, genders_of, sets, labels, np.array(vectors, np.float64))
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,14 @@ class Regression:
     fold_of: dict[str, str]
 
     def rate(self, speech: Speech) -> tuple[np.ndarray, np.ndarray]:
-        """Values (n, 3) and standardised features (n, dimension), by the model that has not heard the speaker."""
+        """Values (n, 3) and standardised features (n, dimension), by the model that has not heard the speaker.
+
+        Anonymized speech lies far outside what the models were trained on, so values are clipped to the scale, 0 to 1.
+        """
         places = np.array([self.folds.index(self.fold_of[speaker]) for speaker in speech.speakers])
         normal = (speech.vectors - self.mean[places]) / self.scale[places]
-        return np.einsum("nd,nkd->nk", normal, self.weights[places]) + self.bias[places], normal
+        values = np.einsum("nd,nkd->nk", normal, self.weights[places]) + self.bias[places]
+        return values.clip(0, 1), normal
 
 
 def train(speech: Speech, fold_of: Mapping[str, str], penalty: float) -> Regression:
@@ -161,8 +165,8 @@ def train(speech: Speech, fold_of: Mapping[str, str], penalty: float) -> Regress
         normal, bias = (vectors - mean) / scale, wanted.mean(0)
         weights = np.linalg.solve(normal.T @ normal + penalty * np.eye(len(mean)), normal.T @ (wanted - bias)).T
         found.append((mean, scale, weights, bias))
-    arrays = [np.stack(column) for column in zip(*found, strict=True)]
-    return Regression(names, *arrays, dict(fold_of))
+    means, scales, weights, biases = (np.stack(column) for column in zip(*found, strict=True))
+    return Regression(names, means, scales, weights, biases, dict(fold_of))
 
 
 def save(model: Regression, folder: Path) -> None:
@@ -177,7 +181,7 @@ def load(folder: Path) -> Regression:
     """What `save` wrote."""
     arrays, fold_of = read_npz(folder / REGRESSION), read_table(folder / "spk2fold")
     names = bytewise(set(fold_of.values()))
-    return Regression(names, *(arrays[key] for key in ("mean", "scale", "weights", "bias")), fold_of)
+    return Regression(names, arrays["mean"], arrays["scale"], arrays["weights"], arrays["bias"], fold_of)
 
 
 def kinds_of(model: str, options: Emotion) -> list[str]:

@@ -159,9 +159,10 @@ def worker(kind: str, config: Config, model: Path | None) -> Callable[..., Any]:
     Args:
         kind: one of ARRAYS.
         config: sections `emotion`, `pitch`.
-        model: the x-vector extractor.
+        model: the x-vector extractor, which the kind xvector needs.
 
     Raises:
+        ValueError: there is none.
         MissingModelError: weights, or the package that measures F0, are not there.
     """
     options = config.emotion
@@ -175,6 +176,8 @@ def worker(kind: str, config: Config, model: Path | None) -> Callable[..., Any]:
         weights = options.dimensions_weights
         pretrained.weights_file("WAV2VEC2_EMOTION_DIMENSIONS", weights, "emotion.dimensions_weights")
         return functools.partial(DimensionsWorker, weights)
+    if model is None:
+        raise ValueError(f"features {kind}: no x-vector extractor")
     from pseudovox.components.embeddings import EmbeddingWorker
 
     return functools.partial(EmbeddingWorker, model)
