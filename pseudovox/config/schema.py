@@ -453,6 +453,8 @@ class Emotion:
     bundle: str = "WAV2VEC2_BASE"  # of wav2vec2, a name of torchaudio.pipelines
     weights: str = ""  # file of its weights; '' = in torchaudio's cache
     layer: int = 0  # of wav2vec2 whose outputs are used, from 1; 0 = the last
+    dimensions: list[str] = field(default_factory=list)  # arousal, dominance, valence by wav2vec2, regression
+    dimensions_weights: str = ""  # file of that wav2vec2's weights; '' = where local/download.py puts them
     interval_rounds: int = 1000  # resamples of the speakers for the confidence interval; 0 = none
 
 

@@ -154,6 +154,13 @@ def needed(config: Config, exp: Path) -> Iterator[tuple[str, str, PseudovoxError
                 yield name, f"{section.bundle}: {weights_file(section.bundle, section.weights, key)}", None
             except PseudovoxError as error:
                 yield name, section.bundle, error
+    if config.sets.emotion and "wav2vec2" in config.emotion.dimensions:
+        name, bundle = "dimensions", "WAV2VEC2_EMOTION_DIMENSIONS"
+        try:
+            found = weights_file(bundle, config.emotion.dimensions_weights, "emotion.dimensions_weights")
+            yield name, f"{bundle}: {found}", None
+        except PseudovoxError as error:
+            yield name, bundle, error
 
 
 def bundle_of(name: str) -> Any:

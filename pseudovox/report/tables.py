@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox.kinds.attackers import ATTACKERS
-from pseudovox.records import ORIGINAL, Record, Timing, whisper_label
+from pseudovox.records import ORIGINAL, Record, Timing, is_emotion_metric, whisper_label
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.details import detail_tables
 from pseudovox.report.disclosure import DISCLOSED, disclosure_table
+from pseudovox.report.emotion import dimension_tables
 from pseudovox.report.formatting import NOT_RUN, Table, as_markdown, as_text, cell, group_name, system_name
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.warnings import code_warnings, privacy_warnings
@@ -55,10 +56,11 @@ def report_tables(
             tables += [privacy_table(own, name), *trainings_table(own, name)]
         if any(record.metric in DISCLOSED for record in own):
             tables.append(disclosure_table(own, name))
-        if any(not (_is_judged(r) or r.metric in ("uar", *DISCLOSED) or r.metric.startswith(SPEED)) for r in own):
+        if any(not (_is_apart(record) or record.metric.startswith(SPEED)) for record in own):
             tables.append(utility_table(own, name))
         if any(record.metric == "uar" for record in own):
             tables.append(emotion_table(own, name))
+        tables += dimension_tables(own, name)
         if any(_is_judged(record) and "not_run" not in record.details for record in own):
             tables.append(judges_table(own, name))
         if details:
@@ -388,6 +390,11 @@ def absent_judges(records: Sequence[Record]) -> list[str]:
         return []
     names = dict.fromkeys(str(record.details["not_run"]).partition(":")[0] for record in judged)
     return [f"Independent judges were not run ({', '.join(names)}): utils/install.sh judges brings most of them.\n"]
+
+
+def _is_apart(record: Record) -> bool:
+    """Has it a table of its own?"""
+    return _is_judged(record) or record.metric in ("uar", *DISCLOSED) or is_emotion_metric(record.metric)
 
 
 def _is_judged(record: Record) -> bool:

@@ -25,7 +25,7 @@ from pseudovox.core.npz import read_npz
 from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir, Origin
 from pseudovox.devtools import packing
-from pseudovox.evaluation import breakdowns, emotion, informed, judgements, trials
+from pseudovox.evaluation import breakdowns, emotion, emotion_dimensions, informed, judgements, trials
 from pseudovox.evaluation.judges import asked, nisqa
 from pseudovox.models import pretrained, speechbrain, store
 from pseudovox.report import runs
@@ -566,6 +566,16 @@ def emotions_that_nobody_shows(tiny_data: DataDir) -> Any:
         lambda found: emotion.read_corpus([tiny_data], {}, Path("features"), found.emotion),
         "emotion.classes={sad: sad}",
     )
+
+
+@obeyed(SCORING + "emotion_dimensions.py", "fewer than two of the labels")
+def emotions_without_a_position() -> Any:
+    def attempt(found: configuration.Config) -> None:
+        speech = emotion_dimensions.Speech(["a", "b"], ["x", "y"], ["", ""], ["s", "s"], ["bored"] * 2, np.ones((2, 1)))
+        if "regression" in found.emotion.dimensions:
+            emotion_dimensions.train(speech, {"x": "1", "y": "2"}, 1.0)
+
+    yield from lead_on(attempt, "emotion.dimensions=[regression]")
 
 
 @obeyed(SCORING + "emotion.py", "only speakers of fold {} show")

@@ -51,7 +51,7 @@ class Judge:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         signal = repeated(samples, SHORTEST)
         parts = np.array_split(signal, -(-len(signal) // WINDOW))
-        return np.asarray(np.mean([self._rate(part) for part in parts], axis=0), np.float32)
+        return np.stack([self._rate(part) for part in parts]).mean(0).astype(np.float32)
 
     def _rate(self, samples: np.ndarray) -> np.ndarray:
         return self.rate(self.torch.from_numpy(samples.astype(np.float32)), SAMPLE_RATE).numpy()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pseudovox.kinds.attackers import ATTACKERS
-from pseudovox.records import ORIGINAL, Record, Timing, whisper_label
+from pseudovox.records import ORIGINAL, Record, Timing, emotion_metric, is_emotion_metric, whisper_label
 from pseudovox.report.formatting import system_name
 from pseudovox.report.page.experiment import Experiment
 
@@ -90,6 +90,17 @@ COLUMNS = [
         "Unweighted average recall: how much of the emotion a classifier of original speech still hears. Higher keeps "
         "more of it.",
         "high",
+    ),
+    *(
+        Column(
+            emotion_metric(model, "similarity"),
+            f"emotion {model}",
+            "Similarity of the emotion before and after: mean cosine of what a model of arousal, dominance and valence "
+            f"makes of the utterances ({of}); 1 = the same.",
+            "high",
+            2,
+        )
+        for model, of in (("wav2vec2", "audeering's wav2vec 2.0"), ("regression", "an approximation by a regression"))
     ),
     Column(
         "dnsmos_ovrl",
@@ -275,7 +286,7 @@ def figure_of(
         if (record.metric, record.system, record.attacker) == (metric, system, column.attacker)
         and record.level == level
         and (column.attacker or not record.training)
-        and (record.set == name or (metric == "uar" and record.set == "emotion"))
+        and (record.set == name or ((metric == "uar" or is_emotion_metric(metric)) and record.set == "emotion"))
     ]
     by_group = {record.group: record for record in sorted(own, key=lambda record: record.set == name)}
     if group in by_group or group != ALL:
