@@ -122,6 +122,7 @@ class System:
     steps: list[SystemStep] = field(default_factory=list)  # what it does in which stage: the family's, or its own
     step: str = ""  # or else the one step that it is, in stage synthesize: x for steps/x.py, or a script below recipes/
     options: dict[str, Any] = field(default_factory=dict)  # keys of its own, which its steps know (stage.own_options)
+    anonymizer: str = ""  # "<module>:<class>" of pseudovox that does the same in Python (anonymizer.System)
     attacked: bool = True  # train the semi-informed attacker on it
     synthesizer: str = ""  # its own synthesizer, trained by its own configuration: models/synthesizer_<this>
 
@@ -186,7 +187,8 @@ class SpeakerModel(Component):
     augmented: float = 0.5  # share of the inputs with noise and reverberation
     copies: int = 2  # augmented copies of each utterance to draw from; 0 = no augmentation
     read: str = "utterances"  # features of whole utterances, kept in memory; or chunks: read from their file when drawn
-    balance: str = "speakers"  # speakers: each as often as any other; chunks: each chunk once in a pass over the data
+    balance: str = "speakers"  # speakers: each as often as any other; chunks: each chunk once in a pass over the data;
+    # places: the same, each from its own place in its utterance
     quietest: float = 0.0  # chunks whose mean magnitude is lower do not count; 0 = all do, none is read to find out
     validation: str = "utterances"  # utterances (classification error) or speakers (EER of pairs) held out of training
     held_out_every: int = 20  # utterances: one in so many of each speaker
@@ -254,7 +256,8 @@ class PseudoSpeakers(Component):
 class Scoring:
     """How trials are scored, and voices compared."""
 
-    backend: str = "cosine"  # cosine (VPC 2024) or plda (VPC 2020 and 2022), of the mean enrolment embedding
+    backend: str = "cosine"  # cosine (VPC 2024), cosine_centred (SpAnE) or plda (VPC 2020 and 2022), of the mean
+    # enrolment embedding
     interval_rounds: int = 200  # resamples of the speakers for the confidence intervals; 0 = none
     by: list[str] = field(
         default_factory=list
@@ -474,6 +477,7 @@ class Judges:
     language: str = "en"  # spoken; Whisper's code of it
     dnsmos: bool = True
     distillmos: bool = True
+    nisqa: bool = True  # where its weights are
     squim_objective: bool = True  # both squim: where torchaudio's cache has their weights
     squim_subjective: bool = True
     reference: str = ""  # a recording of clean speech that squim_subjective compares with

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pseudovox.records import ATTACKERS, FURTHER_ATTACKERS, ORIGINAL, Record, Timing, whisper_label
+from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.records import ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.details import detail_tables
 from pseudovox.report.disclosure import DISCLOSED, disclosure_table
@@ -15,15 +16,6 @@ from pseudovox.report.formatting import NOT_RUN, Table, as_markdown, as_text, ce
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.warnings import code_warnings, privacy_warnings
 
-_ATTACKER_NOTES = {
-    "original": "both recordings are original: how well the attacker does without anonymization",
-    "ignorant": "knows an original recording of the speaker and does not know that the other one is anonymized",
-    "lazy-informed": "anonymizes the recording that it knows with the same system, then compares",
-    "semi-informed": "has, beyond that, trained its own system on anonymized speech; judge privacy by this one",
-    "informed": "knows, beyond that, the pseudo x-vector of every utterance (not whose voice it replaced); not run "
-    "where a system draws none, or no attacker was trained on it",
-    "seed-informed": "is the ignorant one, but knows the seed of the run, and first undoes what was drawn by it",
-}
 _RETRAINED = (
     "the recogniser was trained on speech that the same system anonymized, as in the VoicePrivacy Challenge 2022, not "
     "on original speech."
@@ -33,10 +25,15 @@ _JUDGE_COLUMNS = [
     *(("resemblyzer_eer", code) for code in ("OO", "OA", "AA")),
     *((metric, "") for metric in ("pocketsphinx_wer", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")),
 ]
-# Columns that are there if that was asked for, as are those of Whisper's models; those of SQUIM if it was run.
+# Columns that are there if that was asked for, as are those of Whisper's models; those of NISQA and SQUIM if they were
+# run.
 _FURTHER = {"distillmos": "DistillMOS"}
+_NISQA = {
+    "nisqa_mos": "NISQA", "nisqa_noisiness": "noisiness", "nisqa_discontinuity": "discontinuity",
+    "nisqa_coloration": "coloration", "nisqa_loudness": "loudness",
+}  # fmt: skip
 _SQUIM = {"squim_stoi": "STOI", "squim_pesq": "PESQ", "squim_sisdr": "SI-SDR", "squim_mos": "MOS"}
-_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_FURTHER, *_SQUIM}
+_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_FURTHER, *_NISQA, *_SQUIM}
 SPEED = "real_time_factor"  # first part of the metrics of steps/measure_speed.py
 
 
@@ -77,9 +74,7 @@ def privacy_table(records: Sequence[Record], name: str) -> Table:
     """EER by system, level and gender, a column for each attacker; original speech is in the first of them."""
     found = {(r.system, r.level, r.group, r.attacker): r for r in headline(records) if r.metric == "eer"}
     there = {record.attacker for record in found.values()}
-    attackers = {
-        attacker: code for attacker, code in ATTACKERS.items() if attacker in there or attacker not in FURTHER_ATTACKERS
-    }
+    attackers = {name: attacker.sides for name, attacker in ATTACKERS.items() if name in there or not attacker.further}
     groups = _groups([record for record in records if record.metric == "eer"])
     rows = []
     for system, level in _systems(records):
@@ -97,7 +92,7 @@ def privacy_table(records: Sequence[Record], name: str) -> Table:
         ["system", "speakers", *(f"{code} {attacker}" for attacker, code in attackers.items())],
         rows,
         [
-            *(f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in attackers.items()),
+            *(f"{code} {attacker}: {ATTACKERS[attacker].knows}." for attacker, code in attackers.items()),
             *_training_notes(records),
             *(f"Caution: {warning}" for warning in privacy_warnings(records)),
         ],
@@ -250,15 +245,17 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     """What independent judges say of each system and gender; original speech first."""
     judged = [record for record in records if _is_judged(record)]
     valued = [record for record in judged if "not_run" not in record.details]
-    found = {(r.system, r.level, r.group, r.metric, ATTACKERS.get(r.attacker, "")): r for r in valued}
+    found = {
+        (r.system, r.level, r.group, r.metric, ATTACKERS[r.attacker].sides if r.attacker else ""): r for r in valued
+    }
     tried = {group for _, _, group, _, code in found if code}  # a list of trials may hold one gender
     run = {record.metric for record in valued}
     models = {metric: label for metric in sorted({r.metric for r in judged}) if (label := whisper_label(metric))}
     further = {metric: title for metric, title in _FURTHER.items() if any(r.metric == metric for r in judged)}
-    squim = {metric: title for metric, title in _SQUIM.items() if metric in run}
+    weighed = {metric: title for metric, title in {**_NISQA, **_SQUIM}.items() if metric in run}
     columns = [
         *_JUDGE_COLUMNS[:4], *((metric, "") for metric in models),
-        *_JUDGE_COLUMNS[4:], *((metric, "") for metric in {**further, **squim}),
+        *_JUDGE_COLUMNS[4:], *((metric, "") for metric in {**further, **weighed}),
     ]  # fmt: skip
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(judged) if pair[0] != ORIGINAL)]:
@@ -268,7 +265,7 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
                 # Each EER belongs to original or to anonymized speech.
                 other = code and ((code == "OO") != (system == ORIGINAL) or (tried and group not in tried))
                 record = found.get((system, level, group, metric, code))
-                if record is not None and metric.startswith(("dnsmos", "distillmos", "squim")):
+                if record is not None and metric.startswith(("dnsmos", "distillmos", "nisqa", "squim")):
                     cells.append(cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
                 else:
                     cells.append("" if other else cell(record))
@@ -279,14 +276,14 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
         "its EER is read as above (OO: both recordings original, OA: one anonymized, AA: both). pocketsphinx and "
         "Whisper write down words: WER, lower = better understood; pocketsphinx is the much weaker listener. DNSMOS "
         "guesses how listeners would rate the speech (SIG), the background (BAK) and the whole (OVRL), 1 = bad to 5 = "
-        "excellent; DistillMOS and SQUIM the whole (MOS), and SQUIM what measures with a clean reference would say "
-        "(STOI, PESQ, SI-SDR in dB). "
+        "excellent; DistillMOS, NISQA and SQUIM the whole (MOS); NISQA how free it is of noise, gaps, coloration and a "
+        "wrong level, and SQUIM what measures with a clean reference would say (STOI, PESQ, SI-SDR in dB). "
         "Compare with the row of the original, not between judges: what a judge makes of the original is how far it "
         "can be trusted on such speech.",
         [
             *["system", "speakers", "EER OO", "EER OA", "EER AA", "WER pocketsphinx"],
             *(f"WER Whisper {label}" for label in models.values()),
-            *["SIG", "BAK", "OVRL", *further.values(), *squim.values()],
+            *["SIG", "BAK", "OVRL", *further.values(), *weighed.values()],
         ],
         rows,
         _judge_notes(judged),
@@ -451,7 +448,12 @@ def _judge_notes(records: Sequence[Record]) -> list[str]:
     notes = sorted({record.details["not_run"] for record in records if "not_run" in record.details})
     models = sorted({record.metric for record in records if whisper_label(record.metric)})
     units = {"resemblyzer_eer": "trials", "pocketsphinx_wer": "words", **dict.fromkeys(models, "words")}
-    for metric, unit in {**units, "dnsmos_ovrl": "utterances", "distillmos": "utterances"}.items():
+    for metric, unit in {
+        **units,
+        "dnsmos_ovrl": "utterances",
+        "distillmos": "utterances",
+        "nisqa_mos": "utterances",
+    }.items():
         own = [record for record in records if record.metric == metric and "not_run" not in record.details]
         counts = sorted({record.n for record in own})
         judges = ", ".join(sorted({str(record.details["judge"]) for record in own if record.details.get("judge")}))

@@ -26,7 +26,7 @@ from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir, Origin
 from pseudovox.devtools import packing
 from pseudovox.evaluation import breakdowns, emotion, informed, judgements, trials
-from pseudovox.evaluation.judges import asked
+from pseudovox.evaluation.judges import asked, nisqa
 from pseudovox.models import pretrained, speechbrain, store
 from pseudovox.report import runs
 from pseudovox.stage import frame
@@ -488,6 +488,18 @@ _damaged_weights("cannot be read as weights", lambda file: file.write_bytes(b"x"
 _damaged_weights("holds something else than weights by name", _save_list)
 
 
+@obeyed("pseudovox/evaluation/judges/nisqa.py", "no weights of NISQA 2.0")
+def damaged_weights_of_a_judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    pytest.importorskip("librosa")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = pretrained.cache_file("NISQA")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"x")
+    hint = yield nisqa.Judge
+    shell(command_in(hint).partition(" && ")[0])
+    assert not file.exists() and hint.partition(" && ")[2] == pretrained.fetch_command("NISQA")
+
+
 @obeyed("pseudovox/evaluation/judges/__init__.py", "would both be called")
 def judges_of_one_name() -> Any:
     yield lambda: asked(config("judges.whisper=[/a/small, /b/small]").judges)
@@ -772,6 +784,14 @@ def durations_that_are_none(exp: Path, tiny_data: DataDir) -> Any:
 @obeyed("steps/score_trials.py", "and no PLDA is given")
 def plda_that_is_not_given(tiny_data: DataDir) -> Any:
     words = ("--attacker", "ignorant", "--xvectors", "none", "--set", "scoring.backend=plda")
+    hint = yield lambda: program("steps/score_trials.py", *words, "data/tiny", "data/tiny", "out")
+    option = options_in(hint)
+    yield lambda: program("steps/score_trials.py", *words, *option[:2], "data/tiny", "data/tiny", "out")
+
+
+@obeyed("steps/score_trials.py", "no embeddings of the attacker's speech are given")
+def centre_that_is_not_given(tiny_data: DataDir) -> Any:
+    words = ("--attacker", "ignorant", "--xvectors", "none", "--set", "scoring.backend=cosine_centred")
     hint = yield lambda: program("steps/score_trials.py", *words, "data/tiny", "data/tiny", "out")
     option = options_in(hint)
     yield lambda: program("steps/score_trials.py", *words, *option[:2], "data/tiny", "data/tiny", "out")
