@@ -3,8 +3,8 @@
 
 Of each speaker every second utterance is asked for, and the others are known. By codes, the speaker who had the
 utterance's code most often is named, each as likely before; with nothing but B bits to go by, at most 2^B of N speakers
-can be told apart, which bounds the error from below. By x-vectors as they are, and by codewords in their place, it is
-the speaker whose mean has the largest cosine.
+can be told apart, which bounds the error (the mean over speakers of each one's own) from below. By x-vectors as they
+are, and by codewords in their place, it is the speaker whose mean has the largest cosine.
 
 Reads   codebooks of steps/train_codebook.py or normalise_codebook.py; data dirs, of speakers on whom no codebook was
         trained; the x-vectors, <xvectors>/<data dir>/xvector.scp.

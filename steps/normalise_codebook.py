@@ -7,7 +7,7 @@ are coded by their position, too. With --like porcupine it is done as in the cod
 faults included, and new vectors are coded by the nearest codeword (docs/disclosure.md lists the differences).
 
 Reads   the codebooks of steps/train_codebook.py, of which the curves are taken; data dirs; the x-vectors,
-        <xvectors>/<data dir>/xvector.scp. Take speech that was not trained on, or as much of it as there is.
+        <xvectors>/<data dir>/xvector.scp. Take as much speech as there is.
 Writes  codebooks.npz: all that were read, and beside each curve the normalised codebook,
         `<kind>_normalised_<bits>bit_r<run>`, with what tells its codes: `.corners` and `.limits` of that name.
 
@@ -33,20 +33,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--codebooks", type=Path, required=True, help="output of steps/train_codebook.py")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the x-vectors")
     parser.add_argument("--like", choices=["porcupine"], default="", help="do as the published code does")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="only the Kth of N parts of the utterances")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args, reads=())
     inputs = [*data, *(args.xvectors / part.name for part in data), args.codebooks]
-    settings = {"like": args.like}
+    settings = {"like": args.like, "part": args.part}
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, seeded=False, torch_device=False) as out:
         if out is None:
             return
         from pseudovox.models.quantizers import codebook
         from pseudovox.training import codebooks
 
-        vectors, _ = codebooks.gather(data, args.xvectors)
+        vectors, _ = codebooks.gather(data, args.xvectors, args.part)
         books = codebook.read(args.codebooks / codebook.FILE)
         found = codebooks.normalised(books, vectors, args.like)
         codebook.write(out.path / codebook.FILE, books | found)

@@ -53,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("data_dirs", nargs="*", type=Path, help="whose x-vectors or features are coded")
     parser.add_argument("out_dir", type=Path, help="the figures")
     parser.set_defaults(channel=0)
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="only the Kth of N parts of the utterances")
     return stage.main(parser, argv, run)
 
 
@@ -70,7 +71,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     roots = [root for root in (args.xvectors if coded else None, args.bottleneck) if root]
     inputs = [*data, *(root / part.name for root in roots for part in data), *args.codebooks, *args.histogram]
     inputs += [args.generator] if args.generator else []
-    settings = {"codes": args.codes, "system": args.system, "pseudo": config.pseudo if args.generator else {}}
+    settings = {"part": args.part, "codes": args.codes, "system": args.system}
+    settings |= {"pseudo": config.pseudo if args.generator else {}}
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs, seeded=False, torch_device=False) as out:
         if out is None:
             return
@@ -107,7 +109,7 @@ def _coded(args: argparse.Namespace, config: Config, data: list[DataDir], folder
     from pseudovox.records import FILE, write_records
     from pseudovox.training import codebooks
 
-    vectors, _ = codebooks.gather(data, args.xvectors)
+    vectors, _ = codebooks.gather(data, args.xvectors, args.part)
     found = []
     for path in args.codebooks:
         books = codebook.read(path if path.suffix == ".npz" else path / codebook.FILE)

@@ -41,6 +41,7 @@ from pseudovox.config import Config
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="whose x-vectors are learned from", out_dir="the codebooks")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the x-vectors")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="only the Kth of N parts of the utterances")
     return stage.main(parser, argv, run)
 
 
@@ -51,14 +52,15 @@ def run(args: argparse.Namespace, config: Config) -> None:
     options.check()
     data = stage.load_data(args, reads=())
     inputs = [*data, *(args.xvectors / part.name for part in data)]
-    with stage.output(args, args.out_dir, settings=options, inputs=inputs, torch_device=False) as out:
+    settings = [options, {"part": args.part}]
+    with stage.output(args, args.out_dir, settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:
             return
         from pseudovox.data.datadir import write_atomic
         from pseudovox.models.quantizers import codebook
         from pseudovox.stage import jobs
 
-        vectors, _ = codebooks.gather(data, args.xvectors)
+        vectors, _ = codebooks.gather(data, args.xvectors, args.part)
         work = [
             codebooks.Job(kind, number, options, vectors, args.seed)
             for number in range(1, options.runs + 1)

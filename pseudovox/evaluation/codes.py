@@ -157,7 +157,7 @@ def error_by_codes(codes: np.ndarray, parts: Split, size: int) -> float:
     joint /= np.maximum(joint.sum(1, keepdims=True), 1.0)
     named = joint.argmax(0)[codes[parts.asked]]
     known = joint.max(0)[codes[parts.asked]] > 0
-    return 100.0 * float(np.mean(~known | (named != parts.speakers[parts.asked])))
+    return _mean_error(known & (named == parts.speakers[parts.asked]), parts)
 
 
 def error_by_vectors(vectors: np.ndarray, parts: Split) -> float:
@@ -167,7 +167,15 @@ def error_by_vectors(vectors: np.ndarray, parts: Split) -> float:
     np.add.at(means, parts.speakers[parts.known], unit[parts.known])
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-30)
     named = (unit[parts.asked] @ means.T).argmax(1)
-    return 100.0 * float(np.mean(named != parts.speakers[parts.asked]))
+    return _mean_error(named == parts.speakers[parts.asked], parts)
+
+
+def _mean_error(right: np.ndarray, parts: Split) -> float:
+    """Error, %, as the mean over speakers of each one's own, however many utterances they have."""
+    asked = parts.speakers[parts.asked]
+    total = np.bincount(asked, minlength=parts.size)
+    shares = np.bincount(asked, right, minlength=parts.size)[total > 0] / total[total > 0]
+    return 100.0 * float(1 - shares.mean())
 
 
 ERRORS = ("kind", "bits", "by", "runs", "speakers", "mean", "low", "high", "bound")
@@ -193,7 +201,7 @@ def identification(
         by_words = error_by_vectors(book.decode(given), parts)
         errors.setdefault((name.kind, name.bits, "codewords"), []).append(by_words)
     for (kind, bits, by), own in sorted(errors.items()):
-        bound = 100 * max(0.0, 1 - 2**bits / parts.size)
+        bound = 100 * max(0.0, 1 - 2**bits / len(set(parts.speakers[parts.asked])))
         figures = [f"{value:.3f}" for value in disclosure.band(own)]
         rows.append([kind, str(bits), by, str(len(own)), str(parts.size), *figures, f"{bound:.3f}"])
     return [list(ERRORS), *rows]

@@ -127,7 +127,7 @@ def _draw(path: Path, size: tuple[float, float], made: Any, formats: Sequence[st
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
         made(figure)
         for suffix in formats:
             metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
@@ -161,7 +161,7 @@ def disclosure_table(records: Sequence[Record], name: str) -> Table:
         [
             "Counted on the x-vectors of single utterances. With fewer than some hundred for each code, the worst case "
             "is mostly chance.",
-            "Mean EER: over the lists of trials, of the semi-informed attacker, else of the lazy-informed.",
+            "Mean EER: over the lists of trials, of the semi-informed attacker, if trained, else the lazy-informed.",
             "The words and the course of F0 pass as in other systems, and are counted by the EER alone.",
         ],
     )

@@ -98,11 +98,23 @@ def check_dimension(books: Mapping[Name, Codebook], vectors: np.ndarray) -> None
             )
 
 
-def gather(data: Sequence[DataDir], root: Path) -> tuple[np.ndarray, list[str]]:
-    """The x-vectors of all utterances of data dirs, float32 (utterances, dimension), and the speaker of each."""
+def gather(data: Sequence[DataDir], root: Path, part: str = "1/1") -> tuple[np.ndarray, list[str]]:
+    """The x-vectors of utterances of data dirs, float32 (utterances, dimension), and the speaker of each.
+
+    Args:
+        part: "K/N", every Nth utterance of all from the Kth on, so that the N parts have no utterance in common.
+
+    Raises:
+        UsageError: no such part.
+    """
+    first, _, step = part.partition("/")
+    if not (first.isdecimal() and step.isdecimal() and 1 <= int(first) <= int(step)):
+        raise UsageError(f"--part {part}: expected K/N, the Kth of N parts")
     from pseudovox.data.archive import read_alike
 
-    found = read_alike({part.path: root / part.name / "xvector.scp" for part in data})
-    vectors = [found[part.path][utterance] for part in data for utterance in part.utterances]
-    speakers = [part.utt2spk[utterance] for part in data for utterance in part.utterances]
-    return np.stack(vectors).astype(np.float32), speakers
+    found = read_alike({own.path: root / own.name / "xvector.scp" for own in data})
+    spoken = [(own, utterance) for own in data for utterance in own.utterances][int(first) - 1 :: int(step)]
+    if not spoken:
+        raise DataError(f"--part {part}: no utterance is left")
+    vectors = [found[own.path][utterance] for own, utterance in spoken]
+    return np.stack(vectors).astype(np.float32), [own.utt2spk[utterance] for own, utterance in spoken]

@@ -57,6 +57,9 @@ def test_errors_by_codes_by_hand() -> None:
     assert codes.error_by_codes(np.zeros(8, int), parts, 2) == 50.0
     never_heard = np.array([0, 2, 0, 0, 1, 1, 1, 1])
     assert codes.error_by_codes(never_heard, parts, 3) == 25.0
+    # Whoever speaks more does not count more: a is named rightly, b with six utterances never.
+    uneven = codes.split(["a"] * 2 + ["b"] * 6)
+    assert codes.error_by_codes(np.array([0, 0, 1, 2, 1, 2, 1, 2]), uneven, 3) == 50.0
     with pytest.raises(UsageError, match="two utterances or more"):
         codes.split(["a", "a", "b"])
 

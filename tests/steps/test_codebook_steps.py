@@ -69,8 +69,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptu
 
 def test_train_normalise_score_identify(run: Callable[..., str]) -> None:
     vectors = ("--xvectors", "exp/xvectors")
-    run("train_codebook", *SETTINGS, *vectors, "data/pool", "exp/trained")
-    run("normalise_codebook", "--codebooks", "exp/trained", *vectors, "data/pool", "exp/codebooks")
+    half = ("--part", "1/2")
+    run("train_codebook", *SETTINGS, *vectors, *half, "data/pool", "exp/trained")
+    run("normalise_codebook", "--codebooks", "exp/trained", *vectors, *half, "data/pool", "exp/codebooks")
     run("score_codebook", "--codebooks", "exp/codebooks", *vectors, "data/test_trials_f", "exp/scores")
     run("identify_speakers", "--codebooks", "exp/codebooks", *vectors, "data/test_trials_f", "exp/identified")
 
@@ -127,6 +128,7 @@ def test_what_cannot_be_scored(run: Callable[..., str]) -> None:
     assert "--system names" in run("score_codebook", *system, "exp/none", code=2)
     settings = ("--set", "pseudo.strategy=own")
     run("train_codebook", *SETTINGS, "--set", "system.options.kinds=[vq]", *vectors, "data/pool", "exp/trained")
+    assert "expected K/N" in run("train_codebook", *SETTINGS, *vectors, "--part", "3/2", "data/pool", "exp/p", code=2)
     told = run("normalise_codebook", "--codebooks", "exp/trained", *vectors, "data/pool", "exp/no_curve", code=3)
     assert "none of the codebooks is a curve" in told
     Path("exp/pseudo").mkdir()
