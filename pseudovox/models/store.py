@@ -28,6 +28,7 @@ KINDS = {
     "synthesizer": "pseudovox.models.synthesizer:SynthesizerNetwork",
     "harmonic_noise": "pseudovox.models.harmonic_noise:HarmonicNoise",
     "hifigan": "pseudovox.models.hifigan:HifiGan",
+    "feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan",
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
     "wav2vec2": "pseudovox.models.wav2vec2:Wav2vec2Network",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -80,16 +80,33 @@ class VocoderBatches(ChunkBatches):
         )
 
 
+class Reconstruction(Protocol):
+    """What a training by spectra is told: a section of the configuration with these keys."""
+
+    resolutions: list[list[int]]
+    training: config.Training
+
+
+class Adversaries(Reconstruction, Protocol):
+    """What a training with discriminators is told as well."""
+
+    adversarial: config.Adversarial
+
+
 class VocoderLearner(Learner):
     """A vocoder that is trained by the distance of spectra alone."""
 
-    def __init__(self, network: torch.nn.Module, options: config.Synthesizer, seed: int) -> None:
+    def __init__(self, network: torch.nn.Module, options: Reconstruction, seed: int) -> None:
         super().__init__(network, options.training, seed)
         self.distance = spectral.StftLoss(options.resolutions)
 
     def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        return self.distance(*self.speech(batch, stage))
+
+    def speech(self, batch: Any, stage: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """The network's waves (B, N) for a batch, and what they should be."""
         *conditions, target = batch
-        return self.distance(self.network(Conditions(*conditions), self.noise(target, stage)), target)
+        return self.network(Conditions(*conditions), self.noise(target, stage)), target
 
     def noise(self, target: torch.Tensor, stage: str) -> torch.Tensor:
         """The noise of a batch: by the update's seed (fit.Learner), or for validation always the same."""
@@ -103,14 +120,18 @@ class AdversarialLearner(VocoderLearner):
     """HiFi-GAN: the generator against its discriminators, each with an optimiser of its own.
 
     Lightning counts two steps for an update where both step, so `update` is counted here.
+
+    Args:
+        network, options, seed: see VocoderLearner; options have a section `adversarial` as well.
+        hop: of the log-mel spectra, in samples.
     """
 
-    def __init__(self, network: torch.nn.Module, options: config.Synthesizer, seed: int) -> None:
+    def __init__(self, network: torch.nn.Module, options: Adversaries, seed: int, hop: int = 256) -> None:
         super().__init__(network, options, seed)
         self.automatic_optimization = False
         self.options = options.adversarial
         self.discriminators = Discriminators(self.options.periods, self.options.scales, self.options.width)
-        self.mel = spectral.LogMel()
+        self.mel = spectral.LogMel(hop=hop)
         self._update = 0
 
     @property
@@ -137,8 +158,7 @@ class AdversarialLearner(VocoderLearner):
         for optimizer in (generator, discriminator):
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        *conditions, target = batch
-        found = self.network(Conditions(*conditions), self.noise(target, "train"))
+        found, target = self.speech(batch, "train")
         judged = self._update >= self.options.start
         if judged:
             self.toggle_optimizer(discriminator)
@@ -177,8 +197,15 @@ class AdversarialLearner(VocoderLearner):
         return (self.mel(found) - self.mel(target)).abs().mean()
 
     def loss(self, batch: Any, stage: str) -> torch.Tensor:
-        *conditions, target = batch
-        return self.mel_distance(self.network(Conditions(*conditions), self.noise(target, stage)), target)
+        return self.mel_distance(*self.speech(batch, stage))
+
+
+def check_reconstruction(options: config.Adversarial, section: str) -> None:
+    """UsageError for a reconstruction that is none; `section` names where it stands."""
+    if options.reconstruction not in RECONSTRUCTIONS:
+        raise UsageError(
+            f"{section}.reconstruction {options.reconstruction!r}: expected {' or '.join(RECONSTRUCTIONS)}"
+        )
 
 
 def build(options: config.Synthesizer, bottleneck: int, stride: int, voice: int) -> tuple[torch.nn.Module, str, dict]:
@@ -229,11 +256,7 @@ def train(
     Returns:
         the model's facts.
     """
-    if options.adversarial.reconstruction not in RECONSTRUCTIONS:
-        raise UsageError(
-            f"synthesizer.adversarial.reconstruction {options.adversarial.reconstruction!r}: expected "
-            f"{' or '.join(RECONSTRUCTIONS)}"
-        )
+    check_reconstruction(options.adversarial, "synthesizer.adversarial")
     batches = VocoderBatches(data, frames, xvectors, options, stride, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "vocoder-weights"))
