@@ -7,14 +7,10 @@ that kNN-VC's authors give away into it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from pseudovox.core import blocks
-from pseudovox.core.errors import DataError
 from pseudovox.models.hifigan import Generator
 
 FRAME = 320  # samples of a frame at 16 kHz

@@ -274,6 +274,6 @@ def _check(frame: int, channels: int, rates: list[int], kernels: list[int], fft:
     hop, rest = divmod(frame, samples)
     if fft and (rest or fft % hop or fft < 2 * hop or (fft - hop) % 2):
         raise ValueError(
-            f"fft {fft} after the rates {rates}: expected a multiple of its hop, {frame} samples by {samples}, at least "
-            "twice as long, and from it an even number of samples"
+            f"fft {fft} after the rates {rates}: expected a multiple of its hop, {frame} samples by {samples}, at "
+            "least twice as long, and from it an even number of samples"
         )

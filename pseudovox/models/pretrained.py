@@ -37,19 +37,25 @@ FILES = {
     "SQUIM_OBJECTIVE": f"{_ASSETS}/squim_objective_dns2020.pth",
     "SQUIM_SUBJECTIVE": f"{_ASSETS}/squim_subjective_bvcc_daps.pth",
 }
+# Weights of others, which torchaudio has no bundle for; they lie beside.
+OTHERS = {
+    "KNNVC_HIFIGAN_PREMATCHED": f"{_MODELS}/prematch_g_02500000.pt",
+    "KNNVC_HIFIGAN": f"{_MODELS}/g_02500000.pt",
+}
 
 
 def cache_file(bundle: str) -> Path:
     """Where torchaudio keeps the weights of a bundle, there or not; torch is not imported.
 
     Raises:
-        UsageError: a bundle that is not one of FILES.
+        UsageError: a bundle that is not one of FILES or OTHERS.
     """
-    if bundle not in FILES:
+    files = {**FILES, **OTHERS}
+    if bundle not in files:
         raise UsageError(f"no bundle {bundle!r} of torchaudio is known here; there are: {', '.join(FILES)}")
     caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     home = Path(os.environ.get("TORCH_HOME") or caches / "torch")
-    return home.expanduser() / "hub" / FILES[bundle]
+    return home.expanduser() / "hub" / files[bundle]
 
 
 def fetch_command(bundle: str) -> str:
@@ -61,7 +67,7 @@ def weights_file(bundle: str, given: str = "", key: str = "") -> Path:
     """The weights of a bundle: the file that was given, or else the one in torchaudio's cache.
 
     Args:
-        bundle: a name of FILES.
+        bundle: a name of FILES or OTHERS.
         given: a path; "" = the cache.
         key: of the configuration, that can name another file; for the message.
 
@@ -73,7 +79,7 @@ def weights_file(bundle: str, given: str = "", key: str = "") -> Path:
         return path
     other = f"; or copy {cache_file(bundle).name} here and --set {key}=FILE" if key else ""
     raise MissingModelError(
-        f"{path}: the weights of torchaudio's {bundle} are not there, and nothing is downloaded here",
+        f"{path}: the weights of {_called(bundle)} are not there, and nothing is downloaded here",
         f"{fetch_command(bundle)} (with internet){other}",
     )
 
@@ -85,23 +91,44 @@ def read_weights(bundle: str, given: str = "", key: str = "") -> dict[str, torch
         MissingModelError: as `weights_file`.
         DataError: it is not a file of weights.
     """
+    return tensors_of(weights_file(bundle, given, key), bundle)
+
+
+def tensors_of(path: Path, bundle: str, inside: str = "") -> dict[str, torch.Tensor]:
+    """The tensors of a file by name, on the CPU; nothing in the file is run.
+
+    Args:
+        path: as torch.save wrote it (see `weights_file`).
+        bundle: whose weights it should hold, for the message.
+        inside: they are below this name of the file.
+
+    Raises:
+        DataError: it is not a file of weights.
+    """
     import torch
 
-    path = weights_file(bundle, given, key)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds on a damaged file
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: cannot be read as weights: {reason}", _replace(path, bundle)) from None
+    if inside and isinstance(found, dict):
+        found = found.get(inside)
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise DataError(f"{path}: holds something else than weights by name", _replace(path, bundle))
     return found
 
 
+def _called(bundle: str) -> str:
+    return bundle if bundle in OTHERS else f"torchaudio's {bundle}"
+
+
 def _replace(path: Path, bundle: str) -> str:
     """The hint for a file that holds no weights: local/download.py leaves what is there as it is."""
     own = path == cache_file(bundle)
-    return f"rm {path} && {fetch_command(bundle)}" if own else f"put those of torchaudio's {bundle} there, or rm {path}"
+    if own:
+        return f"rm {path} && {fetch_command(bundle)}"
+    return f"put those of {_called(bundle)} there, or rm {path}"
 
 
 def needed(config: Config, exp: Path) -> Iterator[tuple[str, str, PseudovoxError | None]]:
@@ -145,6 +172,8 @@ def needed(config: Config, exp: Path) -> Iterator[tuple[str, str, PseudovoxError
 
 def bundle_of(name: str) -> Any:
     """torchaudio.pipelines.<name>; UsageError for one that is not in FILES."""
+    if name in OTHERS:
+        raise UsageError(f"{name} is no bundle of torchaudio; there are: {', '.join(FILES)}")
     cache_file(name)
     import torchaudio
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pseudovox.anonymize.knnvc.vocoder_options import Vocoder
 from pseudovox.core.errors import UsageError
 
 KINDS = ("wavlm", "whisper", "bottleneck")
@@ -36,3 +37,4 @@ class Options:
 
     features: Features = field(default_factory=Features)
     neighbours: int = 4  # frames of the target that are averaged
+    vocoder: Vocoder = field(default_factory=Vocoder)

@@ -8,6 +8,7 @@ from pseudovox.config import Adversarial, Training
 from pseudovox.core.errors import UsageError
 
 SECTION = "system.options.vocoder"
+SOURCES = ("train", "published")
 WITHIN = ("folder", "speaker")
 
 
@@ -28,8 +29,12 @@ class Network:
 class Vocoder:
     """The vocoder and its training; the defaults are kNN-VC's, whose pass over the data is 1,783 updates."""
 
+    source: str = "train"  # or published: the authors' weights are taken over, and nothing is trained
+    weights: str = ""  # published: their file; '' = torchaudio's cache, where local/download.py puts it
     network: Network = field(default_factory=Network)
-    prematched: bool = True  # trained on features that are matched as in a conversion; false: on those of the speech
+    # Trained on features that are matched as in a conversion; false: on those of the speech itself. Of published ones,
+    # which of the two.
+    prematched: bool = True
     within: str = "folder"  # match among the speaker's recordings in one folder (LibriSpeech: a chapter), or speaker
     pool_minutes: float = 30.0  # of speech that an utterance is matched with, at most
     segment_frames: int = 22  # of 20 ms: 7,040 samples
@@ -47,8 +52,9 @@ class Vocoder:
 
     def check(self) -> None:
         """UsageError for values that no training can do with."""
-        if self.within not in WITHIN:
-            raise UsageError(f"{SECTION}.within {self.within!r}: expected {' or '.join(WITHIN)}")
+        for key, word, known in (("source", self.source, SOURCES), ("within", self.within, WITHIN)):
+            if word not in known:
+                raise UsageError(f"{SECTION}.{key} {word!r}: expected {' or '.join(known)}")
         for key, value in (("segment_frames", self.segment_frames), ("mel_hop", self.mel_hop)):
             if value < 1:
                 raise UsageError(f"{SECTION}.{key} {value}: expected at least 1")

@@ -162,9 +162,10 @@ def test_weights_go_where_torchaudio_keeps_them(site: Site, tmp_path: Path, monk
 def test_the_catalogue_holds_what_the_readers_and_models_need() -> None:
     entries = catalogue.read()
     corpora, models = (set(yaml.safe_load((catalogue.FOLDER / f"{name}.yaml").read_text())) for name in KINDS)
-    assert models == set(pretrained.FILES) and set(entries) == corpora | models
+    files = {**pretrained.FILES, **pretrained.OTHERS}
+    assert models == set(files) and set(entries) == corpora | models
     for name in models:
-        assert entries[name].file == Path(pretrained.FILES[name]).name and not entries[name].folder
+        assert entries[name].file == Path(files[name]).name and not entries[name].folder
     for name in corpora:
         one = entries[name]
         assert one.ask or (one.file.endswith(catalogue.ARCHIVES) and one.size < one.unpacked * 1e9)
@@ -218,7 +219,7 @@ def test_the_program_lists_and_refuses(program: Program, tmp_path: Path) -> None
 
 def test_no_address_leads_anywhere_but_to_the_publishers() -> None:
     hosts = {one.address.split("/")[2] for one in catalogue.read().values() if one.address}
-    assert hosts == {"www.openslr.org", "datashare.ed.ac.uk", "zenodo.org", "download.pytorch.org"}
+    assert hosts == {"www.openslr.org", "datashare.ed.ac.uk", "zenodo.org", "download.pytorch.org", "github.com"}
 
 
 def test_the_server_breaking_off_is_no_matter(site: Site, tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""steps/train_knnvc_vocoder.py and steps/import_knnvc_vocoder.py as users run them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import tiny_models
+import torch
+
+from pseudovox.anonymize.knnvc.options import Features
+from pseudovox.anonymize.knnvc.vocoder import Vocoder
+from pseudovox.data.datadir import DataDir
+
+ROOT = Path(__file__).resolve().parents[2]
+NETWORK = "{width: 4, channels: 8, rates: [10], kernels: [20], block_kernels: [3], block_dilations: [1], fft: 128}"
+SMALL = [
+    *("--set", "system.options.features.kind=bottleneck", "--set", "system.options.features.layer=0"),
+    *("--set", f"system.options.vocoder.network={NETWORK}"),
+    *("--set", "system.options.vocoder.segment_frames=10", "--set", "system.options.vocoder.validation=1"),
+    *("--set", "system.options.vocoder.adversarial.periods=[2]", "--set", "system.options.vocoder.adversarial.scales=1"),
+    *("--set", "system.options.vocoder.adversarial.width=0.03"),
+    *("--set", "system.options.vocoder.training={updates: 2, round_updates: 2, batch_size: 2, threads: 1}"),
+]
+
+
+def step(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "steps" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    def call(name: str, *arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", [f"steps/{name}.py"])
+        return int(step(name).main([*map(str, arguments), "--nj", "1", "--device", "cpu"]))
+
+    return call
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What has been logged since it was last asked (a step's own log does not reach pytest's)."""
+
+    def new() -> str:
+        text = caplog.text + capsys.readouterr().err
+        caplog.clear()
+        return text
+
+    return new
+
+
+def test_trained_on_matched_features_and_not_twice(
+    tiny_data: DataDir, run: Callable[..., int], said: Callable[[], str]
+) -> None:
+    bottleneck = tiny_models.make(Path("exp")) / "models/bottleneck"
+    words = ("train_knnvc_vocoder", *SMALL, "--bottleneck", bottleneck, tiny_data.path, "exp/models/knnvc")
+    assert run(*words) == 0
+    card = json.loads(Path("exp/models/knnvc/model.json").read_text())
+    assert card["kind"] == "feature_hifigan" and card["hyperparameters"]["features"] == tiny_models.CONTENT
+    assert card["facts"]["features"] == {"kind": "bottleneck", "layer": 0} and card["facts"]["prematched"]
+    assert card["facts"]["validation"]["mel_loss"] > 0
+    assert not Path("exp/models/knnvc/frames").exists()
+    speech = Vocoder(Path("exp/models/knnvc"), Features("bottleneck", 0))(np.zeros((50, tiny_models.CONTENT)), 16000)
+    assert len(speech) == 16000 and np.isfinite(speech).all()
+    before = Path("exp/models/knnvc/weights.safetensors").stat().st_mtime_ns
+    assert run(*words) == 0
+    assert Path("exp/models/knnvc/weights.safetensors").stat().st_mtime_ns == before
+    assert run(*words, "--set", "system.options.neighbours=3") == 3
+    assert "settings" in said()
+
+
+def test_keys_of_a_systems_other_steps_are_passed_over_and_its_own_are_checked(
+    tiny_data: DataDir, run: Callable[..., int], said: Callable[[], str]
+) -> None:
+    words = ("train_knnvc_vocoder", "--set", "system.options.clusters=8")
+    wrong = ("--set", "system.options.vocoder.segment_frame=8")
+    assert run(*words, *wrong, tiny_data.path, "out") == 2
+    message = said()
+    assert "segment_frame'; the nearest valid key is" in message and "clusters" not in message
+    assert run(*words, "--set", "system.options.vocoder.within=chapter", tiny_data.path, "out") == 2
+
+
+def published(path: Path) -> None:
+    shapes = {"lin_pre": (8, 12), "conv_pre": (16, 8, 7), "conv_post": (1, 1, 7)}
+    for level, kernel in enumerate((20, 16, 4, 4)):
+        shapes[f"ups.{level}"] = (16 >> level, 8 >> level, kernel)
+        for kind in ("convs1", "convs2"):
+            for number in range(3):
+                shapes[f"resblocks.{level}.{kind}.{number}"] = (8 >> level, 8 >> level, 3)
+    state = {f"{name}.weight": torch.randn(shape) for name, shape in shapes.items()}
+    state |= {f"{name}.bias": torch.randn(s[1] if name.startswith("ups") else s[0]) for name, s in shapes.items()}
+    torch.save({"generator": state}, path)
+
+
+def test_a_published_vocoder_is_taken_over_by_either_step(
+    tiny_data: DataDir, run: Callable[..., int], said: Callable[[], str]
+) -> None:
+    published(Path("g.pt"))
+    assert run("import_knnvc_vocoder", "--weights", "g.pt", "exp/one") == 0
+    asked = ("--set", "system.options.vocoder.source=published", "--set", "system.options.vocoder.weights=g.pt")
+    assert run("train_knnvc_vocoder", *asked, tiny_data.path, "exp/two") == 0
+    one, two = (Vocoder(Path(folder), Features("wavlm", 6)) for folder in ("exp/one", "exp/two"))
+    features = np.random.default_rng(0).standard_normal((5, 12), dtype=np.float32)
+    assert np.array_equal(one(features), two(features)) and one.facts["source"] == "g.pt"
+    said()
+    other = ("--set", "system.options.features.kind=whisper")
+    assert run("train_knnvc_vocoder", *asked, *other, tiny_data.path, "exp/three") == 2
+    assert "is for layer 6 of wavlm" in said()
+    assert run("import_knnvc_vocoder", "--weights", "absent.pt", "exp/four") == 4
+    assert "local/download.py KNNVC_HIFIGAN_PREMATCHED" in said()
