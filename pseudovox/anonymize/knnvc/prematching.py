@@ -149,7 +149,8 @@ def chosen(data: DataDir, utterances: list[str], seconds: float, seed: int) -> l
     durations = {utterance: data.duration(utterance) for utterance in utterances}
     if sum(durations.values()) <= seconds:
         return utterances
-    taken, left = [], seconds
+    taken: list[str] = []
+    left = seconds
     for number in seeds.generator(seed, "prematching-pool", utterances[0]).permutation(len(utterances)):
         left -= durations[utterances[number]]
         if left < 0 and len(taken) >= 2:
