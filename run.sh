@@ -169,7 +169,7 @@ fi
 
 if stage 10 attacker "train the evaluation ASV, on original and on anonymized speech" && trains attacker; then
   step train_xvector --section attacker $attacker_dirs "$exp/attacker/original"
-  for system in $systems; do attacks || continue
+  for system in $systems; do attacks semi-informed || continue
     for way in $ways; do
       initial=; [ "$way" = scratch ] || initial="--initial $exp/attacker/original"
       step train_xvector --section attacker $initial --system "$system" --pseudo "$exp/$system/pseudo" \
@@ -186,19 +186,19 @@ if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && tra
     step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets" "$system") "$exp/asv/original"
     score ignorant original
     score lazy-informed original
-    if seed_informed; then
+    if attacks seed-informed > /dev/null; then
       tried=$(for pair in "${trials[@]}"; do printf '%s ' "${pair#* }"; done)
       step undo_mcadams $(dirs_of "$tried" "" --original) $(dirs_of "$tried" "$system") "$exp/$system/undone"
       step extract_xvectors --model "$exp/attacker/original" $(data=$exp/$system/undone dirs_of "$tried" "$system") \
         "$exp/asv/$system/undone"
       score seed-informed "$system/undone"
     fi
-    attacks || continue
+    attacks semi-informed || continue
     for way in $ways; do
       step extract_xvectors --model "$exp/attacker/$system/$way" $(dirs_of "$trial_sets $(own_speech)" "$system") \
         "$exp/asv/$system/$way"
       score semi-informed "$system/$way" "$way"
-      informed || continue
+      attacks informed || continue
       step subtract_pseudo_speakers --system "$system" $(dirs_of "${conf[attacker]}" "$system" --own-speech) \
         --xvectors "$exp/asv/$system/$way" --pseudo "$exp/$system/pseudo" $(dirs_of "$trial_sets" "$system") \
         "$exp/asv/$system/$way/informed"

@@ -36,7 +36,7 @@ from pseudovox.data.datadir import DataDir  # noqa: E402
 from pseudovox.models import store  # noqa: E402
 from pseudovox.training.chunks import SpeakerChunks  # noqa: E402
 from pseudovox.training.fit import fit  # noqa: E402
-from pseudovox.training.speaker import SpeakerLearner, hyperparameters_of  # noqa: E402
+from pseudovox.training.speaker import SpeakerLearner  # noqa: E402
 
 HOURS, PASSES = 363, 10  # of LibriSpeech train-clean-360, as the VPC 2024 trains on it
 SPEAKERS = 921
@@ -86,7 +86,7 @@ def main() -> None:
         folder = Path(name)
         data = DataDir.load(args.data) if args.data else noise(folder)
         source = SpeakerChunks([data], options, training.batch_size, 1, None)
-        hyperparameters = {**hyperparameters_of(options), "speakers": max(SPEAKERS, len(source.speakers))}
+        hyperparameters = {**options.hyperparameters(), "speakers": max(SPEAKERS, len(source.speakers))}
         learner = Timed(store.build(options.kind, hyperparameters), training, 1, options)
         learner.ends, learner.seconds = [], args.seconds
         learner.warm_up = args.warm_up or (20 if device == "cuda" else 2)

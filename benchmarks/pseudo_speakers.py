@@ -46,9 +46,9 @@ def main() -> None:
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
 
+    from pseudovox import config as configuration
     from pseudovox.anonymize import pseudo_speakers
-    from pseudovox.anonymize.pseudo_speakers import Pool
-    from pseudovox.config import PseudoSpeakers
+    from pseudovox.anonymize.strategy import Pool
     from pseudovox.data.datadir import DataDir
 
     draw = np.random.default_rng(1)
@@ -62,8 +62,8 @@ def main() -> None:
     of_utterances = {utterance: of_speakers[speaker] for utterance, speaker in utt2spk.items()}
 
     def ours(**settings: Any) -> Callable[[], object]:
-        options = PseudoSpeakers(**settings)
-        strategy = pseudo_speakers.find(options.strategy).fit(pool, options, 1)
+        options = configuration.load(None, [f"pseudo.{key}={value}" for key, value in settings.items()]).pseudo
+        strategy = options.load().fit(pool, options, 1)
         return lambda: pseudo_speakers.sample(
             strategy, None, data, of_utterances, of_speakers, options, level="utt", seed=1
         )

@@ -75,7 +75,9 @@ def train(args: argparse.Namespace, data: DataDir) -> None:
     """Train for so many CPU seconds; the validation loss at the start and at the end."""
     config = configuration.compose("mini", None, [f"use.synthesizer={args.block}"])
     frames = frames_of(args, data, config.f0)
-    stride = int(store.read_card(args.exp / "models/bottleneck", "bottleneck")["hyperparameters"]["stride"])
+    stride = int(
+        store.read_card(args.exp / "models/bottleneck", *store.content_extractors())["hyperparameters"]["stride"]
+    )
     given = (frames, args.exp / "xvectors")
 
     def run(updates: int, name: str) -> tuple[dict[str, Any], float]:

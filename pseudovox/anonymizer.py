@@ -186,12 +186,12 @@ class _Stages:
         f0_transforms.check(config.f0)
         self.config, self.level, self.transform = config, level, f0_transforms.transform
         self.targets = None
-        self.by_target = config.pseudo.strategy == targets.STRATEGY
+        self.by_target = config.pseudo.gives == "targets"
         needed = ["bottleneck", config.system.synthesizer_dir]
         if not self.by_target:
             needed.append("xvector")
             generator = models / "pseudo" / config.system.name
-            fitted = pseudo_speakers.find(config.pseudo.strategy).fitted
+            fitted = config.pseudo.load().fitted
             needed += [f"pseudo/{config.system.name}"] if fitted else []
         for name in needed:
             if not (models / name).is_dir():

@@ -21,16 +21,6 @@ from pseudovox.stage.digests import other_code
 FILE = "results.json"
 ORIGINAL = "original"  # the "system" of speech that was not anonymized
 
-# Who attacks, and what is compared with what in the VoicePrivacy Challenge's terms (enrolment and trial speech).
-ATTACKERS = {
-    "original": "OO",  # original and original: how good the attacker is without anonymization
-    "ignorant": "OA",  # original and anonymized
-    "lazy-informed": "AA",  # both anonymized; the attacker's system was trained on original speech
-    "semi-informed": "AA",  # both anonymized, and so was the attacker's training speech
-    "informed": "AA",  # the same, by one who also knows the pseudo x-vector of every utterance
-    "seed-informed": "OA",  # the ignorant one, who knows the seed and first undoes what was drawn by it
-}
-FURTHER_ATTACKERS = ("seed-informed",)  # that have a column where one of them attacked
 GROUPS = ("f", "m", "all")
 
 
@@ -54,7 +44,7 @@ class Record:
         value: the figure in `unit`; None where it is undefined.
         unit: "%" or "".
         system: name of the anonymization system, or ORIGINAL.
-        attacker: one of ATTACKERS for privacy metrics.
+        attacker: one of kinds.attackers.ATTACKERS for privacy metrics.
         training: how the semi-informed or informed attacker was trained (config.ATTACKER_TRAININGS), "" for the others.
         set: "dev", "test": that of the data dirs (see datadir.origin).
         group: "f", "m" or "all"; of a part of the trials (metric eer_part) `<group>/<table>=<value>`.

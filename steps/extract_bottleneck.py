@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args, reads=())
-    store.read_card(args.model, "bottleneck")
+    store.read_card(args.model, *store.content_extractors())
 
     def worker() -> Any:
         from pseudovox.components.content import ExtractWorker

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args, reads=())
-    store.read_card(args.model, "xvector", "ecapa")
+    store.read_card(args.model, *store.speaker_networks())
 
     def worker() -> Any:
         from pseudovox.components.embeddings import EmbeddingWorker

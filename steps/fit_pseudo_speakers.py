@@ -22,6 +22,7 @@ from pathlib import Path
 
 from pseudovox import stage
 from pseudovox.config import Config
+from pseudovox.core.errors import UsageError
 from pseudovox.data.archive import read_alike, read_scp
 
 
@@ -35,7 +36,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     pool = stage.load_data(args, need=("spk2gender",))
-    config.pseudo.select |= args.select
+    if args.select:
+        if not hasattr(config.pseudo, "select"):
+            raise UsageError(f"--select: strategy {config.pseudo.strategy} has nothing to choose", "leave --select out")
+        config.pseudo.select = True
     vectors = read_alike({part.path: args.xvectors / part.name / "spk_xvector.scp" for part in pool})
     by_utterance = {part.path: read_scp(args.xvectors / part.name / "xvector.scp") for part in pool}
     contours = {part.path: read_scp(args.f0 / part.name / "f0.scp") for part in pool} if args.f0 else {}
@@ -47,17 +51,18 @@ def run(args: argparse.Namespace, config: Config) -> None:
         import numpy as np
 
         from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
+        from pseudovox.anonymize.strategy import Pool
         from pseudovox.core.npz import write_npz
 
         speakers = [(part, speaker) for part in pool for speaker in part.speakers]
         spoken = [(part, utterance, row) for row, (part, of) in enumerate(speakers) for utterance in part.spk2utt[of]]
-        learned = pseudo_speakers.Pool(
+        learned = Pool(
             np.stack([vectors[part.path][speaker] for part, speaker in speakers]),
             tuple(part.spk2gender[speaker] for part, speaker in speakers),
             np.stack([by_utterance[part.path][utterance] for part, utterance, _ in spoken]),
             np.array([row for _, _, row in spoken]),
         )
-        strategy = pseudo_speakers.find(config.pseudo.strategy).fit(learned, config.pseudo, args.seed)
+        strategy = config.pseudo.load().fit(learned, config.pseudo, args.seed)
         facts = {}
         if contours:
             by_speaker = [

@@ -46,7 +46,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)[0]
     data = data.subset(data.utterances[:1])
     models = [args.xvector, args.bottleneck, args.synthesizer]
-    for model, kinds in zip(models, (("xvector", "ecapa"), ("bottleneck",), store.SYNTHESIZERS), strict=True):
+    known = (store.speaker_networks(), store.content_extractors(), store.synthesizers())
+    for model, kinds in zip(models, known, strict=True):
         store.read_card(model, *kinds)
     settings = [config.speed, config.f0, config.synthesis, {"system": args.system, "device": args.device}]
     with stage.output(args, args.out_dir, settings=settings, inputs=[data, *models], seeded=False) as out:

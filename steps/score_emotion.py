@@ -78,7 +78,7 @@ def _check(args: argparse.Namespace, config: Config) -> None:
     if "xvector" in options.features:
         if args.model is None:
             raise UsageError("emotion.features: xvector needs --model, an x-vector extractor")
-        store.read_card(args.model, "xvector", "ecapa")
+        store.read_card(args.model, *store.speaker_networks())
 
 
 def _extract(args: argparse.Namespace, config: Config, kind: str, data: list[DataDir]) -> None:

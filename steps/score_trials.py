@@ -27,8 +27,9 @@ from pseudovox import stage
 from pseudovox.config import ATTACKER_TRAININGS, Config
 from pseudovox.core.errors import UsageError
 from pseudovox.data.archive import read_alike
+from pseudovox.kinds.attackers import ATTACKERS
 from pseudovox.models import store
-from pseudovox.records import ATTACKERS, ORIGINAL, write_records
+from pseudovox.records import ORIGINAL, write_records
 
 
 def main(argv: list[str] | None = None) -> int:

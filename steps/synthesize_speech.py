@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if not args.suffix or "/" in args.suffix:
         raise UsageError(f"--suffix {args.suffix!r}: expected a part of a folder's name")
     data = stage.load_data(args)
-    card = store.read_card(args.model, *store.SYNTHESIZERS)
+    card = store.read_card(args.model, *store.synthesizers())
     one_hot = "speakers" in card["facts"]
 
     def worker() -> Any:

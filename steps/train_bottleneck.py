@@ -43,9 +43,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
             raise DataError(f"{part.path}: the content extractor learns from phones.ctm or text; there is neither")
 
     def check() -> None:
-        from pseudovox.training.bottleneck import check_front_end
-
-        check_front_end(config.bottleneck)
+        config.bottleneck.load().check(config.bottleneck)
 
     inputs = [*data, *(root / part.name for root in sources.values() for part in data)]
     # What was made of the speech is among the inputs; where the teacher's model lies decides nothing.
@@ -54,10 +52,10 @@ def run(args: argparse.Namespace, config: Config) -> None:
         if out is None:
             return
         from pseudovox.data.augment import augment
-        from pseudovox.training import bottleneck
 
+        train = config.bottleneck.load().train
         facts = stage.compute(
-            args, out, bottleneck.train, data, config.bottleneck, args.seed, out.path, augment=augment, sources=sources
+            args, out, train, data, config.bottleneck, args.seed, out.path, augment=augment, sources=sources
         )
         out.counts.update({"utterances": sum(len(part.utterances) for part in data), **facts["validation"]})
 

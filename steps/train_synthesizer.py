@@ -31,8 +31,6 @@ from pseudovox.data.archive import read_scp
 from pseudovox.data.datadir.selection import per_speaker
 from pseudovox.models import store
 
-KINDS = ("world", "harmonic_noise", "hifigan", "nsf_hifigan")
-
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="the training speech", out_dir="the model dir")
@@ -43,8 +41,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, config: Config) -> None:
     options = config.synthesizer
-    if options.kind not in KINDS:
-        raise UsageError(f"synthesizer.kind {options.kind!r}: expected one of {', '.join(KINDS)}")
     if options.alter.speed:
         raise UsageError(
             f"synthesizer.alter.speed {options.alter.speed}: expected 0, since content and target must last alike"
@@ -52,8 +48,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
     if options.most_of_speaker:
         data = [part.subset(per_speaker(part, options.most_of_speaker)) for part in data]
-    card = store.read_card(args.bottleneck, "bottleneck")
-    settings = {"synthesizer": options.relevant(), "f0": config.f0.extraction()}
+    card = store.read_card(args.bottleneck, *store.content_extractors())
+    settings = {"synthesizer": options, "f0": config.f0.extraction()}
     inputs = [*data, args.bottleneck]
     if options.speaker_input == "xvector":
         if args.xvectors is None:
@@ -65,9 +61,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
         if out is None:
             return
         from pseudovox.data.augment import augment
-        from pseudovox.training import synthesizer, vocoder
+        from pseudovox.training.synthesizer import FramesWorker
 
-        training = synthesizer if options.kind == "world" else vocoder
+        learner = options.load()
         on_cores = copy.copy(args)
         on_cores.device, on_cores.force = "cpu", False
         frames = out.path / "frames"
@@ -77,20 +73,20 @@ def run(args: argparse.Namespace, config: Config) -> None:
             frames,
             settings=settings,
             worker=lambda: functools.partial(
-                synthesizer.FramesWorker,
+                FramesWorker,
                 args.bottleneck,
                 config.f0,
-                options.coefficients if options.kind == "world" else 0,
+                getattr(options, "coefficients", 0),
                 args.seed,
                 augment if options.augmented else None,
                 options.alter if options.alter != Alteration.none() else None,
             ),
-            arrays=training.ARRAYS,
+            arrays=learner.ARRAYS,
             seeded=True,
         )
         stride = int(card["hyperparameters"]["stride"])
         facts = stage.compute(
-            args, out, training.train, data, frames, args.xvectors, options, stride, args.seed, out.path
+            args, out, learner.train, data, frames, args.xvectors, options, stride, args.seed, out.path
         )
         shutil.rmtree(frames)
         out.counts.update({"utterances": sum(len(part.utterances) for part in data), **facts["validation"]})

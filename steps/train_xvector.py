@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     data = stage.load_data(args)
     inputs: list[DataDir | Path] = [*data]
     if args.initial:
-        store.read_card(args.initial, "xvector", "ecapa")
+        store.read_card(args.initial, *store.speaker_networks())
         inputs += [args.initial / "model.json", args.initial / "weights.safetensors"]
     options = getattr(config, args.section)
     pseudo = args.pseudo if options.targets.labels == "clusters" else None

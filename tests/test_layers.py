@@ -8,8 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # From the bottom up; a package or module imports from itself and from those before it.
 LAYERS = (
-    "core", "config", "metrics", "data", "models", "stage", "records", "release", "components", "corpora", "anonymize",
-    "training", "evaluation", "anonymizer", "report", "devtools", "console", "__main__",
+    "core", "config", "kinds", "metrics", "data", "models", "stage", "records", "release", "components", "corpora",
+    "anonymize", "training", "evaluation", "anonymizer", "report", "devtools", "console", "__main__",
 )  # fmt: skip
 
 

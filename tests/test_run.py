@@ -122,7 +122,8 @@ def test_attackers_are_trained_in_the_ways_that_the_recipe_names() -> None:
     assert [line.split()[-1] for line in scored] == [f"exp/mini/pca_gmm/asv/semi-informed-{way}" for way in ways]
     assert "--training scratch" in scored[1] and "--xvectors exp/mini/asv/pca_gmm/scratch" in scored[1]
     none = run(*chosen, "--set", "attacks.semi_informed=[]").stdout
-    assert "pca_gmm: no attacker is trained on it" in none and "semi-informed" not in none
+    assert "pca_gmm: no semi-informed attacker: the recipe trains no attacker" in none
+    assert "--attacker semi-informed" not in none
 
 
 def test_an_attacker_who_knows_the_seed_undoes_mcadams() -> None:

@@ -12,6 +12,7 @@ import torch
 
 from pseudovox import config as configuration
 from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
+from pseudovox.anonymize.strategy import Pool
 from pseudovox.core.npz import write_npz
 from pseudovox.models import store
 
@@ -50,15 +51,17 @@ def make(exp: Path) -> Path:
     generator = np.random.default_rng(2)
     genders = tuple("fm"[row % 2] for row in range(SPEAKERS))
     vectors = generator.standard_normal((SPEAKERS, XVECTOR)).astype(np.float32)
-    pool = pseudo_speakers.Pool(vectors, genders, vectors, np.arange(SPEAKERS))
+    pool = Pool(vectors, genders, vectors, np.arange(SPEAKERS))
     contours = [[generator.uniform(*((160, 240) if gender == "f" else (90, 140)), 50)] for gender in genders]
     pitch, facts = pseudo_pitch.fit(pool, contours)
-    for name in ("pca_gmm", "pool"):
+    for name, sizes in (
+        ("pca_gmm", ("pca_size=3", "gmm_size=1")),
+        ("pool", ("strategy=pool", "candidates=3", "averaged=2")),
+    ):
         folder = exp / "models/pseudo" / name
         folder.mkdir(parents=True)
-        options = configuration.load(None, ["pseudo.candidates=3", "pseudo.averaged=2"]).pseudo
-        options.strategy, options.pca_size, options.gmm_size = name, 3, 1
-        pseudo_speakers.save(folder, pseudo_speakers.find(name).fit(pool, options, 1), {"pitch": facts})
+        options = configuration.load(None, [f"pseudo.{key}" for key in sizes]).pseudo
+        pseudo_speakers.save(folder, options.load().fit(pool, options, 1), {"pitch": facts})
         write_npz(folder / pseudo_pitch.FILE, vars(pitch))
         _mark(folder, "fit_pseudo_speakers")
     (exp / "config.yaml").write_text(configuration.to_yaml(config))

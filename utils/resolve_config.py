@@ -15,11 +15,13 @@ from pathlib import Path
 
 from pseudovox import config as configuration
 from pseudovox import release
+from pseudovox.config.checks import check_overrides
 from pseudovox.config.systems import steps_of, words_of
 from pseudovox.core import seeds
 from pseudovox.core.errors import PseudovoxError
 from pseudovox.corpora import locations
 from pseudovox.data.datadir import write_atomic
+from pseudovox.kinds.attackers import ATTACKERS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         config = configuration.compose(args.recipe, overrides=args.set)
         systems = configuration.systems_of(config, args.system)
         resolved = {system: configuration.compose(args.recipe, system, args.set) for system in systems}
+        check_overrides([config, *resolved.values()], args.set)
         if config.publish.release and not args.dry_run:
             release.check_seed(config.seed, config.publish)
         roots = locations.roots(config)
@@ -97,13 +100,9 @@ def main(argv: list[str] | None = None) -> int:
             print(f"own.{step.stage}.{system}.{counts[step.stage]}={' '.join(words)}")
             counts[step.stage] += 1
         print(f"synthesizer.{system}={its.system.synthesizer_dir}")
-        print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
-        # Targets are no x-vectors that could be taken off.
-        vectors = "sample" in its.system.stages and its.pseudo.strategy != "target"
-        knows = its.system.attacked and its.attacks.informed and vectors
-        print(f"informed.{system}={'yes' if knows else ''}")
-        undone = its.attacks.seed_informed and its.system.step == "anonymize_mcadams"
-        print(f"seed_informed.{system}={'yes' if undone else ''}")
+        print(f"ways.{system}={' '.join(its.attacks.semi_informed)}")
+        for name, attacker in ATTACKERS.items():
+            print(f"refused.{name}.{system}={attacker.refused(its)}")
         _print_steps(its, system)
     return 0
 

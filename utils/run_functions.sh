@@ -165,13 +165,14 @@ synthesizer() {
   printf '%s' "$models/${conf[synthesizer.$system]}"
 }
 
-# attacks: is the semi-informed attacker trained on the current system? Selects the system's configuration, and `ways`,
-# in which it is trained.
+# attacks <attacker>: does it attack the current system (kinds/attackers.py)? Selects the system's configuration, and
+# `ways`, in which an attacker is trained on what it anonymized.
 attacks() {
   config=$exp/$system/config.yaml
-  ways=${conf[attacked.$system]}
-  [ -n "$ways" ] && return 0
-  printf '%s: no attacker is trained on it\n' "$system"
+  ways=${conf[ways.$system]}
+  local why=${conf[refused.$1.$system]}
+  [ -z "$why" ] && return 0
+  printf '%s: no %s attacker: %s\n' "$system" "$1" "$why"
   return 1
 }
 
@@ -185,21 +186,9 @@ retrains() {
   [ "$system" != original ] && [ -n "${conf[retrained]}" ]
 }
 
-# informed: is there an informed attacker on the current system, who knows its pseudo x-vectors?
-informed() {
-  [ -n "${conf[informed.$system]}" ] && return 0
-  printf '%s: no informed attacker (the system draws no pseudo x-vectors, or attacks.informed is false)\n' "$system"
-  return 1
-}
-
-# seed_informed: is there an attacker who undoes what the current system drew by the seed?
-seed_informed() {
-  [ -n "${conf[seed_informed.$system]}" ]
-}
-
 # own_speech: the sets of the attacker's speech, if their embeddings by its own recogniser are needed.
 own_speech() {
-  if [ "${conf[backend]}" = plda ] || [ -n "${conf[informed.$system]}" ]; then printf '%s' "${conf[attacker]}"; fi
+  if [ "${conf[backend]}" = plda ] || [ -z "${conf[refused.informed.$system]}" ]; then printf '%s' "${conf[attacker]}"; fi
 }
 
 # score <attacker> <asv> [<way>]: score all trial lists of the current system, as this attacker (trained in this way),

@@ -13,8 +13,8 @@ import numpy as np
 
 from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import GENDERS, Pool, Source
-from pseudovox.config import PseudoSpeakers
 from pseudovox.core.seeds import generator, seed_for
+from pseudovox.kinds.strategies.pool import Options
 
 REAL = "real speakers"
 AVERAGED = "pool averages (B1)"  # made for comparison where no system makes them
@@ -84,7 +84,7 @@ def pool_averages(vectors: Mapping[str, np.ndarray], genders: Mapping[str, str],
     pool = Pool(np.stack([vectors[name] for name in names]), tuple(genders[name] for name in names))
     if set(pool.genders) != set(GENDERS):
         return {}
-    options = PseudoSpeakers(strategy="pool", candidates=0.36, averaged=0.5)
+    options = Options(candidates=0.36, averaged=0.5)
     sources = [Source(vectors[name], vectors[name], genders[name]) for name in names]
     drawn = PoolAverage.fit(pool, options, seed).draw_all(
         sources, (generator(seed, "diversity", name) for name in names)

@@ -14,14 +14,14 @@ import numpy as np
 from pseudovox.anonymize import genders as gender_model
 from pseudovox.anonymize import selection
 from pseudovox.anonymize.genders import GenderModel
-from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, register
+from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy
 from pseudovox.anonymize.voice_model import VoiceModel, fit_voices
 from pseudovox.core.errors import DataError
 from pseudovox.core.npz import check_shapes
 from pseudovox.core.seeds import seed_for
 
 if TYPE_CHECKING:
-    from pseudovox.config import PseudoSpeakers
+    from pseudovox.kinds.strategies.pca_gmm import Options
 
 log = logging.getLogger("pseudovox")
 TRIES = (1, 9, 90, 900)  # draws for one vector when a threshold is set: so many at a time, 1000 in all
@@ -38,7 +38,6 @@ VOICE_SHAPES: dict[str, tuple[int | str, ...]] = {
 _FACTORS_SHAPE: dict[str, tuple[int | str, ...]] = {"factors": ("mixtures", "size", "size")}
 
 
-@register
 class PcaGmm(Strategy):
     """PCA without whitening, then a Gaussian mixture, per gender or for both; draws keep the pool's spread.
 
@@ -58,7 +57,7 @@ class PcaGmm(Strategy):
         self._tables = dict(tables or {})
 
     @classmethod
-    def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> PcaGmm:
+    def fit(cls, pool: Pool, options: Options, seed: int) -> PcaGmm:
         size, mixtures, covariance = options.pca_size, options.gmm_size, options.covariance
         gender_of, facts = gender_model.fit(pool)
         tables = {}
@@ -134,7 +133,7 @@ class PcaGmm(Strategy):
         }  # fmt: skip
 
     @classmethod
-    def restore(cls, arrays: Mapping[str, np.ndarray], options: PseudoSpeakers) -> PcaGmm:
+    def restore(cls, arrays: Mapping[str, np.ndarray], options: Options) -> PcaGmm:
         models: dict[str, dict[str, np.ndarray]] = {}
         for name, value in arrays.items():
             gender, _, part = name.partition(".")

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pseudovox.anonymize import genders as gender_model
-from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, check_spread, register
+from pseudovox.anonymize.strategy import BOTH, GENDERS, Pool, Source, Strategy, check_spread
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.core.npz import check_shapes
 from pseudovox.core.seeds import seed_for
 
 if TYPE_CHECKING:
     from pseudovox.components.plda import Plda
-    from pseudovox.config import PseudoSpeakers
+    from pseudovox.kinds.strategies.pool import Options
 
 log = logging.getLogger("pseudovox")
 BY_AFFINITY = ("farthest", "nearest")
@@ -109,7 +109,6 @@ class PldaAffinity:
 AFFINITIES: dict[str, type[Affinity]] = {"cosine": CosineAffinity, "plda": PldaAffinity}
 
 
-@register
 class PoolAverage(Strategy):
     """The mean of speakers drawn from the pool.
 
@@ -122,7 +121,7 @@ class PoolAverage(Strategy):
     def __init__(
         self,
         pool: Pool,
-        options: PseudoSpeakers,
+        options: Options,
         affinity: Affinity,
         clusters: Mapping[str, np.ndarray],
     ) -> None:
@@ -133,7 +132,7 @@ class PoolAverage(Strategy):
         self.counts = {gender: counts(len(own), options, gender) for gender, own in self.of.items()}
 
     @classmethod
-    def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> PoolAverage:
+    def fit(cls, pool: Pool, options: Options, seed: int) -> PoolAverage:
         if options.proximity not in PROXIMITIES:
             raise UsageError(f"pseudo.proximity {options.proximity!r}: expected one of {', '.join(PROXIMITIES)}")
         check_spread(pool.vectors)
@@ -194,7 +193,7 @@ class PoolAverage(Strategy):
         }
 
     @classmethod
-    def restore(cls, arrays: Mapping[str, np.ndarray], options: PseudoSpeakers) -> PoolAverage:
+    def restore(cls, arrays: Mapping[str, np.ndarray], options: Options) -> PoolAverage:
         clusters = {name[9:]: value for name, value in arrays.items() if name.startswith("clusters.")}
         own = {name[9:]: value for name, value in arrays.items() if name.startswith("affinity.")}
         rest = {name: value for name, value in arrays.items() if "." not in name}
@@ -217,7 +216,7 @@ class PoolAverage(Strategy):
         return found
 
 
-def counts(speakers: int, options: PseudoSpeakers, gender: str) -> tuple[int, int]:
+def counts(speakers: int, options: Options, gender: str) -> tuple[int, int]:
     """(candidates, averaged): how many of a filtered pool's speakers are taken, and how many of these are averaged.
 
     Args:

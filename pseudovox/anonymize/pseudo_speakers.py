@@ -1,7 +1,4 @@
-"""Pseudo-speakers of a data dir: strategies found by name, saved and loaded, and the drawing for every utterance.
-
-The strategies are in pca_gmm.py and pool.py; `own`, the control, is here.
-"""
+"""Pseudo-speakers of a data dir: strategies saved and loaded, and the drawing for every utterance."""
 
 from __future__ import annotations
 
@@ -14,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pseudovox.anonymize import pseudo_pitch
-from pseudovox.anonymize.pca_gmm import PcaGmm
-from pseudovox.anonymize.pool import PoolAverage
-from pseudovox.anonymize.strategy import BOTH, GENDERS, STRATEGIES, Draws, Pool, Source, Strategy, find, register
+from pseudovox.anonymize.strategy import Draws, Source, Strategy
 from pseudovox.core.errors import DataError, MissingModelError, UsageError
 from pseudovox.core.npz import read_npz, write_npz
 from pseudovox.core.seeds import generator
@@ -27,29 +22,9 @@ if TYPE_CHECKING:
     from pseudovox.config import PseudoSpeakers
     from pseudovox.data.datadir import DataDir
 
-__all__ = [
-    "BOTH", "GENDERS", "STRATEGIES", "Draws", "Own", "PcaGmm", "Pool", "PoolAverage", "Sampled", "Source", "Strategy",
-    "find", "load", "sample", "save",
-]  # fmt: skip
 CARD = "pseudo.json"
 OTHER = {"f": "m", "m": "f"}
 BLOCK = 4096  # requests that are drawn at once
-
-
-# ---------------------------------------------------------------------- control
-@register
-class Own(Strategy):
-    """The source's own x-vector: resynthesis without anonymization, the control that shows what synthesis costs."""
-
-    name = "own"
-    fitted = gendered = False
-
-    @classmethod
-    def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> Own:
-        return cls()
-
-    def draw(self, source: Source, generator: np.random.Generator) -> np.ndarray:
-        return source.own.astype(np.float32)
 
 
 # ---------------------------------------------------------------------- files
@@ -71,7 +46,7 @@ def load(folder: Path | None, options: PseudoSpeakers) -> Strategy:
         UsageError: no such strategy, or a fit is needed and no folder is given.
         MissingModelError: nothing is there; DataError: damaged, or of another strategy than configured.
     """
-    strategy = find(options.strategy)
+    strategy: type[Strategy] = options.load()
     if not strategy.fitted:
         return strategy.restore({}, options)
     if folder is None:

@@ -16,8 +16,7 @@ from pseudovox.data.datadir import DataDir, bytewise, write_atomic
 from pseudovox.data.datadir.tables import SPK2TARGET, UTT2TARGET
 
 if TYPE_CHECKING:  # numpy and all that needs it are imported where they are used: --help must be quick
-    from pseudovox.anonymize.pseudo_speakers import Draws
-    from pseudovox.anonymize.strategy import Strategy
+    from pseudovox.anonymize.strategy import Draws, Strategy
 
 
 def parser(manual: str | None) -> argparse.ArgumentParser:
@@ -40,9 +39,11 @@ def run(args: argparse.Namespace, config: Config, change: Callable[[Strategy], D
     Raises:
         UsageError: an input that the strategy needs was not given, or a level that there is not.
     """
-    if config.pseudo.strategy == targets.STRATEGY:
+    if config.pseudo.gives == "targets":
         if args.synthesizer is None:
-            raise UsageError("strategy target: whose speakers the targets are was not said (--synthesizer)")
+            raise UsageError(
+                f"strategy {config.pseudo.strategy}: whose speakers the targets are was not said (--synthesizer)"
+            )
         for data in stage.load_data(args):
             _choose(args, config, data)
         return

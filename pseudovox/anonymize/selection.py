@@ -22,7 +22,7 @@ from pseudovox.core.errors import DataError
 from pseudovox.core.seeds import generator, seed_for
 
 if TYPE_CHECKING:
-    from pseudovox.config import VoiceGrid
+    from pseudovox.kinds.strategies.pca_gmm import VoiceGrid
 
 log = logging.getLogger("pseudovox")
 FOLDS = 5

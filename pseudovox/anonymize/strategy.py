@@ -1,21 +1,18 @@
 """What a strategy for pseudo-speakers is: fitted on a pool of speakers, then asked for x-vectors.
 
-Every request brings its own random generator, so what a speaker gets depends on no other. Strategies register
-themselves in STRATEGIES under the name that the configuration uses (`pseudo.strategy`).
+Every request brings its own random generator, so what a speaker gets depends on no other. pseudovox/kinds/strategies
+has a module for each strategy, with its options; its `implementation` is a subclass of Strategy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from pseudovox.core.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from pseudovox.config import PseudoSpeakers
+from pseudovox.core.errors import DataError
 
 GENDERS = ("f", "m")
 BOTH = "all"  # names what is of both genders
@@ -79,14 +76,17 @@ class Draws(Protocol):
 
 
 class Strategy:
-    """Base of the strategies; a subclass has a name, and is fitted, saved and loaded by these methods."""
+    """Base of the strategies; a subclass has a name, and is fitted, saved and loaded by these methods.
 
-    name: ClassVar[str]
+    `options` is the section `pseudo` of the configuration, of the class that the strategy's module declares.
+    """
+
+    name: ClassVar[str]  # as pseudo.strategy has it
     fitted: ClassVar[bool] = True  # False: there is nothing to learn, so it can be used without a fit
     gendered: ClassVar[bool] = True  # False: what it draws does not depend on `Source.gender`, which may be ""
 
     @classmethod
-    def fit(cls, pool: Pool, options: PseudoSpeakers, seed: int) -> Strategy:
+    def fit(cls, pool: Pool, options: Any, seed: int) -> Strategy:
         """Learn from the pool; `seed` decides every random choice.
 
         Raises:
@@ -121,7 +121,7 @@ class Strategy:
         return {}
 
     @classmethod
-    def restore(cls, arrays: Mapping[str, np.ndarray], options: PseudoSpeakers) -> Strategy:
+    def restore(cls, arrays: Mapping[str, np.ndarray], options: Any) -> Strategy:
         """The fitted strategy from its arrays; ValueError if they are not such."""
         return cls()
 
@@ -132,22 +132,6 @@ class Strategy:
     def tables(self) -> dict[str, str]:
         """Texts of further files for a reader of the fit, by name."""
         return {}
-
-
-STRATEGIES: dict[str, type[Strategy]] = {}
-
-
-def register(strategy: type[Strategy]) -> type[Strategy]:
-    """Class decorator: offer a strategy under its name."""
-    STRATEGIES[strategy.name] = strategy
-    return strategy
-
-
-def find(name: str) -> type[Strategy]:
-    """The strategy of a name; UsageError that lists all."""
-    if name not in STRATEGIES:
-        raise UsageError(f"pseudo.strategy {name!r}: expected one of {', '.join(sorted(STRATEGIES))}")
-    return STRATEGIES[name]
 
 
 def check_spread(vectors: np.ndarray, name: str = "") -> None:

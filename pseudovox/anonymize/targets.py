@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.core.seeds import generator
 from pseudovox.models import store
 
 if TYPE_CHECKING:
-    from pseudovox.config import PseudoSpeakers
     from pseudovox.data.datadir import DataDir
 
-STRATEGY = "target"  # pseudo.strategy
 CONSTANT = "constant"  # pseudo.target
 GENDERS = ("same", "opposite", "any")  # pseudo.target_gender
 OTHER = {"f": "m", "m": "f"}
@@ -61,7 +59,7 @@ def read(model: Path) -> list[Target]:
     Raises:
         MissingModelError, DataError: as store.read_card; DataError too for a synthesizer of x-vectors.
     """
-    card = store.read_card(model, *store.SYNTHESIZERS)
+    card = store.read_card(model, *store.synthesizers())
     try:
         speakers = card["facts"]["speakers"]
         return [
@@ -79,13 +77,13 @@ def read(model: Path) -> list[Target]:
         raise DataError(f"{model}/model.json: facts.speakers: {error}", store.REDO) from None
 
 
-def choose(targets: Sequence[Target], data: DataDir, options: PseudoSpeakers, *, level: str, seed: int) -> Chosen:
+def choose(targets: Sequence[Target], data: DataDir, options: Any, *, level: str, seed: int) -> Chosen:
     """A target for every utterance of a data dir.
 
     Args:
         targets: training speakers.
         data: with spk2gender, unless any gender will do.
-        options: section of the configuration: `target`, `target_gender`.
+        options: section `pseudo` of the configuration with strategy target: `target`, `target_gender`.
         level: "spk" or "utt": whether one is drawn for each speaker or for each utterance.
         seed: with the data dir's name and the id it decides a draw; the constant target is the same for all data dirs.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pseudovox.components import f0
+from pseudovox.config import kinds
 from pseudovox.core import blocks
 from pseudovox.data import features
 from pseudovox.models import store
@@ -60,8 +61,8 @@ class Extractor:
     """
 
     def __init__(self, model: Path, device: str = "cpu") -> None:
-        self.network, self.facts = store.load(model, "bottleneck", device=device)
-        hyperparameters = store.read_card(model, "bottleneck")["hyperparameters"]
+        self.network, self.facts = store.load(model, *store.content_extractors(), device=device)
+        hyperparameters = store.read_card(model, *store.content_extractors())["hyperparameters"]
         if self.network.speaker_factors is not None:  # which work on whole utterances, behind the network
             self.network.speaker_factors.cpu()
         self.bins, self.from_samples = int(hyperparameters["bins"]), bool(hyperparameters.get("front"))
@@ -144,6 +145,16 @@ class Extractor:
         return torch.cat(parts)
 
 
+def load(model: Path, device: str = "cpu") -> Extractor:
+    """What extracts content with the model of a folder: the class that the model's kind names, as Extractor.
+
+    Raises:
+        MissingModelError, DataError: as store.read_card.
+    """
+    kind = store.read_card(model, *store.content_extractors())["kind"]
+    return kinds.imported(kinds.networks("content_extractors")[kind].user)(model, device)  # type: ignore[no-any-return]
+
+
 class ExtractWorker:
     """Extracts the bottleneck in a worker process; gives {"bottleneck": (frames, dimension)} for each utterance.
 
@@ -152,7 +163,7 @@ class ExtractWorker:
     """
 
     def __init__(self, model: Path, *, device: str = "cpu") -> None:
-        self.extract = Extractor(model, device)
+        self.extract = load(model, device)
 
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:

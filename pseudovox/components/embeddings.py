@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pseudovox.data.datadir import DataDir
     from pseudovox.stage import Output, Utterance
 
-KINDS = ("xvector", "ecapa")
 LONGEST = 10_000  # frames (100 s) that are embedded at once; longer utterances in pieces, averaged
 SHORTEST = 25  # frames; what is shorter is repeated, since the networks need some context
 
@@ -39,7 +38,7 @@ class Embedder:
         from pseudovox.config import SpeakerFeatures
         from pseudovox.models import store
 
-        self.network, facts = store.load(model, *KINDS, device=device)
+        self.network, facts = store.load(model, *store.speaker_networks(), device=device)
         self.options = SpeakerFeatures(**facts["features"])
         self.device = device
         self.padded = device != "cpu" if padded is None else padded

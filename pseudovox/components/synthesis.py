@@ -36,9 +36,9 @@ class Synthesizer:
     """
 
     def __init__(self, model: Path, options: Synthesis, seed: int = 0, device: str = "cpu") -> None:
-        self.kind = store.read_card(model, *store.SYNTHESIZERS)["kind"]
+        self.kind = store.read_card(model, *store.synthesizers())["kind"]
         self.device = "cpu" if self.kind == "synthesizer" else device
-        self.network, self.facts = store.load(model, *store.SYNTHESIZERS, device=self.device)
+        self.network, self.facts = store.load(model, *store.synthesizers(), device=self.device)
         self.options, self.seed = options, seed
         # One-hot models: the row of each training speaker.
         self.speakers = {speaker["id"]: row for row, speaker in enumerate(self.facts.get("speakers", ()))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,42 @@ def check_name(name: str, where: str) -> None:
         raise UsageError(
             f"{where}: {name!r} cannot be a name: it becomes a folder's",
             "give one of letters, digits and _ . + - alone, which begins with a letter or a digit",
+        )
+
+
+def check_kinds(config: Config, given: dict[str, Any], where: str) -> None:
+    """UsageError if a file gives a key of another kind of component than the configuration chooses.
+
+    Args:
+        given: what the file holds.
+        where: the file, for messages.
+    """
+    for section, base in validation.types_of(Config).items():
+        for key in given.get(section) or () if validation.is_component(base) else ():
+            _check_kind(config, section, key, where)
+
+
+def check_overrides(configs: Sequence[Config], overrides: Iterable[str]) -> None:
+    """UsageError if a key of `--set` belongs to a kind of component that none of the configurations chooses."""
+    types = validation.types_of(Config)
+    for override in overrides:
+        section, _, rest = override.partition("=")[0].strip().partition(".")
+        key = rest.partition(".")[0]
+        if key and validation.is_component(types[section]):
+            chosen = [own for own in configs if hasattr(getattr(own, section), key)]
+            if not chosen:
+                _check_kind(configs[-1], section, key, f"--set {override}")
+
+
+def _check_kind(config: Config, section: str, key: str, where: str) -> None:
+    options = getattr(config, section)
+    own = validation.types_of(type(options))
+    if key not in own:
+        name, kind = options.SLOT.key, options.kind_name
+        near = difflib.get_close_matches(key, list(own), n=1, cutoff=0.0)[0]
+        raise UsageError(
+            f"{where}: {section}.{key} belongs to another kind than {section}.{name} {kind}, where it would change "
+            f"nothing; the nearest key of {kind} is {section}.{near}"
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from pseudovox.config import checks, strict_yaml, validation
+from pseudovox.config import checks, kinds, strict_yaml, validation
 from pseudovox.config.checks import check_name
 from pseudovox.config.schema import UNPROCESSED, Config
 from pseudovox.core import checkout
@@ -20,17 +20,24 @@ _RESERVED = (  # names of folders in exp/<recipe> that a system's folder must no
 
 
 def section_dict(section: Any) -> Any:
-    """A section as plain dicts, lists and scalars (for digests and json)."""
-    return asdict(section) if is_dataclass(section) and not isinstance(section, type) else section
+    """A section as plain values (for digests and json), with the digest of the code of a kind that a recipe brings."""
+    if not is_dataclass(section) or isinstance(section, type):
+        return section
+    code = kinds.code_of(section) if isinstance(section, kinds.Component) else ""
+    return {**asdict(section), **({"code": code} if code else {})}
 
 
 def load(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
     """A step's configuration: the defaults, or a resolved file, with `key=value` overrides on top.
 
     Raises:
-        UsageError: no such file, not yaml, an unknown key (the nearest is offered) or a value of the wrong type.
+        UsageError: no such file, not yaml, an unknown key (the nearest is offered), a value of the wrong type, or an
+            override of another kind than the configuration chooses.
     """
-    return merge([path] if path else [], overrides)
+    overrides = list(overrides)
+    config = merge([path] if path else [], overrides)
+    checks.check_overrides([config], overrides)
+    return config
 
 
 def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = ()) -> Config:
@@ -75,6 +82,7 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
         checks.check_own_step(found.system, path)
         checks.check_steps(found.system, path)
         checks.check_owner(of_recipe, found, path, recipe)
+        checks.check_kinds(found, strict_yaml.read(path)[0], str(path))
     checks.check_names(found)
     checks.check_attacks(found)
     checks.check_speaker_features(found)
@@ -151,6 +159,7 @@ def merge(files: Iterable[Path | str], overrides: Iterable[str] = ()) -> Config:
     values = asdict(Config())
     for file in files:
         layer, lines = strict_yaml.read(file)
+        kinds.extend(validation.checked(layer.get("extensions", []), list[str], str(file), lines, "extensions"))
         values = validation.merged(values, validation.checked(layer, Config, str(file), lines))
     for override in overrides:
         values = validation.merged(values, _override(override))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
+
+from pseudovox.config import kinds
+from pseudovox.config.kinds import Component, Slot
 
 # A step that a recipe or a system may replace by a script of its own (section `steps`), by the key that it has there:
 # the name of the stage whose main work it is, or else its own name. With the stages of run.sh in which it is replaced.
@@ -166,14 +169,15 @@ class TargetClassifier:
 
 
 @dataclass
-class SpeakerModel:
-    """A speaker embedding: the x-vector extractor, or the attacker's (the evaluation ASV)."""
+class SpeakerModel(Component):
+    """A speaker embedding, the x-vector extractor's or the attacker's: keys of all kinds (kinds/speaker_networks)."""
 
-    kind: str = "xvector"  # xvector (Snyder 2018) or ecapa (Desplanques 2020)
+    SLOT: ClassVar[Slot] = Slot("kind", "speaker_networks")
+
+    kind: str = "xvector"
     features: SpeakerFeatures = field(default_factory=SpeakerFeatures)
     channels: list[int] = field(default_factory=lambda: [512, 512, 512, 512, 1500])  # of the five frame layers
     embedding: int = 512  # dimension
-    attention: int = 128  # ecapa: width of attention and squeeze-excitation
     loss: str = "softmax"  # softmax or aam (additive angular margin)
     margin: float = 0.2  # of aam, radians
     scale: float = 30.0  # of aam
@@ -195,11 +199,18 @@ class SpeakerModel:
         default_factory=lambda: Training(updates=20_000, round_updates=2000, batch_size=64, learning_rate=3e-4)
     )
 
+    def hyperparameters(self) -> dict[str, Any]:
+        """The keywords of the network that these options decide: all but the number of speakers."""
+        return {
+            "features": self.features.coefficients if self.features.kind == "mfcc" else self.features.bins,
+            "channels": list(self.channels),
+            **{key: getattr(self, key) for key in ("embedding", "loss", "margin", "scale")},
+        }
 
-def _attacker() -> SpeakerModel:
+
+def _attacker() -> Any:
     """The VPC 2024's evaluation ASV: ECAPA-TDNN on 80 log-mel bands, trained without augmentation."""
-    return SpeakerModel(
-        kind="ecapa",
+    return kinds.options_of(SpeakerModel, "ecapa")(
         features=SpeakerFeatures(kind="fbank", bins=80, high=8000.0, window=100_000),
         channels=[512, 512, 512, 512, 1536],
         embedding=192,
@@ -226,37 +237,17 @@ class Attacks:
 
 
 @dataclass
-class VoiceGrid:
-    """Settings of pca_gmm among which `pseudo.select` chooses: every combination is tried."""
+class PseudoSpeakers(Component):
+    """How pseudo-speakers are made (stages fit and sample): the keys of all strategies (pseudovox/kinds/strategies)."""
 
-    pca_size: list[float] = field(default_factory=lambda: [5, 10, 15, 20, 30, 50, 100])
-    gmm_size: list[int] = field(default_factory=lambda: [1, 2, 3, 5, 8])
-    covariance: list[str] = field(default_factory=lambda: ["diag", "full", "tied", "spherical"])
+    SLOT: ClassVar[Slot] = Slot("strategy", "strategies")
+    # What it gives: x-vectors, or targets, which are training speakers of the synthesizer.
+    gives: ClassVar[str] = "x-vectors"
 
-
-@dataclass
-class PseudoSpeakers:
-    """How pseudo-speakers are made (stages fit and sample)."""
-
-    strategy: str = "pca_gmm"  # pca_gmm, pool, own (the source's own x-vector: the control) or target
+    strategy: str = "pca_gmm"
     combine_genders: bool = False  # pca_gmm: one model for both; pool: speakers of any gender
     cross_gender: bool = False  # pseudo-speakers of the other gender
     pitch_spread: float = 1.0  # of what the x-vector leaves open of the pitch, how much is drawn; 0 = nothing
-    # pca_gmm (Turner et al. 2020)
-    pca_size: float = 20.0  # a whole number of components, or below 1 the share of variance they must explain
-    gmm_size: int = 3  # mixture components
-    covariance: str = "diag"  # of the mixture: diag, full, tied (full, the same for all components) or spherical
-    threshold: float = 1.01  # largest cosine to the source's x-vector, else drawn anew; above 1 = never
-    select: bool = False  # choose pca_size, gmm_size and covariance from `grid` by held-out likelihood
-    grid: VoiceGrid = field(default_factory=VoiceGrid)
-    # pool (baseline B1 of the VPC)
-    affinity: str = "cosine"  # how alike voices are: cosine or plda (trained on the pool)
-    proximity: str = "farthest"  # who is taken: farthest, nearest, random, or from dense or sparse clusters
-    candidates: float = 200  # so many of the farthest or nearest; below 1, a share of the pool's of that gender
-    averaged: float = 100  # so many of them are drawn and averaged; below 1, a share of the candidates
-    # target (the baselines B5 and B6 of the VPC 2024)
-    target: str = ""  # '' = drawn, constant = one drawn for all, or a training speaker's id
-    target_gender: str = "any"  # of drawn targets: same, opposite or any
 
 
 @dataclass
@@ -329,15 +320,6 @@ class McAdams:
 
 
 @dataclass
-class Wav2vec2Front:
-    """Front end of kind wav2vec2: a model of torchaudio's that others trained."""
-
-    bundle: str = "WAV2VEC2_LARGE_LV60K"
-    weights: str = ""  # file of its weights; '' = in torchaudio's cache
-    trained: bool = False  # its weights are trained as well
-
-
-@dataclass
 class Alteration:
     """Alteration of log-mel training inputs; each is drawn anew for every input. 0 switches a part off."""
 
@@ -360,117 +342,37 @@ class Alteration:
 
 
 @dataclass
-class Refinement:
-    """A second training of the content extractor, from where the first one ended, with a rate that falls once more."""
+class ContentExtractor(Component):
+    """What is said, as a vector every 10 or 20 ms: the keys of all kinds (pseudovox/kinds/content_extractors).
 
-    updates: int = 0  # 0 = none
-    learning_rate: float = 0.002
-    consistency_weight: float = 0.0  # as in the first
-    alter: Alteration = field(default_factory=lambda: Alteration.none())
+    `load()` gives the module that trains it, with `check` and `train` as training/bottleneck.py has them.
+    """
 
+    SLOT: ClassVar[Slot] = Slot("kind", "content_extractors")
 
-@dataclass
-class Bottleneck:
-    """The content extractor: phones in, a bottleneck out."""
-
-    front_end: str = "conv"  # conv (log-mel frames) or wav2vec2
-    wav2vec2: Wav2vec2Front = field(default_factory=Wav2vec2Front)
+    kind: str = "bottleneck"
     alignment: str = ""  # what aligns phones where there is no phones.ctm: pocketsphinx, or '' = nothing
     teacher: str = ""  # a Whisper model whose encoder's outputs are learnt, too; '' = none
-    teacher_weight: float = 1.0  # of their squared error, each number scaled to variance 1
-    bins: int = 80  # log-mel bands
-    floor_decibels: float = 45.0  # features are floored so far under the utterance's maximum
-    adapted: bool = False  # to the utterance: its mean and deviation per band normalise the input and are told as well
-    warps: list[float] = field(default_factory=list)  # stretches of the mel axis; the one of the surest phones is taken
-    channels: int = 1024
-    factor: int = 128  # narrow factor of the layers; 0 = plain convolutions
-    dilations: list[int] = field(default_factory=lambda: [1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3])  # one a layer
-    stride: int = 2  # 10 ms input frames per output frame, 1 or 2
-    dimension: int = 256
-    codes: int = 48  # of the vector quantiser; 0 = none
-    tail: int = 2  # layers after the bottleneck
-    dropout: float = 0.1
-    decay: float = 0.99  # of the codebook's moving averages
-    restart_below: float = 0.03  # a code used less than this share of even usage is put elsewhere
-    commitment: float = 0.25  # weight of the commitment loss
-    quantizer_start: int = 20000  # update at which the quantiser comes in, by k-means
-    frame_weight: float = 1.0  # of the frame cross-entropy, where phones.ctm gives labels
-    ctc_weight: float = 0.3  # of CTC
-    spectrum_weight: float = 0.0  # of the squared error of the unaltered spectrum, told by the bottleneck and the voice
-    spectrum_coefficients: int = 24  # of that spectrum's cepstrum
-    spectrum_emphasis: float = 0.0  # power of its natural deviation that each of them counts by; 0 = all the same
-    consistency_weight: float = 0.0  # of the squared distance of the bottlenecks of two alterations of a chunk
-    speaker_factors: int = 0  # numbers that tell what is left of a speaker in the bottleneck, which is then removed
-    chunk_seconds: float = 2.0  # utterances with phone times are cut to chunks; the others come whole
-    longest_seconds: float = 16.0  # of an utterance that comes whole; longer ones are left out
-    augmented: float = 0.5  # share of the inputs with noise, reverberation and gain; with voices, of those without
-    variants: int = 2  # augmented versions of an utterance that are drawn from
-    revoiced: float = 0.5  # share of the inputs in another voice, if there are `voices`
-    voices: int = 0  # versions of an utterance that are drawn from, formants and pitch moved by Praat
-    alter: Alteration = field(default_factory=lambda: Alteration.none())  # of each chunk with labels, drawn anew
     validation: int = 64  # utterances held out of training
     cache_gigabytes: float = 8.0  # memory for features; beyond it they are computed again
     training: Training = field(default_factory=lambda: Training(updates=60000, round_updates=1000, batch_size=64))
-    refine: Refinement = field(default_factory=lambda: Refinement())
+
+    def pretrained(self) -> tuple[Any, str] | None:
+        """What it needs of others' weights: their section (`bundle` of torchaudio, `weights`), the key of the file."""
+        return None
 
 
 @dataclass
-class HarmonicNoise:
-    """Vocoder of kind harmonic_noise: filters of a pulse train and of noise."""
+class Synthesizer(Component):
+    """Content, F0 and voice to speech: the keys of all kinds (pseudovox/kinds/synthesizers).
 
-    harmonic_bands: int = 64  # points of the pulse train's filter, evenly spaced on the mel axis
-    noise_bands: int = 24  # points of the noise's
-    fft: int = 1024  # size of the spectra they are applied to
+    `load()` gives the module that trains it, with `train` and `ARRAYS` as training/vocoder.py has them.
+    """
 
+    SLOT: ClassVar[Slot] = Slot("kind", "synthesizers")
 
-@dataclass
-class HifiGan:
-    """Generator of kinds hifigan and nsf_hifigan."""
-
-    channels: int = 512  # before the first level; each level halves them
-    rates: list[int] = field(default_factory=lambda: [5, 4, 4, 2, 2])  # of the levels
-    kernels: list[int] = field(default_factory=lambda: [11, 8, 8, 4, 4])  # of their transposed convolutions
-    block_kernels: list[int] = field(default_factory=lambda: [3, 7, 11])
-    block_dilations: list[int] = field(default_factory=lambda: [1, 3, 5])
-    pitch: str = "normalised"  # F0 that the network sees: normalised (by utterance) or absolute
-    harmonics: int = 8  # sines of the source of nsf_hifigan
-
-
-@dataclass
-class Adversarial:
-    """How hifigan and nsf_hifigan are trained."""
-
-    periods: list[int] = field(default_factory=lambda: [2, 3, 5, 7, 11])  # of the period discriminators
-    scales: int = 3  # number of scale discriminators
-    width: float = 1.0  # of all of them, as a factor of the published channels
-    start: int = 0  # update at which the discriminators come in
-    betas: list[float] = field(default_factory=lambda: [0.8, 0.99])  # of AdamW
-    decay: float = 0.999  # factor of the learning rate every decay_updates updates
-    decay_updates: int = 500
-    reconstruction: str = "mel"  # mel (L1 of log-mel spectra) or stft (synthesizer.resolutions)
-    reconstruction_weight: float = 45.0
-    feature_weight: float = 2.0
-
-
-@dataclass
-class Synthesizer:
-    """Content, F0 and voice to speech."""
-
-    kind: str = "world"  # world, harmonic_noise, hifigan or nsf_hifigan
+    kind: str = "world"
     speaker_input: str = "xvector"  # xvector, or one-hot: the voices are those of the training speakers
-    coefficients: int = 60  # world: of the coded spectral envelope
-    emphasis: float = 0.0  # world: power of its natural deviation that each of them counts by; 0 = all the same
-    channels: int = 384
-    kernel: int = 5
-    dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 1, 2, 4, 8])  # one a block
-    speaker: int = 128  # dimensions the voice is reduced to
-    dropout: float = 0.05
-    harmonic_noise: HarmonicNoise = field(default_factory=HarmonicNoise)
-    hifigan: HifiGan = field(default_factory=HifiGan)
-    adversarial: Adversarial = field(default_factory=Adversarial)
-    resolutions: list[list[int]] = field(  # fft, hop and window of the spectra of the STFT loss, in samples
-        default_factory=lambda: [[512, 80, 320], [128, 40, 80], [2048, 640, 1920]]
-    )
     chunk_seconds: float = 2.0
     augmented: float = 0.5  # share of chunks whose content was extracted from augmented speech
     alter: Alteration = field(default_factory=lambda: Alteration.none())  # of that speech's frames; speed is 0
@@ -479,15 +381,6 @@ class Synthesizer:
     validation: int = 64
     cache_gigabytes: float = 8.0  # memory for frames; beyond it they are read again
     training: Training = field(default_factory=lambda: Training(updates=100000, round_updates=1000, batch_size=64))
-
-    def relevant(self) -> dict[str, Any]:
-        """The keys that decide the result of this kind."""
-        gan, network = {"hifigan", "adversarial"}, {"channels", "kernel", "dilations", "speaker", "dropout"}
-        unused = {
-            "world": {"harmonic_noise", "resolutions", *gan},
-            "harmonic_noise": {"coefficients", "emphasis", *gan},
-        }.get(self.kind, {"coefficients", "emphasis", "harmonic_noise", *network})
-        return {key: value for key, value in asdict(self).items() if key not in unused}
 
 
 @dataclass
@@ -606,6 +499,11 @@ class Publish:
     public_seed: bool = False  # release speech whose voices anybody can draw again, too
 
 
+def _default(base: type[Component]) -> Any:
+    """The section with the kind that its base class names."""
+    return kinds.options_of(base, base().kind_name)()
+
+
 @dataclass
 class Config:
     """The whole configuration."""
@@ -616,6 +514,7 @@ class Config:
     models: str = ""  # where the models lie, if not in exp/<recipe>/models (a recipe that trains none)
     systems: list[str] = field(default_factory=list)
     steps: dict[str, str] = field(default_factory=dict)  # scripts that replace steps: {stage: recipes/mine/steps/x.py}
+    extensions: list[str] = field(default_factory=list)  # folders of recipes/ that bring kinds of their own (kinds.py)
     use: dict[str, str] = field(default_factory=dict)  # named blocks: {block: name} reads conf/<block>/<name>.yaml
     data: Data = field(default_factory=Data)
     sets: Sets = field(default_factory=Sets)
@@ -628,15 +527,15 @@ class Config:
     emotion: Emotion = field(default_factory=Emotion)
     speed: Speed = field(default_factory=Speed)
     judges: Judges = field(default_factory=Judges)
-    xvector: SpeakerModel = field(default_factory=SpeakerModel)
+    xvector: SpeakerModel = field(default_factory=lambda: _default(SpeakerModel))
     attacker: SpeakerModel = field(default_factory=_attacker)
     attacks: Attacks = field(default_factory=Attacks)
-    pseudo: PseudoSpeakers = field(default_factory=PseudoSpeakers)
+    pseudo: PseudoSpeakers = field(default_factory=lambda: _default(PseudoSpeakers))
     scoring: Scoring = field(default_factory=Scoring)
     report: Report = field(default_factory=Report)
     f0: F0 = field(default_factory=F0)
     mcadams: McAdams = field(default_factory=McAdams)
-    bottleneck: Bottleneck = field(default_factory=Bottleneck)
-    synthesizer: Synthesizer = field(default_factory=Synthesizer)
+    bottleneck: ContentExtractor = field(default_factory=lambda: _default(ContentExtractor))
+    synthesizer: Synthesizer = field(default_factory=lambda: _default(Synthesizer))
     synthesis: Synthesis = field(default_factory=Synthesis)
     publish: Publish = field(default_factory=Publish)

@@ -12,9 +12,10 @@ import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
+from pseudovox.config import kinds
 from pseudovox.core.errors import UsageError
 
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
@@ -42,16 +43,14 @@ def checked(values: Any, schema: Any, where: str, lines: Mapping[str, int], pref
     if is_dataclass(schema):
         if not isinstance(values, dict):
             raise _wrong(values, "a section of keys", where, lines, prefix)
-        kinds = types_of(schema)
-        for key in values:
-            if key not in kinds:
-                raise unknown_key(
-                    f"{prefix}.{key}" if prefix else key, schema, _place(where, lines, prefix, key), prefix
-                )
-        return {
-            key: checked(value, kinds[key], where, lines, f"{prefix}.{key}" if prefix else key)
-            for key, value in values.items()
-        }
+        found = {}
+        for key, value in values.items():
+            name = f"{prefix}.{key}" if prefix else key
+            kind = type_of(schema, key)
+            if kind is None:
+                raise unknown_key(name, schema, _place(where, lines, prefix, key), prefix)
+            found[key] = checked(value, kind, where, lines, name)
+        return found
     origin, inner = typing.get_origin(schema), typing.get_args(schema)
     if origin is types.UnionType:  # one text, or several
         return checked(values, inner[isinstance(values, list)], where, lines, prefix)
@@ -63,12 +62,12 @@ def checked(values: Any, schema: Any, where: str, lines: Mapping[str, int], pref
         if not isinstance(values, dict):
             raise _wrong(values, "a section, {name: value, ...}", where, lines, prefix)
         return {key: checked(value, inner[1], where, lines, f"{prefix}.{key}") for key, value in values.items()}
-    found = _leaf(values, schema)
-    if found is None:
+    leaf = _leaf(values, schema)
+    if leaf is None:
         raise _wrong(values, _LEAF[schema], where, lines, prefix)
-    if isinstance(found, str):
-        _plain_text(found, _place(where, lines, prefix), prefix)
-    return found
+    if isinstance(leaf, str):
+        _plain_text(leaf, _place(where, lines, prefix), prefix)
+    return leaf
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,14 +79,41 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return joined
 
 
-def build(schema: Any, values: Mapping[str, Any]) -> Any:
-    """The dataclass of checked, complete values."""
-    return schema(**{key: _built(types_of(schema)[key], value) for key, value in values.items()})
+def build(schema: Any, values: Mapping[str, Any], where: str = "") -> Any:
+    """The dataclass of checked values; of a section that several kinds fit, the options of the kind that they name.
+
+    Keys of other kinds of such a section are left out; keys of its own kind that are not there have their defaults.
+
+    Args:
+        where: the dotted key of `values`, for messages.
+
+    Raises:
+        UsageError: no such kind.
+    """
+    if is_component(schema):
+        schema = kinds.options_of(schema, values[schema.SLOT.key], f"{where}.{schema.SLOT.key}")
+        own = types_of(schema)
+        values = merged(asdict(schema()), {key: value for key, value in values.items() if key in own})
+    prefix = f"{where}." if where else ""
+    return schema(**{key: _built(types_of(schema)[key], value, prefix + key) for key, value in values.items()})
 
 
-def _built(kind: Any, value: Any) -> Any:
+def is_component(schema: Any) -> bool:
+    """Whether a schema is the base class of a section that several kinds fit (kinds.py)."""
+    return isinstance(schema, type) and issubclass(schema, kinds.Component) and "SLOT" in vars(schema)
+
+
+def type_of(schema: Any, key: str) -> Any:
+    """The type of a key of a section, of any of the kinds that fit it; None where there is no such key."""
+    own = types_of(schema)
+    if key in own or not is_component(schema):
+        return own.get(key)
+    return _of_all_kinds(schema, tuple(kinds.names(schema.SLOT))).get(key)
+
+
+def _built(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind):
-        return build(kind, value)
+        return build(kind, value, where)
     inner = typing.get_args(kind)[0] if typing.get_origin(kind) is list else None
     return [build(inner, one) for one in value] if is_dataclass(inner) else value
 
@@ -97,8 +123,8 @@ def type_at(schema: Any, key: str, where: str) -> Any:
     kind = schema
     words = key.split(".")
     for number, word in enumerate(words):
-        if is_dataclass(kind) and word in types_of(kind):
-            kind = types_of(kind)[word]
+        if is_dataclass(kind) and (found := type_of(kind, word)) is not None:
+            kind = found
         elif typing.get_origin(kind) is dict and word:
             kind = typing.get_args(kind)[1]
         elif kind is not Any or not word:  # (below Any whoever reads it knows the keys: system.options)
@@ -118,8 +144,9 @@ def unknown_name(key: str, known: list[str], where: str) -> UsageError:
 
 
 def keys(schema: Any, prefix: str = "") -> Iterator[str]:
-    """Every dotted key of a schema."""
-    for key, kind in types_of(schema).items():
+    """Every dotted key of a schema, those of all kinds included."""
+    own = _of_all_kinds(schema, tuple(kinds.names(schema.SLOT))) if is_component(schema) else types_of(schema)
+    for key, kind in own.items():
         yield f"{prefix}{key}"
         if is_dataclass(kind):
             yield from keys(kind, f"{prefix}{key}.")
@@ -134,6 +161,15 @@ def types_of(schema: Any) -> dict[str, Any]:
 def _types_of(schema: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(schema)
     return {field.name: hints[field.name] for field in fields(schema)}
+
+
+@functools.lru_cache
+def _of_all_kinds(schema: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a section of components and their types, those of all kinds after its own."""
+    found = dict(types_of(schema))
+    for name in names:
+        found = types_of(kinds.options_of(schema, name)) | found
+    return found
 
 
 def _leaf(value: Any, kind: Any) -> Any:

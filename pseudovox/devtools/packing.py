@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pseudovox import config as configuration
-from pseudovox.config import packs
+from pseudovox.config import kinds, packs
 from pseudovox.core import checkout
 from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.core.npz import read_npz
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 40 * 2**20
 KINDS = frozenset((".safetensors", ".npz", ".json", ".yaml", ".md"))
-NETWORKS = {"xvector": ("xvector", "ecapa"), "bottleneck": ("bottleneck",), "synthesizer": store.SYNTHESIZERS}
-OPTIONAL = {"synthesizer_asrbn": store.SYNTHESIZERS}  # packed where a recipe trained it
+# The model dirs of a pack, each with the folder of pseudovox/kinds that its networks are of.
+NETWORKS = {"xvector": "speaker_networks", "bottleneck": "content_extractors", "synthesizer": "synthesizers"}
+OPTIONAL = {"synthesizer_asrbn": "synthesizers"}  # packed where a recipe trained it
 GENERATORS = ("pca_gmm",)  # systems whose pseudo-speakers are packed; that of `pool` holds people's x-vectors
 SYSTEMS = ("pca_gmm", "resynthesis")  # that expected.json is of
 ROUNDING = 1e-3  # of a tensor's norm: what half precision may change
@@ -67,9 +68,9 @@ def make(exp: Path, pack: Path, recipe: str, data: Path, overrides: Iterable[str
     _check_settings(exp / packs.CONFIG, settings, recipe)
     pack.mkdir(parents=True)
     rows = []
-    for name, kinds in {**NETWORKS, **OPTIONAL}.items():
+    for name, folder in {**NETWORKS, **OPTIONAL}.items():
         if name in NETWORKS or (models / name).is_dir():
-            rows.append(_pack_network(models / name, pack / name, kinds, data))
+            rows.append(_pack_network(models / name, pack / name, folder, data))
         else:
             makes = f"./run.sh --recipe {recipe} --system asrbn makes it"
             notes.append(f"{name}: not in {models}, so the pack does not do for system asrbn: {makes}")
@@ -112,7 +113,7 @@ def problems(pack: Path) -> list[str]:
         found.append(f"{_mebibytes(size)} in all, of {_mebibytes(LARGEST_BYTES)} at most; the largest is {largest}")
     for card in sorted(pack.glob("*/model.json")):
         values = json.loads(card.read_text(encoding="utf-8"))
-        if values["kind"] in NETWORKS["xvector"] and values["hyperparameters"]["speakers"] > 1:
+        if values["kind"] in store.speaker_networks() and values["hyperparameters"]["speakers"] > 1:
             found.append(f"{card.parent.name}: its classifier knows the voices of its training speakers")
     for card in sorted(pack.glob("pseudo/*/pseudo.json")):
         strategy = json.loads(card.read_text(encoding="utf-8"))["strategy"]
@@ -186,10 +187,11 @@ def halved(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     return weights
 
 
-def _pack_network(source: Path, target: Path, kinds: tuple[str, ...], data: Path) -> tuple[str, str, int]:
-    network, facts = store.load(source, *kinds)
-    card = store.read_card(source, *kinds)
-    if card["kind"] in NETWORKS["xvector"]:
+def _pack_network(source: Path, target: Path, folder: str, data: Path) -> tuple[str, str, int]:
+    known = kinds.networks(folder)
+    network, facts = store.load(source, *known)
+    card = store.read_card(source, *known)
+    if card["kind"] in store.speaker_networks():
         # The classifier has a direction for each training speaker, as good as an x-vector.
         facts = {**facts, "speakers": []}
         card = {**card, "hyperparameters": {**card["hyperparameters"], "speakers": 1}}
@@ -203,7 +205,7 @@ def _pack_network(source: Path, target: Path, kinds: tuple[str, ...], data: Path
         target, network, kind=card["kind"], hyperparameters=hyperparameters, facts=facts, weights=halved(network)
     )
     parameters = sum(own.numel() for own in network.parameters())
-    what = _KINDS[card["kind"]].format(**{**hyperparameters, **facts})
+    what = known[card["kind"]].card.format(**{**hyperparameters, **facts})
     figures = {f"validation: {name}": value for name, value in facts.get("validation", {}).items()}
     return _card(source, target, what, {"parameters": f"{parameters:,}"}, figures, data)
 
@@ -236,18 +238,6 @@ def _least_speakers(folder: Path, facts: Mapping[str, Any]) -> dict[str, float]:
 
 
 # ---------------------------------------------------------------------- words
-_KINDS = {
-    "xvector": "x-vector extractor (Snyder et al. 2018): who speaks, as {embedding} numbers; without the classifier of "
-    "its training speakers",
-    "ecapa": "Speaker embedding extractor (ECAPA-TDNN, Desplanques et al. 2020): who speaks, as {embedding} numbers; "
-    "without the classifier of its training speakers",
-    "bottleneck": "Content extractor: what is said, as {dimension} numbers every {frame_shift_seconds} s",
-    "synthesizer": "Acoustic model: from content, F0 and voice to frames of the WORLD vocoder",
-    "harmonic_noise": "Neural vocoder of harmonics and noise: from content, F0 and voice to samples",
-    "hifigan": "Neural vocoder (HiFi-GAN, Kong et al. 2020): from content, F0 and voice to samples",
-}
-
-
 def _card(
     source: Path, target: Path, what: str, size: Mapping[str, str], figures: Mapping[str, Any], data: Path
 ) -> tuple[str, str, int]:

@@ -18,7 +18,7 @@ from pseudovox.core.errors import DataError, MissingModelError, PseudovoxError, 
 if TYPE_CHECKING:
     import torch
 
-    from pseudovox.config import Config, Emotion, Recognizer, Wav2vec2Front
+    from pseudovox.config import Config
 
 # The bundles of torchaudio.pipelines that are used here, with their files below torch.hub.get_dir().
 _MODELS = "checkpoints"
@@ -142,19 +142,15 @@ def needed(config: Config, exp: Path) -> Iterator[tuple[str, str, PseudovoxError
         (what they are for, bundle and file, what is wrong or None)
     """
     taken_over = (exp / "recognizer/original/weights.safetensors").is_file()
-    sections: list[tuple[str, Recognizer | Emotion | Wav2vec2Front, str, bool]] = [
+    content = config.bottleneck.pretrained()
+    sections: list[tuple[str, Any, str, bool]] = [
         (
             "recogniser",
             config.recognizer,
             "recognizer.weights",
             config.recognizer.kind == "wav2vec2" and not taken_over,
         ),
-        (
-            "content",
-            config.bottleneck.wav2vec2,
-            "bottleneck.wav2vec2.weights",
-            bool(config.sets.train) and config.bottleneck.front_end == "wav2vec2",
-        ),
+        *([("content", *content, bool(config.sets.train))] if content else []),
         (
             "emotion",
             config.emotion,

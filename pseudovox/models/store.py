@@ -6,12 +6,12 @@ network, facts = load(folder, "xvector", device="cpu")     # rebuilt, weights in
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pseudovox.config import kinds
 from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.data.datadir import write_atomic, write_json
 
@@ -20,27 +20,41 @@ if TYPE_CHECKING:
 
 REDO = "train or import it again: the step that made this folder, with --force"
 
-# kind -> where its network class is; the class is called with the stored hyperparameters as keywords.
-KINDS = {
-    "xvector": "pseudovox.models.xvector:XvectorNetwork",
-    "ecapa": "pseudovox.models.ecapa:EcapaNetwork",
-    "bottleneck": "pseudovox.models.bottleneck:BottleneckNetwork",
-    "synthesizer": "pseudovox.models.synthesizer:SynthesizerNetwork",
-    "harmonic_noise": "pseudovox.models.harmonic_noise:HarmonicNoise",
-    "hifigan": "pseudovox.models.hifigan:HifiGan",
-    "feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan",
+# The networks that no slot of the configuration offers: the evaluation's recognisers.
+RECOGNIZERS = {
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
     "wav2vec2": "pseudovox.models.wav2vec2:Wav2vec2Network",
 }
-RECOGNIZERS = ("recognizer", "wav2vec2")  # the kinds that write down words
-# Those that speak (stage synthesize): an acoustic model with WORLD behind it, and the neural vocoders.
-SYNTHESIZERS = ("synthesizer", "harmonic_noise", "hifigan")
+# And those of systems that have steps of their own.
+OTHERS = {"feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan"}
+
+
+def speaker_networks() -> tuple[str, ...]:
+    """The kinds of speaker embeddings."""
+    return tuple(kinds.networks("speaker_networks"))
+
+
+def content_extractors() -> tuple[str, ...]:
+    """The kinds of content extractors."""
+    return tuple(kinds.networks("content_extractors"))
+
+
+def synthesizers() -> tuple[str, ...]:
+    """The kinds that speak (stage synthesize): acoustic models with WORLD behind them, and neural vocoders."""
+    return tuple(kinds.networks("synthesizers"))
+
+
+def _implementation(kind: str) -> str:
+    apart = {**RECOGNIZERS, **OTHERS}
+    if kind in apart:
+        return apart[kind]
+    folders = ("speaker_networks", "content_extractors", "synthesizers")
+    return next(found[kind].implementation for folder in folders if kind in (found := kinds.networks(folder)))
 
 
 def build(kind: str, hyperparameters: dict[str, Any]) -> torch.nn.Module:
     """A freshly initialised network of a kind."""
-    module, _, name = KINDS[kind].partition(":")
-    return getattr(importlib.import_module(module), name)(**hyperparameters)
+    return kinds.imported(_implementation(kind))(**hyperparameters)  # type: ignore[no-any-return]
 
 
 def save(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from pseudovox.records import ATTACKERS, ORIGINAL, Record
+from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.records import ORIGINAL, Record
 from pseudovox.report.averages import (
     Place,
     counted_attack,
@@ -105,7 +106,7 @@ def summary_txt(records: Sequence[Record], system: str, weights: Mapping[str, fl
 
 def _trial_title(eer: Record) -> str:
     """ASV-<enrolment dir>-<trial dir>."""
-    enrolment, trials = ("_anon" if letter == "A" else "" for letter in ATTACKERS[eer.attacker])
+    enrolment, trials = ("_anon" if letter == "A" else "" for letter in ATTACKERS[eer.attacker].sides)
     return f"ASV-{Place.of(eer.set).base}_enrolls{enrolment}-{trial_dir(eer)}{trials}"
 
 

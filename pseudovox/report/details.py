@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from pseudovox.records import ATTACKERS, ORIGINAL, Record
+from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.records import ORIGINAL, Record
 from pseudovox.report import formatting
 from pseudovox.report.formatting import Table
 from pseudovox.report.headline import headline
@@ -81,7 +82,7 @@ def parts_table(records: Sequence[Record], name: str) -> Table:
         "Equal error rate (EER) in % of the trials of one value of a table: for spk2..., trials whose speakers both "
         "have it; for utt2..., trials whose test utterance has it. breakdowns.tsv beside each results.json has single "
         "speakers, too.",
-        ["part", "speakers", "system", *(f"{ATTACKERS[attacker]} {attacker}" for attacker in attackers)],
+        ["part", "speakers", "system", *(f"{ATTACKERS[attacker].sides} {attacker}" for attacker in attackers)],
         rows,
         [
             f"{table}: {count} values, too many for a table; they are in breakdowns.tsv."

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pseudovox.records import ATTACKERS, ORIGINAL, Record
+from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.records import ORIGINAL, Record
 from pseudovox.report.averages import Standing
 from pseudovox.report.headline import headline
 
@@ -62,13 +63,15 @@ def privacy(records: Sequence[Record], name: str) -> str:
     for system, level in systems:
         cells = []
         for attacker, group in columns:
-            place = (ORIGINAL, "") if ATTACKERS[attacker] == "OO" else (system, level)
+            place = (ORIGINAL, "") if ATTACKERS[attacker].sides == "OO" else (system, level)
             cells.append(_cell(found.get((*place, attacker, group)), 1))
         rows.append([_name(system, level), *cells])
     if not rows or not columns:
         return ""
     span = len(groups)
-    heads = [rf"\multicolumn{{{span}}}{{c}}{{{ATTACKERS[attacker]} {escape(attacker)}}}" for attacker in attackers]
+    heads = [
+        rf"\multicolumn{{{span}}}{{c}}{{{ATTACKERS[attacker].sides} {escape(attacker)}}}" for attacker in attackers
+    ]
     rules = " ".join(
         rf"\cmidrule(lr){{{2 + span * number}-{1 + span * (number + 1)}}}" for number in range(len(attackers))
     )

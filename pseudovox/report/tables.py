@@ -7,22 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pseudovox.records import ATTACKERS, FURTHER_ATTACKERS, ORIGINAL, Record, Timing, whisper_label
+from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.records import ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.details import detail_tables
 from pseudovox.report.formatting import NOT_RUN, Table, as_markdown, as_text, cell, group_name, system_name
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.warnings import code_warnings, privacy_warnings
 
-_ATTACKER_NOTES = {
-    "original": "both recordings are original: how well the attacker does without anonymization",
-    "ignorant": "knows an original recording of the speaker and does not know that the other one is anonymized",
-    "lazy-informed": "anonymizes the recording that it knows with the same system, then compares",
-    "semi-informed": "has, beyond that, trained its own system on anonymized speech; judge privacy by this one",
-    "informed": "knows, beyond that, the pseudo x-vector of every utterance (not whose voice it replaced); not run "
-    "where a system draws none, or no attacker was trained on it",
-    "seed-informed": "is the ignorant one, but knows the seed of the run, and first undoes what was drawn by it",
-}
 _RETRAINED = (
     "the recogniser was trained on speech that the same system anonymized, as in the VoicePrivacy Challenge 2022, not "
     "on original speech."
@@ -74,9 +66,7 @@ def privacy_table(records: Sequence[Record], name: str) -> Table:
     """EER by system, level and gender, a column for each attacker; original speech is in the first of them."""
     found = {(r.system, r.level, r.group, r.attacker): r for r in headline(records) if r.metric == "eer"}
     there = {record.attacker for record in found.values()}
-    attackers = {
-        attacker: code for attacker, code in ATTACKERS.items() if attacker in there or attacker not in FURTHER_ATTACKERS
-    }
+    attackers = {name: attacker.sides for name, attacker in ATTACKERS.items() if name in there or not attacker.further}
     groups = _groups([record for record in records if record.metric == "eer"])
     rows = []
     for system, level in _systems(records):
@@ -94,7 +84,7 @@ def privacy_table(records: Sequence[Record], name: str) -> Table:
         ["system", "speakers", *(f"{code} {attacker}" for attacker, code in attackers.items())],
         rows,
         [
-            *(f"{code} {attacker}: {_ATTACKER_NOTES[attacker]}." for attacker, code in attackers.items()),
+            *(f"{code} {attacker}: {ATTACKERS[attacker].knows}." for attacker, code in attackers.items()),
             *_training_notes(records),
             *(f"Caution: {warning}" for warning in privacy_warnings(records)),
         ],
@@ -247,7 +237,9 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     """What independent judges say of each system and gender; original speech first."""
     judged = [record for record in records if _is_judged(record)]
     valued = [record for record in judged if "not_run" not in record.details]
-    found = {(r.system, r.level, r.group, r.metric, ATTACKERS.get(r.attacker, "")): r for r in valued}
+    found = {
+        (r.system, r.level, r.group, r.metric, ATTACKERS[r.attacker].sides if r.attacker else ""): r for r in valued
+    }
     tried = {group for _, _, group, _, code in found if code}  # a list of trials may hold one gender
     run = {record.metric for record in valued}
     models = {metric: label for metric in sorted({r.metric for r in judged}) if (label := whisper_label(metric))}

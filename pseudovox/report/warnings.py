@@ -47,7 +47,7 @@ def with_validation(records: Iterable[Record], models: Path) -> list[Record]:
 def _validation(folder: Path) -> dict[str, float]:
     if not (folder / "model.json").is_file():
         return {}
-    facts = store.read_card(folder, "xvector", "ecapa")["facts"]
+    facts = store.read_card(folder, *store.speaker_networks())["facts"]
     named = {EER: facts.get("validation", {}).get("eer"), ACCURACY: facts.get("validation", {}).get("accuracy")}
     return {**{name: value for name, value in named.items() if value is not None}, SPEAKERS: len(facts["speakers"])}
 

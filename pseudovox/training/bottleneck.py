@@ -44,8 +44,8 @@ from pseudovox.training.data import FeatureCache, cut, emphasis
 from pseudovox.training.fit import Learner, finish, fit
 
 if TYPE_CHECKING:
-    from pseudovox.config import Bottleneck
     from pseudovox.data.datadir import DataDir, Phone
+    from pseudovox.kinds.content_extractors.bottleneck import Options
     from pseudovox.models.bottleneck import BottleneckNetwork
 
 log = logging.getLogger("pseudovox")
@@ -71,7 +71,7 @@ def augmented(
     return augment(samples, seeds.generator(seed, "augment", f"{utterance}/{variant}"))
 
 
-def compute_features(key: Key, data: Sequence[DataDir], options: Bottleneck, seed: int, augment: Augment) -> np.ndarray:
+def compute_features(key: Key, data: Sequence[DataDir], options: Options, seed: int, augment: Augment) -> np.ndarray:
     """Input frames (frames, bins) of an utterance or of one of its augmented versions; samples for a front end."""
     number, utterance, variant = key
     samples = augmented(audio.load(data[number], utterance), utterance, variant, seed, augment, options.variants)
@@ -127,7 +127,7 @@ class FrameTargets:
         DataError: an archive lacks an utterance.
     """
 
-    def __init__(self, data: Sequence[DataDir], options: Bottleneck, sources: Mapping[str, Path]) -> None:
+    def __init__(self, data: Sequence[DataDir], options: Options, sources: Mapping[str, Path]) -> None:
         self.data, self.stride = list(data), options.stride
         self.archives = {
             name: [read_scp(root / part.name / f"{name}.scp") for part in data] for name, root in sources.items()
@@ -206,7 +206,7 @@ class PhoneBatches:
     """
 
     def __init__(
-        self, data: Sequence[DataDir], options: Bottleneck, seed: int, augment: Augment,
+        self, data: Sequence[DataDir], options: Options, seed: int, augment: Augment,
         sources: Mapping[str, Path] | None = None,
     ) -> None:  # fmt: skip
         if options.spectrum_weight and options.spectrum_coefficients > options.bins:
@@ -416,7 +416,7 @@ class BottleneckLearner(Learner):
 
     network: BottleneckNetwork
 
-    def __init__(self, network: BottleneckNetwork, options: Bottleneck, seed: int) -> None:
+    def __init__(self, network: BottleneckNetwork, options: Options, seed: int) -> None:
         super().__init__(network, options.training, seed)
         self.options = options
 
@@ -467,7 +467,7 @@ class BottleneckLearner(Learner):
         )  # fmt: skip
 
 
-def check_front_end(options: Bottleneck) -> None:
+def check(options: Options) -> None:
     """Raise UsageError for a front end that is none, MissingModelError where its weights are not there; quick."""
     if options.speaker_factors and options.codes:
         raise UsageError(
@@ -495,7 +495,7 @@ def check_front_end(options: Bottleneck) -> None:
         pretrained.weights_file(options.wav2vec2.bundle, options.wav2vec2.weights, FRONT_WEIGHTS)
 
 
-def front_end(options: Bottleneck) -> dict[str, Any]:
+def front_end(options: Options) -> dict[str, Any]:
     """The hyperparameters of the network that the front end decides; none for log-mel frames."""
     if options.front_end == "conv":
         return {}
@@ -506,7 +506,7 @@ def front_end(options: Bottleneck) -> dict[str, Any]:
     return {"bins": FRAME_SAMPLES, "front": own, "front_trained": options.wav2vec2.trained}
 
 
-def load_front_end(network: BottleneckNetwork, options: Bottleneck) -> None:
+def load_front_end(network: BottleneckNetwork, options: Options) -> None:
     """Put the weights that others trained into the front end.
 
     Raises:
@@ -522,7 +522,7 @@ def load_front_end(network: BottleneckNetwork, options: Bottleneck) -> None:
     pretrained.load_into(network.front.network, found, own.weights or str(pretrained.cache_file(own.bundle)))
 
 
-def refined(options: Bottleneck) -> Bottleneck:
+def refined(options: Options) -> Options:
     """The options of the second training (bottleneck.refine), which goes on from where the first one ended."""
     second = options.refine
     training = replace(options.training, updates=second.updates, learning_rate=second.learning_rate)
@@ -530,7 +530,7 @@ def refined(options: Bottleneck) -> Bottleneck:
 
 
 def train(
-    data: Sequence[DataDir], options: Bottleneck, seed: int, folder: Path, *, device: str, augment: Augment,
+    data: Sequence[DataDir], options: Options, seed: int, folder: Path, *, device: str, augment: Augment,
     sources: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train a content extractor and write its model dir.

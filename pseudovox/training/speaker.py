@@ -174,7 +174,7 @@ def train(
     """
     training = options.continued if initial else options.training
     if initial:
-        card = store.read_card(initial, "xvector", "ecapa")
+        card = store.read_card(initial, *store.speaker_networks())
         kind = card["kind"]
         own = {"loss": options.loss, "margin": options.margin, "scale": options.scale}
         hyperparameters = {**card["hyperparameters"], **own}
@@ -182,7 +182,7 @@ def train(
         known = SpeakerFeatures(**card["facts"]["features"])
         options = replace(options, features=known, embedding=hyperparameters["embedding"])
     else:
-        kind, hyperparameters = options.kind, hyperparameters_of(options)
+        kind, hyperparameters = options.kind, options.hyperparameters()
     targets = target_labels(data, options.targets, pseudo, seed)
     classes = 1 + max(max(labels.values()) for labels in targets) if targets else 0
     source = SpeakerChunks(data, options, training.batch_size, seed, augment, targets)
@@ -225,24 +225,8 @@ def _validate(learner: SpeakerLearner, batches: Iterable[Any], device: str) -> d
     return named
 
 
-def hyperparameters_of(options: SpeakerModel) -> dict[str, Any]:
-    """The keywords of the network's class, but for the number of speakers."""
-    features_in = options.features.coefficients if options.features.kind == "mfcc" else options.features.bins
-    found: dict[str, Any] = {
-        "features": features_in,
-        "channels": list(options.channels),
-        "embedding": options.embedding,
-        "loss": options.loss,
-        "margin": options.margin,
-        "scale": options.scale,
-    }
-    if options.kind == "ecapa":
-        found["attention"] = options.attention
-    return found
-
-
 def _take_over(network: torch.nn.Module, initial: Path, speakers: list[str]) -> None:
-    trained, facts = store.load(initial, "xvector", "ecapa")
+    trained, facts = store.load(initial, *store.speaker_networks())
     weights = trained.state_dict()
     if facts["speakers"] != speakers or type(trained.head) is not type(network.head):
         log.info("%s was trained on other speakers or another loss: a new classifier is put on it", initial)

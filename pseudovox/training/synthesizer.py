@@ -26,6 +26,7 @@ from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
 if TYPE_CHECKING:
     from pseudovox import config
     from pseudovox.data.datadir import DataDir
+    from pseudovox.kinds.synthesizers import world as world_kind
     from pseudovox.models.synthesizer import SynthesizerNetwork
     from pseudovox.stage.parallel import Utterance
 
@@ -89,8 +90,10 @@ class FramesWorker:
 class SynthesizerBatches(ChunkBatches):
     """Numbered batches of chunks: content, log F0, voicing, voice, and the normalised target (see ChunkBatches)."""
 
+    options: world_kind.Options
+
     def __init__(
-        self, data: Sequence[DataDir], frames: Path, xvectors: Path, options: config.Synthesizer, stride: int, seed: int
+        self, data: Sequence[DataDir], frames: Path, xvectors: Path, options: world_kind.Options, stride: int, seed: int
     ) -> None:
         super().__init__(data, frames, ARRAYS, xvectors, options, stride, seed)
         self.cache: FeatureCache[Key, tuple[np.ndarray, ...]] = FeatureCache(
@@ -178,7 +181,7 @@ def measure_spread(network: SynthesizerNetwork, batches: SynthesizerBatches) -> 
 
 
 def train(
-    data: Sequence[DataDir], frames: Path, xvectors: Path, options: config.Synthesizer, stride: int, seed: int,
+    data: Sequence[DataDir], frames: Path, xvectors: Path, options: world_kind.Options, stride: int, seed: int,
     folder: Path, *, device: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Train an acoustic model and write its model dir.

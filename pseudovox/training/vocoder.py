@@ -27,12 +27,14 @@ from pseudovox.training.synthesizer import FRAMES_PER_SECOND
 from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
 
 if TYPE_CHECKING:
-    from pseudovox import config
+    from pseudovox.config import Training
     from pseudovox.data.datadir import DataDir
+    from pseudovox.kinds.synthesizers import harmonic_noise, hifigan
+
+    VocoderOptions = harmonic_noise.Options | hifigan.Options
 
 log = logging.getLogger("pseudovox")
 ARRAYS = ("f0", "wave", "content", "altered")  # what FramesWorker makes without coefficients
-KINDS = ("harmonic_noise", "hifigan", "nsf_hifigan")
 RECONSTRUCTIONS = ("mel", "stft")
 
 
@@ -40,7 +42,7 @@ class VocoderBatches(ChunkBatches):
     """Numbered batches of segments: the five parts of Conditions, and the waveform (B, HOP * T) (see ChunkBatches)."""
 
     def __init__(
-        self, data: Sequence[DataDir], frames: Path, xvectors: Path, options: config.Synthesizer, stride: int, seed: int
+        self, data: Sequence[DataDir], frames: Path, xvectors: Path, options: VocoderOptions, stride: int, seed: int
     ) -> None:
         super().__init__(data, frames, ARRAYS, xvectors, options, stride, seed)
         self.melodies: FeatureCache[Key, tuple[np.ndarray, ...]] = FeatureCache(
@@ -84,13 +86,13 @@ class Reconstruction(Protocol):
     """What a training by spectra is told: a section of the configuration with these keys."""
 
     resolutions: list[list[int]]
-    training: config.Training
+    training: Training
 
 
 class Adversaries(Reconstruction, Protocol):
     """What a training with discriminators is told as well."""
 
-    adversarial: config.Adversarial
+    adversarial: hifigan.Adversarial
 
 
 class VocoderLearner(Learner):
@@ -200,7 +202,7 @@ class AdversarialLearner(VocoderLearner):
         return self.mel_distance(*self.speech(batch, stage))
 
 
-def check_reconstruction(options: config.Adversarial, section: str) -> None:
+def check_reconstruction(options: hifigan.Adversarial, section: str) -> None:
     """UsageError for a reconstruction that is none; `section` names where it stands."""
     if options.reconstruction not in RECONSTRUCTIONS:
         raise UsageError(
@@ -208,7 +210,7 @@ def check_reconstruction(options: config.Adversarial, section: str) -> None:
         )
 
 
-def build(options: config.Synthesizer, bottleneck: int, stride: int, voice: int) -> tuple[torch.nn.Module, str, dict]:
+def build(options: VocoderOptions, bottleneck: int, stride: int, voice: int) -> tuple[torch.nn.Module, str, dict]:
     """A vocoder of the configured kind and sizes.
 
     Args:
@@ -221,27 +223,16 @@ def build(options: config.Synthesizer, bottleneck: int, stride: int, voice: int)
     Raises:
         UsageError: sizes that do not belong together.
     """
-    shared: dict[str, Any] = {"bottleneck": bottleneck, "stride": stride, "xvector": voice}
-    if options.kind == "harmonic_noise":
-        kind = "harmonic_noise"
-        own: dict[str, Any] = {
-            **vars(options.harmonic_noise), "channels": options.channels, "kernel": options.kernel,
-            "dilations": list(options.dilations), "speaker": options.speaker, "dropout": options.dropout,
-        }  # fmt: skip
-    else:
-        kind = "hifigan"
-        own = {**vars(options.hifigan)}
-        if options.kind == "hifigan":
-            own["harmonics"] = 0
+    kind, adversarial = options.network.kind, hasattr(options, "adversarial")
+    found = {"bottleneck": bottleneck, "stride": stride, "xvector": voice, **options.hyperparameters()}
     try:
-        training = {"weight_norm": True} if kind == "hifigan" else {}
-        return store.build(kind, {**shared, **own, **training}), kind, {**shared, **own}
+        return store.build(kind, {**found, "weight_norm": True} if adversarial else found), kind, found
     except ValueError as error:
         raise UsageError(f"synthesizer of kind {options.kind}: {error}") from None
 
 
 def train(
-    data: Sequence[DataDir], frames: Path, xvectors: Path, options: config.Synthesizer, stride: int, seed: int,
+    data: Sequence[DataDir], frames: Path, xvectors: Path, options: VocoderOptions, stride: int, seed: int,
     folder: Path, *, device: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Train a vocoder and write its model dir.
@@ -256,21 +247,23 @@ def train(
     Returns:
         the model's facts.
     """
-    check_reconstruction(options.adversarial, "synthesizer.adversarial")
+    adversarial = getattr(options, "adversarial", None)
+    if adversarial:
+        check_reconstruction(adversarial, "synthesizer.adversarial")
     batches = VocoderBatches(data, frames, xvectors, options, stride, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "vocoder-weights"))
         network, kind, hyperparameters = build(options, batches.bottleneck, stride, batches.voices.dimension)
         learner: VocoderLearner = (
-            VocoderLearner(network, options, seed) if kind == "harmonic_noise"
-            else AdversarialLearner(network, options, seed)
+            AdversarialLearner(network, options, seed) if adversarial  # type: ignore[arg-type]
+            else VocoderLearner(network, options, seed)
         )  # fmt: skip
     log.info("vocoder %s: %d parameters", options.kind, sum(parameter.numel() for parameter in network.parameters()))
     network.get_buffer("f0_statistics").copy_(torch.from_numpy(batches.statistics()))
     network.get_buffer("xvector_mean").copy_(torch.from_numpy(batches.voices.mean()))
     fit(learner, batches, folder, device=device)
     learner.cpu().eval()
-    if kind == "hifigan":
+    if adversarial:
         network.fold()  # type: ignore[operator]
     facts = model_facts(batches, data, validate(learner, batches))
     finish(folder, network, kind=kind, hyperparameters=hyperparameters, facts=facts)

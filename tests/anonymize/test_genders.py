@@ -8,8 +8,8 @@ import pytest
 from pseudovox.anonymize import genders
 from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.strategy import Pool
-from pseudovox.config import PseudoSpeakers
 from pseudovox.core.errors import DataError
+from pseudovox.kinds.strategies.pca_gmm import Options
 
 
 def of(women: list[list[float]], men: list[list[float]]) -> Pool:
@@ -48,7 +48,7 @@ def test_small_pools() -> None:
 
 @pytest.mark.parametrize("combine", [False, True])
 def test_kept_with_the_voices(pool: Pool, combine: bool) -> None:
-    options = PseudoSpeakers(pca_size=3, gmm_size=2, combine_genders=combine)
+    options = Options(pca_size=3, gmm_size=2, combine_genders=combine)
     strategy = PcaGmm.fit(pool, options, seed=1)
     again = PcaGmm.restore(strategy.arrays(), options)
     assert [again.gender_of(vector) for vector in pool.vectors] == list(pool.genders)

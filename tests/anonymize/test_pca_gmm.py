@@ -6,10 +6,10 @@ import pytest
 from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.strategy import Pool, Source
 from pseudovox.anonymize.voice_model import VoiceModel, fit_voices
-from pseudovox.config import PseudoSpeakers
 from pseudovox.core.errors import DataError, UsageError
+from pseudovox.kinds.strategies.pca_gmm import Options
 
-OPTIONS = PseudoSpeakers(pca_size=3, gmm_size=2)
+OPTIONS = Options(pca_size=3, gmm_size=2)
 
 
 def source(gender: str = "f") -> Source:
@@ -29,7 +29,7 @@ def test_draws_have_the_distribution_of_their_gender(pool: Pool) -> None:
 
 
 def test_one_model_for_both_genders(pool: Pool) -> None:
-    options = PseudoSpeakers(pca_size=3, gmm_size=3, combine_genders=True)
+    options = Options(pca_size=3, gmm_size=3, combine_genders=True)
     strategy = PcaGmm.fit(pool, options, seed=1)
     assert list(strategy.models) == ["all"]
     np.testing.assert_allclose(np.sort(strategy.models["all"].weights), [0.25, 0.25, 0.5], atol=0.01)
@@ -62,7 +62,7 @@ def test_a_pool_without_spread_is_refused() -> None:
 
 def test_pool_too_small(pool: Pool) -> None:
     with pytest.raises(DataError, match=r"30 speakers.*need 31"):
-        PcaGmm.fit(pool, PseudoSpeakers(pca_size=30), seed=1)
+        PcaGmm.fit(pool, Options(pca_size=30), seed=1)
 
 
 def test_threshold(pool: Pool) -> None:
@@ -110,8 +110,8 @@ def test_correlated_mixtures() -> None:
         np.testing.assert_allclose(np.cov(drawn[side].T), factor @ factor.T, rtol=0.1, atol=0.1)
 
 
-@pytest.mark.parametrize("options", [OPTIONS, PseudoSpeakers(pca_size=3, covariance="full", threshold=0.3)])
-def test_many_at_once_are_those_one_by_one(pool: Pool, options: PseudoSpeakers) -> None:
+@pytest.mark.parametrize("options", [OPTIONS, Options(pca_size=3, covariance="full", threshold=0.3)])
+def test_many_at_once_are_those_one_by_one(pool: Pool, options: Options) -> None:
     strategy = PcaGmm.fit(pool, options, seed=1)
     sources = [Source(pool.vectors[row], pool.vectors[row], pool.genders[row]) for row in range(0, 60, 4)]
     drawn = strategy.draw_all(sources, [np.random.default_rng(row) for row in range(15)])
@@ -133,4 +133,4 @@ def test_cosines_in_the_subspace(pool: Pool) -> None:
 )
 def test_bad_options(pool: Pool, options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        PcaGmm.fit(pool, PseudoSpeakers(pca_size=3, **options), seed=1)  # type: ignore[arg-type]
+        PcaGmm.fit(pool, Options(pca_size=3, **options), seed=1)  # type: ignore[arg-type]

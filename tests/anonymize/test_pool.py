@@ -9,10 +9,10 @@ from pseudovox.anonymize import pool as pools
 from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import Pool, Source
 from pseudovox.components.plda import Plda
-from pseudovox.config import PseudoSpeakers
 from pseudovox.core.errors import DataError, UsageError
+from pseudovox.kinds.strategies.pool import Options
 
-OPTIONS = PseudoSpeakers(strategy="pool", candidates=4, averaged=4)
+OPTIONS = Options(candidates=4, averaged=4)
 NEARNESS = np.array([3, 7, 0, 5, 1, 6, 2, 4, 9, 8])  # of the speakers of either gender, 0 = nearest to (1, 0, ...)
 
 
@@ -82,7 +82,7 @@ def test_dense_and_sparse_clusters() -> None:
     rows = np.repeat(np.arange(20), sizes)
     vectors = (centers[rows] + 0.02 * draw.standard_normal((len(rows), 30))).astype(np.float32)
     pool = Pool(vectors, ("f",) * len(rows) + ())
-    options = PseudoSpeakers(strategy="pool", combine_genders=True)
+    options = Options(combine_genders=True)
     for proximity, expected in (("dense", set(range(10))), ("sparse", set(range(10, 20)))):
         strategy = PoolAverage.fit(pool, replace(options, proximity=proximity), seed=1)
         assert strategy.facts()["all"] == {"speakers": 160, "clusters": 20, "largest": 12, "smallest": 4}
@@ -101,15 +101,15 @@ def test_many_at_once_are_those_one_by_one(fan: Pool) -> None:
 
 
 def test_shares_of_the_pool() -> None:
-    options = PseudoSpeakers(strategy="pool", candidates=0.36, averaged=0.5)
+    options = Options(candidates=0.36, averaged=0.5)
     assert pools.counts(55, options, "f") == (20, 10)
     assert pools.counts(1, options, "f") == (1, 1)
-    assert pools.counts(560, PseudoSpeakers(strategy="pool"), "f") == (200, 100)
+    assert pools.counts(560, Options(), "f") == (200, 100)
 
 
 def test_pool_too_small(fan: Pool) -> None:
     with pytest.raises(DataError, match=r"10 speakers \(f\).* means of 100 .* of 200 candidates") as error:
-        PoolAverage.fit(fan, PseudoSpeakers(strategy="pool"), seed=1)
+        PoolAverage.fit(fan, Options(), seed=1)
     assert "pseudo.candidates=0.36" in str(error.value)
     with pytest.raises(DataError, match=r"means of 11 \(pseudo.averaged\) of all of them"):
         PoolAverage.fit(fan, replace(OPTIONS, proximity="random", averaged=11), seed=1)

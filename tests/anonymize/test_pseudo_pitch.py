@@ -7,7 +7,7 @@ import pytest
 
 from pseudovox.anonymize import pseudo_pitch
 from pseudovox.anonymize.pseudo_pitch import PitchModel
-from pseudovox.anonymize.pseudo_speakers import Pool
+from pseudovox.anonymize.strategy import Pool
 from pseudovox.core.errors import DataError
 from pseudovox.core.npz import write_npz
 

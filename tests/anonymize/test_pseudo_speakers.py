@@ -5,15 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pseudovox import config as configuration
 from pseudovox.anonymize import pseudo_speakers
+from pseudovox.anonymize.own import Own
+from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.pseudo_pitch import PitchModel
-from pseudovox.anonymize.pseudo_speakers import Pool, Source
-from pseudovox.config import PseudoSpeakers
+from pseudovox.anonymize.strategy import Pool, Source
 from pseudovox.core.errors import DataError, MissingModelError, UsageError
 from pseudovox.core.npz import write_npz
 from pseudovox.data.datadir import DataDir
+from pseudovox.kinds.strategies import own
+from pseudovox.kinds.strategies.pca_gmm import Options
 
-OPTIONS = PseudoSpeakers(pca_size=3, gmm_size=2)
+OPTIONS = Options(pca_size=3, gmm_size=2)
 
 
 def source(gender: str = "f") -> Source:
@@ -29,8 +33,9 @@ def data() -> DataDir:
 
 
 def sampled(data: DataDir, pool: Pool, level: str = "spk", seed: int = 1, **options: object) -> pseudo_speakers.Sampled:
-    chosen = PseudoSpeakers(pca_size=3, gmm_size=2, **options)  # type: ignore[arg-type]
-    strategy = pseudo_speakers.find(chosen.strategy).fit(pool, chosen, 1)
+    options = options if "strategy" in options else {"pca_size": 3, "gmm_size": 2, **options}
+    chosen = configuration.load(None, [f"pseudo.{key}={value}" for key, value in options.items()]).pseudo
+    strategy = chosen.load().fit(pool, chosen, 1)
     utterances = {utterance: np.full(10, float(number), np.float32) for number, utterance in enumerate(data.utterances)}
     speakers = {speaker: np.full(10, 50.0, np.float32) for speaker in data.speakers}
     return pseudo_speakers.sample(strategy, None, data, utterances, speakers, chosen, level=level, seed=seed)
@@ -63,7 +68,7 @@ def test_pitch_goes_with_the_pseudo_speaker(data: DataDir, pool: Pool) -> None:
     law = PitchModel(
         np.zeros((10, 2)), np.array([[5.3, 0.2], [4.8, 0.2]]), np.diag([0.04, 0.0]), np.zeros(2), np.full(2, 9)
     )
-    strategy = pseudo_speakers.PcaGmm.fit(pool, OPTIONS, seed=1)
+    strategy = PcaGmm.fit(pool, OPTIONS, seed=1)
     vectors = dict.fromkeys([*data.utterances, *data.speakers], np.ones(10, np.float32))
     spread = {}
     for level in ("spk", "utt"):
@@ -79,7 +84,7 @@ def test_own_is_the_control(data: DataDir, pool: Pool) -> None:
 
 
 def test_files_give_the_same_draws(pool: Pool, tmp_path: Path) -> None:
-    fitted = pseudo_speakers.PcaGmm.fit(pool, OPTIONS, seed=1)
+    fitted = PcaGmm.fit(pool, OPTIONS, seed=1)
     for folder in (tmp_path / "a", tmp_path / "b"):
         folder.mkdir()
         pseudo_speakers.save(folder, fitted)
@@ -92,16 +97,16 @@ def test_files_give_the_same_draws(pool: Pool, tmp_path: Path) -> None:
 def test_load_errors(pool: Pool, tmp_path: Path) -> None:
     with pytest.raises(MissingModelError):
         pseudo_speakers.load(tmp_path, OPTIONS)
-    with pytest.raises(UsageError, match="expected one of own, pca_gmm, pool"):
-        pseudo_speakers.load(tmp_path, PseudoSpeakers(strategy="poll"))
+    with pytest.raises(UsageError, match=r"pseudo.strategy 'poll': expected one of own, pca_gmm, pool"):
+        configuration.load(None, ["pseudo.strategy=poll"])
     with pytest.raises(UsageError, match="--generator"):
         pseudo_speakers.load(None, OPTIONS)
-    assert isinstance(pseudo_speakers.load(None, PseudoSpeakers(strategy="own")), pseudo_speakers.Own)
-    pseudo_speakers.save(tmp_path, pseudo_speakers.PcaGmm.fit(pool, OPTIONS, seed=1))
+    assert isinstance(pseudo_speakers.load(None, own.Options()), Own)
+    pseudo_speakers.save(tmp_path, PcaGmm.fit(pool, OPTIONS, seed=1))
     (tmp_path / "pseudo.npz").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(DataError, match=r"pseudo\.npz: cannot be read"):
         pseudo_speakers.load(tmp_path, OPTIONS)
-    arrays = pseudo_speakers.PcaGmm.fit(pool, OPTIONS, seed=1).arrays()
+    arrays = PcaGmm.fit(pool, OPTIONS, seed=1).arrays()
     for changes, message in (
         ({"f.mean": np.ones(3)}, r"components: shape .*, expected \(size, 3\)"),
         ({"f.extra": np.ones(3)}, "holds extra; expected mean, components"),

@@ -7,8 +7,8 @@ from pseudovox.anonymize import selection
 from pseudovox.anonymize.pca_gmm import PcaGmm
 from pseudovox.anonymize.strategy import Pool
 from pseudovox.anonymize.voice_model import VoiceModel
-from pseudovox.config import PseudoSpeakers, VoiceGrid
 from pseudovox.core.errors import DataError, UsageError
+from pseudovox.kinds.strategies.pca_gmm import Options, VoiceGrid
 
 
 def test_density_of_a_gaussian() -> None:
@@ -58,15 +58,15 @@ def test_the_truth_is_chosen() -> None:
 
 def test_what_the_pool_is_too_small_for_is_left_out(pool: Pool) -> None:
     grid = VoiceGrid(pca_size=[2, 40], gmm_size=[1], covariance=["diag"])
-    strategy = PcaGmm.fit(pool, PseudoSpeakers(select=True, grid=grid), seed=1)
+    strategy = PcaGmm.fit(pool, Options(select=True, grid=grid), seed=1)
     assert strategy.facts()["selected"] == {"pca_size": 2, "gmm_size": 1, "covariance": "diag"}
     assert strategy.models["f"].components.shape == (2, 10)
     assert strategy.tables()["selection.tsv"].splitlines()[-1].split("\t")[0::9] == ["40"]
     assert "too few speakers" in strategy.tables()["selection.tsv"]
     with pytest.raises(DataError, match="30 speakers of a gender, 24 without those held out"):
-        PcaGmm.fit(pool, PseudoSpeakers(select=True, grid=VoiceGrid(pca_size=[40])), seed=1)
+        PcaGmm.fit(pool, Options(select=True, grid=VoiceGrid(pca_size=[40])), seed=1)
     with pytest.raises(UsageError, match="covariance 'round'"):
-        PcaGmm.fit(pool, PseudoSpeakers(select=True, grid=VoiceGrid(covariance=["round"])), seed=1)
+        PcaGmm.fit(pool, Options(select=True, grid=VoiceGrid(covariance=["round"])), seed=1)
 
 
 def test_all_dimensions_kept() -> None:

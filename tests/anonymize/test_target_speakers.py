@@ -10,15 +10,15 @@ import pytest
 
 from pseudovox.anonymize import targets
 from pseudovox.anonymize.targets import Target, choose
-from pseudovox.config import PseudoSpeakers
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.data.datadir import DataDir
+from pseudovox.kinds.strategies.target import Options
 
 VOICES = [Target(f"{gender}{number}", gender, (5.0, 0.2)) for gender in "fm" for number in range(1, 6)]
 
 
 def drawn(data: DataDir, level: str = "utt", seed: int = 1, **options: str) -> dict[str, str]:
-    chosen = choose(VOICES, data, PseudoSpeakers(strategy="target", **options), level=level, seed=seed)  # type: ignore[arg-type]
+    chosen = choose(VOICES, data, Options(**options), level=level, seed=seed)  # type: ignore[arg-type]
     assert list(chosen.utterances) == tiny_order(data)
     return {utterance: target.id for utterance, target in chosen.utterances.items()}
 
@@ -31,11 +31,11 @@ def test_one_for_each_utterance_or_speaker(tiny_data: DataDir) -> None:
     by_utterance, by_speaker = drawn(tiny_data), drawn(tiny_data, "spk")
     assert len({by_utterance[f"m1-{number}"] for number in range(4)}) > 1
     assert all(len({by_speaker[f"{speaker}-{number}"] for number in range(4)}) == 1 for speaker in ("f1", "m1", "m2"))
-    chosen = choose(VOICES, tiny_data, PseudoSpeakers(), level="spk", seed=1)
+    chosen = choose(VOICES, tiny_data, Options(), level="spk", seed=1)
     assert {speaker: target.id for speaker, target in chosen.speakers.items()} == {
         speaker: by_speaker[f"{speaker}-0"] for speaker in ("f1", "m1", "m2")
     }
-    assert not choose(VOICES, tiny_data, PseudoSpeakers(), level="utt", seed=1).speakers
+    assert not choose(VOICES, tiny_data, Options(), level="utt", seed=1).speakers
 
 
 def test_a_draw_depends_on_seed_data_dir_and_id_alone(tiny_data: DataDir) -> None:
@@ -50,7 +50,7 @@ def test_constant_is_one_for_all_data_dirs(tiny_data: DataDir) -> None:
     found = set(drawn(tiny_data, target="constant").values())
     assert len(found) == 1 and found == set(drawn(DataDir("data/other", tiny_data.tables), target="constant").values())
     assert set(drawn(tiny_data, target="m4").values()) == {"m4"}
-    chosen = choose(VOICES, tiny_data, PseudoSpeakers(target="m4"), level="utt", seed=1)
+    chosen = choose(VOICES, tiny_data, Options(target="m4"), level="utt", seed=1)
     assert set(chosen.genders.values()) == {"m"} and len(chosen.speakers) == 3
 
 
@@ -78,7 +78,7 @@ def test_what_is_refused(tiny_data: DataDir) -> None:
     with pytest.raises(DataError, match="needs the table spk2gender"):
         drawn(tiny_data, target_gender="same")
     with pytest.raises(DataError, match="can be the target of f1"):
-        choose(VOICES[:1], tiny_data, PseudoSpeakers(), level="utt", seed=1)
+        choose(VOICES[:1], tiny_data, Options(), level="utt", seed=1)
 
 
 def test_targets_are_the_training_speakers_of_a_one_hot_synthesizer(tmp_path: Path) -> None:

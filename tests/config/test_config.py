@@ -6,11 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pseudovox import config as configuration
-from pseudovox.config import HifiGan, Synthesizer, strict_yaml
+from pseudovox.config import Synthesizer, strict_yaml, validation
 from pseudovox.core import checkout
 from pseudovox.core.errors import UsageError
 
@@ -281,7 +282,7 @@ def test_default_yaml_names_every_key_with_the_default_of_the_schema() -> None:
         return set(tree).union(*inner)
 
     stated, _ = strict_yaml.read(ROOT / "conf/default.yaml")
-    assert names(asdict(configuration.Config())) - names(stated) == set()
+    assert {key.rpartition(".")[2] for key in validation.keys(configuration.Config)} - names(stated) == set()
     assert configuration.load(ROOT / "conf/default.yaml") == configuration.load()
 
 
@@ -345,11 +346,31 @@ def test_every_synthesizer_can_be_asked_for(path: Path) -> None:
     assert found.kind == path.stem.removesuffix("_mini").removesuffix("_vpc")
 
 
-def test_what_decides_a_synthesizer_is_its_own_kind_alone() -> None:
-    one, other = Synthesizer(kind="world"), Synthesizer(kind="world", hifigan=HifiGan(channels=64))
-    assert one.relevant() == other.relevant()
-    other.kind = one.kind = "hifigan"
-    assert one.relevant() != other.relevant()
+def test_what_decides_a_synthesizer_is_its_own_kind_alone(tmp_path: Path) -> None:
+    def asked(kind: str, channels: int) -> Synthesizer:
+        layer = {"synthesizer": {"kind": kind, "hifigan": {"channels": channels}}}
+        (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(layer))
+        return configuration.merge([tmp_path / "recipe.yaml"]).synthesizer
+
+    assert asked("world", 64) == asked("world", 128)
+    assert asked("hifigan", 64) != asked("hifigan", 128)
     for kind in ("world", "harmonic_noise", "hifigan", "nsf_hifigan"):
-        one.kind = kind
-        assert {"kind", "speaker_input", "training"} <= one.relevant().keys()
+        assert {"kind", "speaker_input", "training"} <= asdict(asked(kind, 64)).keys()
+
+
+def test_a_key_of_another_kind_is_refused_where_it_changes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--set pseudo.averaged=3: pseudo.averaged belongs to another kind than "
+                       r"pseudo.strategy pca_gmm, .*nearest key of pca_gmm is pseudo\.\w+"):  # fmt: skip
+        configuration.load(None, ["pseudo.averaged=3"])
+    assert configuration.load(None, ["pseudo.averaged=3", "pseudo.strategy=pool"]).pseudo.averaged == 3
+    for folder in ("conf", "steps", "local", "recipes/mini"):
+        shutil.copytree(checkout.ROOT / folder, tmp_path / folder)
+    # What the recipe says of other kinds is for its other systems.
+    with (tmp_path / "recipes/mini/recipe.yaml").open("a") as recipe:
+        recipe.write("\npseudo: {averaged: 3, pca_size: 4}\n")
+    (tmp_path / "conf/system/odd.yaml").write_text("system: {base: xvector, stages: [fit]}\npseudo: {averaged: 2}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkout, "ROOT", tmp_path)
+        assert configuration.compose("mini", "pca_gmm").pseudo.pca_size == 4
+        with pytest.raises(UsageError, match=r"odd\.yaml: pseudo\.averaged belongs to another kind"):
+            configuration.compose("mini", "odd")

@@ -68,7 +68,7 @@ def a_pool(women: int, men: int) -> strategy.Pool:
 
 
 def _fitted(name: str, people: strategy.Pool) -> Callable[[configuration.Config], Any]:
-    return lambda found: pseudo_speakers.find(name).fit(people, found.pseudo, 1)
+    return lambda found: found.pseudo.load().fit(people, found.pseudo, 1)
 
 
 @obeyed(ANONYMIZE + "voice_model.py", "mixtures need {}")
@@ -89,7 +89,8 @@ def pool_of_one_woman_and_one_man() -> Any:
 @obeyed(ANONYMIZE + "pca_gmm.py", "holds nothing that tells genders")
 def generator_that_tells_no_genders(tiny_data: DataDir) -> Any:
     people = a_pool(8, 8)
-    found = pseudo_speakers.find("pca_gmm").fit(people, config("pseudo.pca_size=3", "pseudo.gmm_size=1").pseudo, 1)
+    options = config("pseudo.pca_size=3", "pseudo.gmm_size=1").pseudo
+    found = options.load().fit(people, options, 1)
     found.gender = None  # type: ignore[attr-defined]
     yield from _without_genders(found, tiny_data)
 
@@ -245,7 +246,7 @@ def no_target_but_the_speaker(tiny_data: DataDir) -> Any:
 @obeyed("pseudovox/components/synthesis.py", "speaks with the voices of its training speakers alone")
 def voices_that_are_no_training_speakers(tmp_path: Path) -> Any:
     hint = yield lambda: synthesis.voice_table(Path("pseudo"), one_hot=True)
-    assert config(settings_in(hint)[0]).pseudo.strategy == targets.STRATEGY
+    assert config(settings_in(hint)[0]).pseudo.gives == "targets"
     assert config(settings_in(hint)[1]).synthesizer.speaker_input == "xvector"
     yield lambda: synthesis.voice_table(Path("pseudo"))
 
@@ -258,7 +259,7 @@ def _remade(fragment: str, spoil: Callable[[Path], object], module: str = MODELS
         folder = exp / "models/synthesizer"
         shutil.copytree(folder, "aside")
         spoil(folder)
-        hint = yield lambda: store.load(folder, *store.SYNTHESIZERS)
+        hint = yield lambda: store.load(folder, *store.synthesizers())
         assert hint == store.REDO
         shutil.rmtree(folder)
         shutil.copytree("aside", folder)
@@ -301,13 +302,13 @@ _remade(
 @obeyed(MODELS + "store.py", "no model here")
 def folder_without_a_model(exp: Path) -> Any:
     yield lambda: store.read_card(Path("exp"), "bottleneck")
-    yield lambda: store.read_card(exp / "models/bottleneck", "bottleneck")
+    yield lambda: store.read_card(exp / "models/bottleneck", *store.content_extractors())
 
 
 @obeyed(MODELS + "store.py", "a model of kind {}, expected {}")
 def model_of_another_kind(exp: Path) -> Any:
-    yield lambda: store.read_card(exp / "models/xvector", "bottleneck")
-    yield lambda: store.read_card(exp / "models/bottleneck", "bottleneck")
+    yield lambda: store.read_card(exp / "models/xvector", *store.content_extractors())
+    yield lambda: store.read_card(exp / "models/bottleneck", *store.content_extractors())
 
 
 @obeyed(MODELS + "store.py", "a pickle (a checkpoint of PyTorch)")
@@ -317,7 +318,7 @@ def weights_that_are_a_pickle(exp: Path) -> Any:
 
     file = exp / "models/synthesizer/weights.safetensors"
     torch.save(load(file.read_bytes()), file)
-    hint = yield lambda: store.load(exp / "models/synthesizer", *store.SYNTHESIZERS)
+    hint = yield lambda: store.load(exp / "models/synthesizer", *store.synthesizers())
     weights = torch.load(file, weights_only=True, mmap=False)
     eval(hint.split(": ")[1], {"safetensors": SimpleNamespace(torch=SimpleNamespace(save_file=save_file)),
                                "weights": weights, "file": file})  # fmt: skip
@@ -601,19 +602,19 @@ def trial_lists_of_one_set(tiny_data: DataDir) -> Any:
 @obeyed(TRAINING + "bottleneck.py", "codes have no offsets to be taken off")
 def speaker_factors_of_codes() -> Any:
     asked_for = ("bottleneck.codes=6", "bottleneck.speaker_factors=3")
-    hint = yield lambda: bottleneck.check_front_end(config(*asked_for).bottleneck)
+    hint = yield lambda: bottleneck.check(config(*asked_for).bottleneck)
     one, other = settings_in(hint)
-    bottleneck.check_front_end(config(*asked_for, one).bottleneck)
-    yield lambda: bottleneck.check_front_end(config(*asked_for, other).bottleneck)
+    bottleneck.check(config(*asked_for, one).bottleneck)
+    yield lambda: bottleneck.check(config(*asked_for, other).bottleneck)
 
 
 @obeyed(TRAINING + "bottleneck.py", "compares two alterations of a chunk")
 def consistency_without_alterations() -> Any:
     asked_for = "bottleneck.consistency_weight=1"
-    hint = yield lambda: bottleneck.check_front_end(config(asked_for).bottleneck)
+    hint = yield lambda: bottleneck.check(config(asked_for).bottleneck)
     without, altered = settings_in(hint)
-    bottleneck.check_front_end(config(asked_for, without).bottleneck)
-    yield lambda: bottleneck.check_front_end(config(asked_for, altered).bottleneck)
+    bottleneck.check(config(asked_for, without).bottleneck)
+    yield lambda: bottleneck.check(config(asked_for, altered).bottleneck)
 
 
 @obeyed(TRAINING + "chunks.py", "none can be held out for validation")

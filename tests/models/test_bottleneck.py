@@ -80,7 +80,7 @@ def test_model_dir_gives_the_same_features(tmp_path) -> None:
     network(torch.randn(2, 40, 8))
     network.eval()
     store.save(tmp_path / "m", network, kind="bottleneck", hyperparameters=SMALL, facts={"stride": 2})
-    again, facts = store.load(tmp_path / "m", "bottleneck")
+    again, facts = store.load(tmp_path / "m", *store.content_extractors())
     frames = torch.randn(1, 30, 8)
     assert torch.equal(network.extract(frames), again.extract(frames))
     assert facts == {"stride": 2}

@@ -14,6 +14,7 @@ from pseudovox import config
 from pseudovox.components.content import Extractor, log_mel, sample_frames
 from pseudovox.core.errors import MissingModelError, UsageError
 from pseudovox.data.datadir import DataDir
+from pseudovox.kinds.content_extractors.bottleneck import Options, Wav2vec2Front
 from pseudovox.models import pretrained
 from pseudovox.models.bottleneck import BottleneckNetwork
 from pseudovox.models.wav2vec2 import Wav2vec2Network
@@ -31,7 +32,7 @@ FRONT = {"family": "Wav2Vec2", "parameters": PARAMETERS, "normalise": True}
 SMALL: dict[str, Any] = {
     "bins": 160, "phones": 5, "channels": 16, "factor": 4, "dilations": [1], "stride": 2, "dimension": 6, "codes": 0,
 }  # fmt: skip
-OPTIONS = config.Bottleneck(
+OPTIONS = Options(
     front_end="wav2vec2", channels=8, factor=4, dilations=[1], dimension=6, codes=3, tail=1, chunk_seconds=0.3,
     variants=0, validation=1, quantizer_start=1,
     training=config.Training(updates=2, round_updates=2, batch_size=2, warmup=1, threads=1),
@@ -85,9 +86,9 @@ def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_weights_of_others_stay_as_they_are_and_the_model_dir_holds_them(bundle: Path, tiny_data: DataDir) -> None:
     lines = [f"{utt} 1 0.0 0.2 sil\n{utt} 1 0.2 0.3 aa" for utt in tiny_data.utterances]
     data = DataDir(tiny_data.path, tiny_data.tables, {"phones.ctm": "\n".join(lines).split("\n")})
-    own = config.Wav2vec2Front(weights=str(bundle))
-    options = config.Bottleneck(**{**vars(OPTIONS), "wav2vec2": own})
-    bottleneck.check_front_end(options)
+    own = Wav2vec2Front(weights=str(bundle))
+    options = Options(**{**vars(OPTIONS), "wav2vec2": own})
+    bottleneck.check(options)
     bottleneck.train([data], options, 1, Path("model"), device="cpu", augment=lambda samples, _: samples)
     extract = Extractor(Path("model"))
     weights = torch.load(bundle, weights_only=True)
@@ -101,6 +102,6 @@ def test_missing_weights_are_told_with_the_command(bundle: Path) -> None:
     with pytest.raises(
         MissingModelError, match=r"WAV2VEC2_LARGE_LV60K.*\n.*local/download.py.*bottleneck.wav2vec2.weights=FILE"
     ):
-        bottleneck.check_front_end(OPTIONS)
+        bottleneck.check(OPTIONS)
     with pytest.raises(UsageError, match="front_end 'hubert': expected conv or wav2vec2"):
-        bottleneck.check_front_end(config.Bottleneck(front_end="hubert"))
+        bottleneck.check(Options(front_end="hubert"))

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from pseudovox import config as configuration
-from pseudovox.anonymize.pseudo_speakers import PcaGmm, Source
+from pseudovox.anonymize.pca_gmm import PcaGmm
+from pseudovox.anonymize.strategy import Source
 from pseudovox.anonymize.voice_model import VoiceModel
 from pseudovox.data.archive import read_scp
 from pseudovox.devtools.stepcheck import bench

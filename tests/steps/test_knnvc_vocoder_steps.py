@@ -24,7 +24,8 @@ SMALL = [
     *("--set", "system.options.features.kind=bottleneck", "--set", "system.options.features.layer=0"),
     *("--set", f"system.options.vocoder.network={NETWORK}"),
     *("--set", "system.options.vocoder.segment_frames=10", "--set", "system.options.vocoder.validation=1"),
-    *("--set", "system.options.vocoder.adversarial.periods=[2]", "--set", "system.options.vocoder.adversarial.scales=1"),
+    *("--set", "system.options.vocoder.adversarial.periods=[2]"),
+    *("--set", "system.options.vocoder.adversarial.scales=1"),
     *("--set", "system.options.vocoder.adversarial.width=0.03"),
     *("--set", "system.options.vocoder.training={updates: 2, round_updates: 2, batch_size: 2, threads: 1}"),
 ]

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox.config import SpeakerFeatures, SpeakerModel
+from pseudovox.config import SpeakerFeatures
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.data import audio
 from pseudovox.data.audio import write_wav
 from pseudovox.data.datadir import DataDir
+from pseudovox.kinds.speaker_networks.xvector import Options
 from pseudovox.training import chunks
 from pseudovox.training.chunks import SpeakerChunks, chunk_count
 
 FBANK = SpeakerFeatures(kind="fbank", bins=20, high=8000.0, window=100_000, speech_only=False)
-STREAMED = SpeakerModel(
+STREAMED = Options(
     features=FBANK, chunk_min=0.3, chunk_max=0.3, copies=0, read="chunks", balance="chunks", held_out_every=4
 )
 

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from pseudovox.anonymize.knnvc.vocoder_options import Network, Vocoder
-from pseudovox.config import Adversarial, Training
+from pseudovox.config import Training
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.data.archive import Archive, read_scp, write_arrays
 from pseudovox.data.datadir import DataDir
+from pseudovox.kinds.synthesizers.hifigan import Adversarial
 from pseudovox.models import store
 from pseudovox.models.feature_hifigan import FRAME
 from pseudovox.training import knn_vocoder
@@ -97,7 +98,9 @@ def test_the_loss_falls(made: DataDir, tmp_path: Path) -> None:
     assert losses[1] < 0.8 * losses[0]
 
 
-def test_a_killed_run_ends_with_the_same_vocoder(made: DataDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_ends_with_the_same_vocoder(
+    made: DataDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     facts = train(made, tmp_path / "whole", OPTIONS)
     count = 0
     batch = knn_vocoder.FeatureBatches.batch

@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox.config import SpeakerFeatures, SpeakerModel, TargetClassifier, Training
+from pseudovox.config import SpeakerFeatures, TargetClassifier, Training
 from pseudovox.core.errors import DataError
 from pseudovox.data import features
 from pseudovox.data.datadir import DataDir
+from pseudovox.kinds.speaker_networks import ecapa
+from pseudovox.kinds.speaker_networks.xvector import Options
 from pseudovox.models import store
 from pseudovox.models.xvector import XvectorNetwork
 from pseudovox.training import speaker
 from pseudovox.training.speaker import SpeakerChunks
 
 TRAINING = Training(updates=4, round_updates=2, batch_size=4, warmup=1, threads=1)
-OPTIONS = SpeakerModel(
+OPTIONS = Options(
     channels=[8, 8, 8, 8, 12], embedding=6, loss="aam", chunk_min=0.2, chunk_max=0.3, copies=1, held_out_every=2,
     training=TRAINING, continued=TRAINING,
 )  # fmt: skip
@@ -115,7 +117,7 @@ def test_pairwise_eer() -> None:
 
 
 STREAMED = replace(
-    OPTIONS, kind="ecapa", copies=0, read="chunks", balance="chunks", held_out_most=0,
+    ecapa.Options(**{**vars(OPTIONS), "kind": "ecapa"}), copies=0, read="chunks", balance="chunks", held_out_most=0,
     features=SpeakerFeatures(kind="fbank", bins=20, high=8000.0, window=100_000, speech_only=False),
     channels=[16, 16, 16, 16, 12], attention=4,
     training=replace(TRAINING, epochs=2, optimizer="adam", schedule="cyclic", step_size=10, keep="best"),

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from pseudovox.config import Alteration, Bottleneck, Refinement, Training
+from pseudovox.config import Alteration, Training
 from pseudovox.core import seeds
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.data import features
 from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir, Phone
+from pseudovox.kinds.content_extractors.bottleneck import Options as Bottleneck
+from pseudovox.kinds.content_extractors.bottleneck import Refinement
 from pseudovox.models import store
 from pseudovox.training import bottleneck
 from pseudovox.training.bottleneck import IGNORED, PhoneBatches, frame_labels
@@ -92,7 +94,7 @@ def test_both_kinds_of_data_make_batches(tiny_data: DataDir) -> None:
 
 def train(data: DataDir, folder: Path, options: Bottleneck = OPTIONS) -> dict[str, torch.Tensor]:
     bottleneck.train([data], options, 1, folder, device="cpu", augment=louder)
-    network, _ = store.load(folder, "bottleneck")
+    network, _ = store.load(folder, *store.content_extractors())
     return network.state_dict()
 
 
@@ -118,7 +120,7 @@ def test_a_killed_run_ends_with_the_same_model(
 
 def test_text_alone_trains_by_ctc(tiny_data: DataDir, tmp_path: Path) -> None:
     trained = train(tiny_data, tmp_path / "model")
-    card = store.read_card(tmp_path / "model", "bottleneck")
+    card = store.read_card(tmp_path / "model", *store.content_extractors())
     assert {"sil", "s", "w"} <= set(card["facts"]["phones"])
     assert card["facts"]["validation"] == {}
     assert all(torch.isfinite(value.float()).all() for value in trained.values())
@@ -207,7 +209,7 @@ def test_a_teacher_is_learnt(tiny_data: DataDir, sources: dict[str, Path], tmp_p
         [tiny_data], OPTIONS, 1, tmp_path / "taught", device="cpu", augment=louder, sources=sources
     )
     assert facts["validation"].keys() == {"frame_accuracy", "teacher_explained", "perplexity"}
-    network, _ = store.load(tmp_path / "taught", "bottleneck")
+    network, _ = store.load(tmp_path / "taught", *store.content_extractors())
     assert network.teacher_head.out_channels == 3
 
 
@@ -240,7 +242,7 @@ def test_a_spectrum_is_learnt(tiny_data: DataDir, sources: dict[str, Path], tmp_
     only = {"alignment": sources["alignment"]}
     facts = bottleneck.train([tiny_data], options, 1, tmp_path / "model", device="cpu", augment=louder, sources=only)
     assert facts["validation"].keys() == {"frame_accuracy", "spectrum_explained", "perplexity"}
-    network, _ = store.load(tmp_path / "model", "bottleneck")
+    network, _ = store.load(tmp_path / "model", *store.content_extractors())
     frames = torch.randn(2, 20, options.bins)
     told = [network(frames, voice=torch.full((2, 16), value)) for value in (0.0, 1.0)]
     assert torch.equal(told[0].frame_logits, told[1].frame_logits)  # the voice is told to this head alone
@@ -265,7 +267,7 @@ def test_two_alterations_of_a_chunk_are_drawn_together(
     assert "spectrum_explained" in facts["validation"]
     still = Bottleneck(**{**vars(options), "alter": Alteration.none()})
     with pytest.raises(UsageError, match=r"consistency_weight 1.0: compares two alterations"):
-        bottleneck.check_front_end(still)
+        bottleneck.check(still)
 
 
 def test_versions_in_other_voices_are_drawn_from(
@@ -303,7 +305,7 @@ def test_a_second_training_goes_on_from_the_first(tiny_data: DataDir, sources: d
     def train(name: str, **changed: object) -> dict[str, torch.Tensor]:
         options = Bottleneck(**{**vars(OPTIONS), "codes": 0, "factor": 0, **changed})
         bottleneck.train([tiny_data], options, 1, tmp_path / name, device="cpu", augment=louder, sources=only)
-        return store.load(tmp_path / name, "bottleneck")[0].state_dict()
+        return store.load(tmp_path / name, *store.content_extractors())[0].state_dict()
 
     first = train("first")
     still = train("still", refine=Refinement(updates=1, learning_rate=0.0), speaker_factors=2)

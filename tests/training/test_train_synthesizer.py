@@ -11,17 +11,18 @@ import torch
 
 from pseudovox.components import f0, world
 from pseudovox.components.content import Extractor
-from pseudovox.config import F0, Alteration, Synthesizer, Training
+from pseudovox.config import F0, Alteration, Training
 from pseudovox.core.errors import DataError
 from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir
+from pseudovox.kinds.synthesizers.world import Options
 from pseudovox.models import store
 from pseudovox.stage.parallel import Utterance
 from pseudovox.training import synthesizer
 from pseudovox.training.synthesizer import ARRAYS, FramesWorker, SynthesizerBatches
 
 TRAINING = Training(updates=4, round_updates=2, batch_size=3, warmup=1, threads=1)
-OPTIONS = Synthesizer(
+OPTIONS = Options(
     coefficients=8, channels=8, kernel=3, dilations=[1, 2], speaker=4, chunk_seconds=0.3, validation=1,
     training=TRAINING,
 )  # fmt: skip
@@ -70,7 +71,7 @@ def made(tiny_data: DataDir) -> DataDir:
 
 
 def batches_of(data: DataDir, **changes: object) -> SynthesizerBatches:
-    options = Synthesizer(**{**vars(OPTIONS), **changes})  # type: ignore[arg-type]
+    options = Options(**{**vars(OPTIONS), **changes})  # type: ignore[arg-type]
     return SynthesizerBatches([data], Path("frames"), Path("xvectors"), options, 2, 1)
 
 

@@ -12,10 +12,12 @@ import torch
 
 from pseudovox import config as configuration
 from pseudovox.components import f0
-from pseudovox.config import Adversarial, HarmonicNoise, HifiGan, Synthesizer, Training
+from pseudovox.config import Synthesizer, Training, kinds
 from pseudovox.core.errors import UsageError
 from pseudovox.data.archive import Archive, write_arrays
 from pseudovox.data.datadir import DataDir
+from pseudovox.kinds.synthesizers.harmonic_noise import HarmonicNoise
+from pseudovox.kinds.synthesizers.hifigan import Adversarial, HifiGan
 from pseudovox.models import store
 from pseudovox.models.vocoder import HOP
 from pseudovox.training import spectral, vocoder
@@ -31,8 +33,9 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-def options(kind: str, **changes: Any) -> Synthesizer:
-    return Synthesizer(kind=kind, **{**SMALL, **changes})
+def options(kind: str, **changes: Any) -> Any:
+    own = kinds.options_of(Synthesizer, kind)
+    return own(**{key: value for key, value in {**SMALL, **changes}.items() if hasattr(own(), key)})
 
 
 @pytest.fixture
@@ -174,7 +177,7 @@ def test_a_killed_run_ends_with_the_same_vocoder(
         train(made, tmp_path / "broken", asked)
     assert (tmp_path / "broken/checkpoints/last.ckpt").exists()
     train(made, tmp_path / "broken", asked)
-    networks = [store.load(tmp_path / name, *store.SYNTHESIZERS)[0].state_dict() for name in ("unbroken", "broken")]
+    networks = [store.load(tmp_path / name, *store.synthesizers())[0].state_dict() for name in ("unbroken", "broken")]
     assert all(torch.equal(networks[1][name], value) for name, value in networks[0].items())
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pseudovox.config import Adversarial, Training
+from pseudovox.config import Training
 from pseudovox.core.errors import UsageError
+from pseudovox.kinds.synthesizers.hifigan import Adversarial
 
 SECTION = "system.options.vocoder"
 SOURCES = ("train", "published")

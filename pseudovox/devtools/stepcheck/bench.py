@@ -166,9 +166,11 @@ def _contour(part: DataDir, utterance: str) -> np.ndarray:
 
 
 def _content(config: Config) -> Callable[[DataDir, str], np.ndarray]:
+    own: Any = config.bottleneck
+
     def made(part: DataDir, utterance: str) -> np.ndarray:
-        frames = -(-_samples(part, utterance) // (160 * config.bottleneck.stride))
-        return generator(0, "bench-content", utterance).standard_normal((frames, config.bottleneck.dimension))
+        frames = -(-_samples(part, utterance) // (160 * own.stride))
+        return generator(0, "bench-content", utterance).standard_normal((frames, own.dimension))
 
     return made
 
@@ -197,15 +199,13 @@ def _save(path: Path, kind: str, hyperparameters: dict[str, Any], facts: dict[st
 def _speaker_model(path: Path, config: Config) -> None:
     from dataclasses import asdict
 
-    from pseudovox.training.speaker import hyperparameters_of
-
-    hyperparameters = {**hyperparameters_of(config.xvector), "speakers": 8}
+    hyperparameters = {**config.xvector.hyperparameters(), "speakers": 8}
     facts = {"speakers": [f"tr{number}" for number in range(8)], "features": asdict(config.xvector.features)}
     _save(path, config.xvector.kind, hyperparameters, facts)
 
 
 def _bottleneck_model(path: Path, config: Config) -> None:
-    own = config.bottleneck
+    own: Any = config.bottleneck
     hyperparameters = {
         "bins": own.bins, "phones": 2, "channels": own.channels, "factor": own.factor,
         "dilations": list(own.dilations), "stride": own.stride, "dimension": own.dimension, "codes": own.codes,
@@ -221,7 +221,8 @@ def _bottleneck_model(path: Path, config: Config) -> None:
 def _synthesizer_model(path: Path, config: Config) -> None:
     from pseudovox.components import world
 
-    own, content = config.synthesizer, config.bottleneck
+    own: Any = config.synthesizer
+    content: Any = config.bottleneck
     hyperparameters = {
         "bottleneck": content.dimension, "stride": content.stride, "xvector": config.xvector.embedding,
         "envelope": own.coefficients, "aperiodicity": world.APERIODICITIES, "channels": own.channels,
@@ -249,6 +250,7 @@ def _recognizer_model(path: Path, config: Config) -> None:
 
 def _generator(path: Path, config: Config) -> None:
     from pseudovox.anonymize import pseudo_pitch, pseudo_speakers
+    from pseudovox.anonymize.pca_gmm import PcaGmm
     from pseudovox.anonymize.voice_model import VoiceModel
     from pseudovox.core.npz import write_npz
 
@@ -260,7 +262,7 @@ def _generator(path: Path, config: Config) -> None:
         )
         for gender, sign in (("f", 1.0), ("m", -1.0))
     }  # fmt: skip
-    pseudo_speakers.save(path, pseudo_speakers.PcaGmm(models, config.pseudo.threshold))
+    pseudo_speakers.save(path, PcaGmm(models, threshold=1.01))
     pitch = pseudo_pitch.PitchModel(
         weight=np.zeros((dimension, 2)), bias=np.array([[5.3, 0.15], [4.8, 0.15]]), residual=0.01 * np.eye(2),
         lowest=np.array([4.0, 0.05]), highest=np.array([6.0, 0.4]),

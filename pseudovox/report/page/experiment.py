@@ -14,7 +14,8 @@ from pseudovox import config as configuration
 from pseudovox.config import Config
 from pseudovox.core.errors import PseudovoxError
 from pseudovox.data.datadir import DataDir, origin
-from pseudovox.records import ATTACKERS, FILE, ORIGINAL, Record, Timing, read_records
+from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.records import FILE, ORIGINAL, Record, Timing, read_records
 from pseudovox.report.headline import headline, means_by_training
 
 GENDERS = {"f": "female", "m": "male", "all": "all"}
@@ -180,7 +181,7 @@ class Experiment:
                 if self.data is None or self.set_of(trials) != name:
                     continue
                 tested = trials if system == ORIGINAL else f"{trials}_{system}"
-                enrolled = enrolment if ATTACKERS[attacker][0] == "O" else f"{enrolment}_{system}"
+                enrolled = enrolment if ATTACKERS[attacker].sides[0] == "O" else f"{enrolment}_{system}"
                 scores, labels = folder / f"{enrolled}-{tested}" / "scores", self.data / trials / "trials"
                 if scores.is_file() and labels.is_file():
                     yield TrialScores(system, attacker, name, self.group_of(trials), folder, scores, labels)

@@ -115,7 +115,7 @@ def codes(experiment: Experiment) -> list[Figure]:
     """How often each code of the bottleneck's quantiser is used in the first set's speech; none without a quantiser."""
     models = Path(experiment.config.models) if experiment.config.models else experiment.folder / "models"
     try:
-        card = store.read_card(models / "bottleneck", "bottleneck")
+        card = store.read_card(models / "bottleneck", *store.content_extractors())
     except PseudovoxError:
         return []
     count = int(card["hyperparameters"].get("codes") or 0)

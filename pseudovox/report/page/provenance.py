@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pseudovox.kinds.attackers import ATTACKERS, TRAINED
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import INK, SERIES, Figure, as_svg, canvas
 from pseudovox.report.warnings import code_warnings, privacy_warnings
@@ -56,7 +57,7 @@ def not_run(experiment: Experiment) -> list[NotRun]:
     for system in experiment.systems:
         if not any(who == system for who, _ in tried):
             continue
-        for attacker in ("semi-informed", "informed"):
+        for attacker in TRAINED:
             if (system, attacker) not in tried:
                 one = NotRun(f"{attacker} attacker on {system}", _why(experiment, system, attacker))
                 told.setdefault(one.what, one)
@@ -86,14 +87,8 @@ def _split(text: str) -> NotRun:
 
 def _why(experiment: Experiment, system: str, attacker: str) -> str:
     config = experiment.configs.get(system, experiment.config)
-    if not config.system.attacked:
-        return "its configuration says that no attacker is trained on it (system.attacked: false)"
-    if not config.attacks.semi_informed:
-        return "the recipe trains no attacker on anonymized speech (attacks.semi_informed)"
-    if attacker == "informed" and (config.system.step or config.pseudo.strategy == "target"):
-        return "the system draws no pseudo x-vectors that an attacker could know"
-    if attacker == "informed" and not config.attacks.informed:
-        return "attacks.informed is false"
+    if why := ATTACKERS[attacker].refused(config):
+        return why
     return "its stage was not run"
 
 

@@ -6,19 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pseudovox.records import ATTACKERS, ORIGINAL, Record, Timing, whisper_label
+from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.records import ORIGINAL, Record, Timing, whisper_label
 from pseudovox.report.formatting import system_name
 from pseudovox.report.page.experiment import Experiment
 
 ALL = "all"
-_KNOWS = {
-    "original": "nothing was anonymized: how well voices are recognised to begin with",
-    "ignorant": "has original speech of the person and does not know that the other recording was anonymized",
-    "lazy-informed": "knows the system and anonymizes the speech it has, but was trained on original speech",
-    "semi-informed": "knows the system and was trained on speech that it anonymized: the one to judge privacy by",
-    "informed": "knows, beyond that, the pseudo x-vector of every utterance, though not whose voice it replaced",
-    "seed-informed": "has original speech of the person, knows the seed of the run and undoes what was drawn by it",
-}
 
 
 @dataclass(frozen=True)
@@ -45,15 +38,15 @@ class Column:
 COLUMNS = [
     *(
         Column(
-            attacker,
-            f"EER % {attacker}",
-            f"Equal error rate of the {attacker} attacker ({code}), who {_KNOWS[attacker]}."
-            if attacker != "original"
-            else f"Equal error rate on original speech ({code}): {_KNOWS[attacker]}.",
+            name,
+            f"EER % {name}",
+            f"Equal error rate of the {name} attacker ({attacker.sides}), who {attacker.knows}."
+            if name != "original"
+            else f"Equal error rate on original speech ({attacker.sides}): {attacker.knows}.",
             "half",
-            attacker=attacker,
+            attacker=name,
         )
-        for attacker, code in ATTACKERS.items()
+        for name, attacker in ATTACKERS.items()
     ),
     Column(
         "wer",

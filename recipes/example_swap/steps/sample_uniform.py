@@ -32,7 +32,7 @@ from pseudovox.core.errors import UsageError
 if TYPE_CHECKING:  # numpy and all that needs it are imported where they are used: --help must be quick
     import numpy as np
 
-    from pseudovox.anonymize.pseudo_speakers import Source, Strategy
+    from pseudovox.anonymize.strategy import Source, Strategy
 
 
 class Uniform:
@@ -43,7 +43,7 @@ class Uniform:
     """
 
     def __init__(self, fitted: Strategy) -> None:
-        from pseudovox.anonymize.pseudo_speakers import PcaGmm
+        from pseudovox.anonymize.pca_gmm import PcaGmm
 
         if not isinstance(fitted, PcaGmm):
             raise UsageError(f"pseudo.strategy {fitted.name!r}: this step needs pca_gmm")

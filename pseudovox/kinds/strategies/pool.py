@@ -1,0 +1,21 @@
+"""Strategy pool: the mean of speakers of the pool (baseline B1 of the VoicePrivacy Challenges)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pseudovox.config.schema import PseudoSpeakers
+
+
+@dataclass
+class Options(PseudoSpeakers):
+    """Section `pseudo` with strategy pool."""
+
+    implementation: ClassVar[str] = "pseudovox.anonymize.pool:PoolAverage"
+
+    strategy: str = "pool"
+    affinity: str = "cosine"  # how alike voices are: cosine or plda (trained on the pool)
+    proximity: str = "farthest"  # who is taken: farthest, nearest, random, or from dense or sparse clusters
+    candidates: float = 200  # so many of the farthest or nearest; below 1, a share of the pool's of that gender
+    averaged: float = 100  # so many of them are drawn and averaged; below 1, a share of the candidates
