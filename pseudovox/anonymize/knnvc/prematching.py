@@ -19,6 +19,7 @@ import torch
 
 from pseudovox.anonymize.knnvc import features
 from pseudovox.anonymize.knnvc.matching import Target
+from pseudovox.anonymize.knnvc.target_store import normalised
 from pseudovox.components import world
 from pseudovox.core import seeds
 from pseudovox.core.errors import DataError, UsageError
@@ -69,6 +70,7 @@ class PrematchWorker:
                 f"{FRAME / SAMPLE_RATE} s of each"
             )
         self.options, self.neighbours, self.seed, self.device = options.vocoder, options.neighbours, seed, device
+        self.normalise = options.features.normalise
         self.groups: dict[Path, Groups] = {}
         # The utterances of a speaker follow each other, so the features of one pool at a time are in memory.
         self._pool = functools.lru_cache(maxsize=1)(self._make_pool)
@@ -93,9 +95,10 @@ class PrematchWorker:
             self.groups[data.path] = Groups(data, self.options.within)
         pool = self._pool(data, self.groups[data.path].of(utterance.id))
         own = pool.places.get(utterance.id)
-        queries = self.frames(utterance) if own is None else pool.target.values[own]
+        frames = torch.as_tensor(self.frames(utterance)) if own is None else pool.target.values[own]
+        queries = normalised(frames) if self.normalise else frames
         rows = nearest_apart(pool.target, queries, self.neighbours, own or slice(0, 0))
-        return np.asarray(queries) if rows is None else pool.target.mean(rows).cpu().numpy()
+        return (frames if rows is None else pool.target.mean(rows)).cpu().numpy()
 
     def _make_pool(self, data: DataDir, group: Group) -> Pool:
         found: list[np.ndarray] = []
@@ -106,7 +109,9 @@ class PrematchWorker:
             places[name] = slice(start, start + len(frames))
             start += len(frames)
             found.append(frames)
-        return Pool(Target(np.concatenate(found), device=self.device), places)
+        together = torch.from_numpy(np.concatenate(found)).to(self.device)
+        keys = normalised(together) if self.normalise else together
+        return Pool(Target(keys, together, self.device), places)
 
 
 class Groups:

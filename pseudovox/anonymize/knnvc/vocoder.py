@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,13 @@ from pseudovox.core.errors import DataError
 from pseudovox.models import store
 
 KIND = "feature_hifigan"
+
+
+def speaker(
+    model: Path, features: Features, level: float, device: str
+) -> Callable[[torch.Tensor, np.ndarray], np.ndarray]:
+    """What worker.ConvertWorker has speak in the place of WORLD, on a device (arguments as of Vocoder)."""
+    return Vocoder(model, features, level, device).speak
 
 
 class Vocoder:
@@ -47,6 +55,10 @@ class Vocoder:
     def dimension(self) -> int:
         """Of the feature vectors."""
         return len(self.network.feature_mean)
+
+    def speak(self, matched: torch.Tensor, original: np.ndarray) -> np.ndarray:
+        """Speech of matched features as long, and at silence as silent, as the original (n,): see `__call__`."""
+        return self(matched, len(original), original)
 
     def __call__(
         self, features: np.ndarray | torch.Tensor, samples: int | None = None, original: np.ndarray | None = None
