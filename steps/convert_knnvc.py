@@ -4,7 +4,8 @@
 The features of an utterance (system.options.features) are compared by cosine with all frames of its target, and the
 `neighbours` nearest are averaged (Baas et al. 2023). Speech is made by WORLD (system.options.spoken=world) from the
 spectral envelopes of these frames, with F0 moved to the target's, voicing and loudness of the original; or by a vocoder that
-was trained on the features (--vocoder: steps/train_knnvc_vocoder.py). Every utterance keeps its id and its exact number of samples; all tables are carried over.
+was trained on the features (--vocoder: steps/train_knnvc_vocoder.py). Every utterance keeps its id and its exact number
+of samples; all tables are carried over.
 
 Reads   data dirs; the targets of steps/fit_knnvc_targets.py (--targets); <pseudo>/<data dir>/utt2target of
         steps/sample_knnvc_targets.py; the weights of the features; for WORLD <f0>/<data dir>/f0.scp of
@@ -54,11 +55,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     by_world = options.spoken == "world"
     if by_world and not (args.f0 and args.source_f0):
         raise UsageError("WORLD needs F0 (--f0 and --source-f0)", "./run.sh --system knnvc gives both")
-    if not by_world and not args.vocoder:
-        raise UsageError(
-            "speech by a vocoder needs one (--vocoder)",
-            "--vocoder <model dir of steps/train_knnvc_vocoder.py>, or --set system.options.spoken=world",
-        )
+    if not by_world:
+        options.check_vocoder(args.vocoder)
     contours = (args.f0, args.source_f0) if by_world else ()
     spoken_by = [] if by_world else [args.vocoder]
     data = stage.load_data(args)

@@ -33,7 +33,6 @@ from pseudovox import stage
 from pseudovox.anonymize.knnvc.options import Options
 from pseudovox.anonymize.knnvc.vocoder_options import SECTION
 from pseudovox.config import Config
-from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -51,14 +50,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
 def take_over(args: argparse.Namespace, options: Options) -> None:
     from pseudovox.models import knnvc_published, store
 
-    features = {"kind": options.features.kind, "layer": options.features.layer}
-    if features != knnvc_published.FEATURES:
-        raise UsageError(
-            f"{SECTION}.source published: that vocoder is for layer 6 of wavlm, and system.options.features is layer "
-            f"{features['layer']} of {features['kind']}",
-            f"--set {SECTION}.source=train, or --set system.options.features.kind=wavlm --set "
-            "system.options.features.layer=6",
-        )
+    options.check_published(knnvc_published.FEATURES)
     own = options.vocoder
     find = functools.cache(
         lambda: knnvc_published.file_of(own.weights, prematched=own.prematched, key=f"{SECTION}.weights")

@@ -75,7 +75,7 @@ def read(path: Path, *, prematched: bool = True) -> tuple[torch.nn.Module, dict[
     except ValueError as error:
         raise DataError(
             f"{path}: not a generator of kNN-VC's: {error}",
-            f"give the published one, which {pretrained.fetch_command(NAMES[prematched])} fetches (with internet)",
+            f"{pretrained.fetch_command(NAMES[prematched])} (with internet) fetches the published one; give that",
         ) from None
     network.load_state_dict(own)
     facts = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_models import knnvc_generator as weights
 from torch.nn import functional
 
 from pseudovox.core.errors import DataError, MissingModelError
@@ -14,35 +15,12 @@ from pseudovox.models import knnvc_published, store
 
 State = dict[str, torch.Tensor]
 RATES, KERNELS, BLOCK_KERNELS, DILATIONS = [10, 8, 2, 2], [20, 16, 4, 4], [3, 7, 11], [1, 3, 5]
-FEATURES, WIDTH, CHANNELS = 12, 8, 32
+FEATURES = 12
 LAYOUTS = {
     "plain": None,
     "weight_g": ("weight_g", "weight_v"),
     "parametrizations": ("parametrizations.weight.original0", "parametrizations.weight.original1"),
 }
-
-
-def weights() -> State:
-    """Random weights in the published layout, weight norm multiplied out."""
-    torch.manual_seed(3)
-    shapes: dict[str, tuple[int, ...]] = {"lin_pre": (WIDTH, FEATURES), "conv_pre": (CHANNELS, WIDTH, 7)}
-    channels, block = CHANNELS, 0
-    outputs = {}
-    for level, kernel in enumerate(KERNELS):
-        shapes[f"ups.{level}"] = (channels, channels // 2, kernel)
-        outputs[f"ups.{level}"] = channels // 2
-        channels //= 2
-        for size in BLOCK_KERNELS:
-            for kind in ("convs1", "convs2"):
-                for number in range(3):
-                    shapes[f"resblocks.{block}.{kind}.{number}"] = (channels, channels, size)
-            block += 1
-    shapes["conv_post"] = (1, channels, 7)
-    found = {}
-    for name, shape in shapes.items():
-        found[f"{name}.weight"] = 0.15 * torch.randn(shape)
-        found[f"{name}.bias"] = 0.1 * torch.randn(outputs.get(name, shape[0]))
-    return found
 
 
 def in_layout(plain: State, names: tuple[str, str] | None) -> State:

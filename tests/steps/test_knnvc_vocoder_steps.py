@@ -91,22 +91,10 @@ def test_keys_of_a_systems_other_steps_are_passed_over_and_its_own_are_checked(
     assert run(*words, "--set", "system.options.vocoder.within=chapter", tiny_data.path, "out") == 2
 
 
-def published(path: Path) -> None:
-    shapes = {"lin_pre": (8, 12), "conv_pre": (16, 8, 7), "conv_post": (1, 1, 7)}
-    for level, kernel in enumerate((20, 16, 4, 4)):
-        shapes[f"ups.{level}"] = (16 >> level, 8 >> level, kernel)
-        for kind in ("convs1", "convs2"):
-            for number in range(3):
-                shapes[f"resblocks.{level}.{kind}.{number}"] = (8 >> level, 8 >> level, 3)
-    state = {f"{name}.weight": torch.randn(shape) for name, shape in shapes.items()}
-    state |= {f"{name}.bias": torch.randn(s[1] if name.startswith("ups") else s[0]) for name, s in shapes.items()}
-    torch.save({"generator": state}, path)
-
-
 def test_a_published_vocoder_is_taken_over_by_either_step(
     tiny_data: DataDir, run: Callable[..., int], said: Callable[[], str]
 ) -> None:
-    published(Path("g.pt"))
+    torch.save({"generator": tiny_models.knnvc_generator()}, "g.pt")
     assert run("import_knnvc_vocoder", "--weights", "g.pt", "exp/one") == 0
     asked = ("--set", "system.options.vocoder.source=published", "--set", "system.options.vocoder.weights=g.pt")
     assert run("train_knnvc_vocoder", *asked, tiny_data.path, "exp/two") == 0
@@ -116,6 +104,6 @@ def test_a_published_vocoder_is_taken_over_by_either_step(
     said()
     other = ("--set", "system.options.features.kind=whisper")
     assert run("train_knnvc_vocoder", *asked, *other, tiny_data.path, "exp/three") == 2
-    assert "is for layer 6 of wavlm" in said()
+    assert "that vocoder is for layer 6 of wavlm" in said()
     assert run("import_knnvc_vocoder", "--weights", "absent.pt", "exp/four") == 4
     assert "local/download.py KNNVC_HIFIGAN_PREMATCHED" in said()

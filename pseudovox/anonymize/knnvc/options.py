@@ -5,7 +5,9 @@ A step reads them by `stage.own_options(config, Options)`. A system that has mor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pseudovox.anonymize.knnvc.vocoder_options import Vocoder
 from pseudovox.core.errors import UsageError
@@ -90,5 +92,24 @@ class Options:
         self.world.check()
         if self.neighbours < 1:
             raise UsageError(f"system.options.neighbours {self.neighbours}: expected 1 or more")
+        self.vocoder.check()
         if self.spoken not in SPOKEN:
             raise UsageError(f"system.options.spoken {self.spoken!r}: expected {' or '.join(SPOKEN)}")
+
+    def check_vocoder(self, model: Path | None) -> None:
+        """UsageError if the vocoder is to speak, and its model dir was not given."""
+        if self.spoken == "vocoder" and model is None:
+            raise UsageError(
+                "system.options.spoken vocoder: no vocoder was given (--vocoder)",
+                "--vocoder MODEL, of steps/train_knnvc_vocoder.py, or --set system.options.spoken=world",
+            )
+
+    def check_published(self, of: Mapping[str, object]) -> None:
+        """UsageError if the published vocoder is for other features, kind and layer, than those of the system."""
+        if {"kind": self.features.kind, "layer": self.features.layer} != of:
+            raise UsageError(
+                f"system.options.vocoder.source published: that vocoder is for layer {of['layer']} of {of['kind']}; "
+                f"system.options.features is layer {self.features.layer} of {self.features.kind}",
+                f"--set system.options.features.kind={of['kind']} --set system.options.features.layer={of['layer']}, "
+                "or --set system.options.vocoder.source=train",
+            )

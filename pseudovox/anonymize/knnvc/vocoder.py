@@ -17,9 +17,10 @@ from pseudovox.models import store
 KIND = "feature_hifigan"
 
 
-def speaker(
-    model: Path, features: Features, level: float, device: str
-) -> Callable[[torch.Tensor, np.ndarray], np.ndarray]:
+Speak = Callable[[torch.Tensor, np.ndarray], np.ndarray]
+
+
+def speaker(model: Path, features: Features, level: float, device: str) -> Speak:
     """What worker.ConvertWorker has speak in the place of WORLD, on a device (arguments as of Vocoder)."""
     return Vocoder(model, features, level, device).speak
 
