@@ -52,7 +52,9 @@ def main() -> None:
     seconds = 0.02 * sum(lengths)
     print(f"target {args.frames} x {args.dimension}, {len(utterances)} utterances, {seconds:.0f} s, {args.device}")
     print(f"cdist and topk {reference:.3f} s, real-time factor {reference / seconds:.4f}")
-    print(f"ours           {ours:.3f} s, real-time factor {ours / seconds:.4f} (and once for the target {prepared:.3f} s)")
+    print(
+        f"ours           {ours:.3f} s, real-time factor {ours / seconds:.4f} (and once for the target {prepared:.3f} s)"
+    )
     print(f"ratio {reference / ours:.1f}; frames that agree: {same.float().mean():.5f}")
 
 
