@@ -1,11 +1,11 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
-"""Convert data dirs by kNN voice conversion: every frame becomes the mean of its nearest ones of a target (stage synthesize).
+"""Convert data dirs by kNN voice conversion: frames become means of a target's nearest ones (stage synthesize).
 
 The features of an utterance (system.options.features) are compared by cosine with all frames of its target, and the
 `neighbours` nearest are averaged (Baas et al. 2023). Speech is made by WORLD (system.options.spoken=world) from the
-spectral envelopes of these frames, with F0 moved to the target's, voicing and loudness of the original; or by a vocoder that
-was trained on the features (--vocoder: steps/train_knnvc_vocoder.py). Every utterance keeps its id and its exact number
-of samples; all tables are carried over.
+spectral envelopes of these frames, with F0 moved to the target's, voicing and loudness of the original; or by a vocoder
+that was trained on the features (--vocoder: steps/train_knnvc_vocoder.py). Every utterance keeps its id and its exact
+number of samples; all tables are carried over.
 
 Reads   data dirs; the targets of steps/fit_knnvc_targets.py (--targets); <pseudo>/<data dir>/utt2target of
         steps/sample_knnvc_targets.py; the weights of the features; for WORLD <f0>/<data dir>/f0.scp of
@@ -95,11 +95,19 @@ def run(args: argparse.Namespace, config: Config) -> None:
         data,
         args.out_dir,
         settings={
-            "features": options.features, "neighbours": options.neighbours, "spoken": options.spoken,
-            "level": config.synthesis.level, **({"world": options.world} if by_world else {}),
-        },  # fmt: skip
+            "features": options.features,
+            "neighbours": options.neighbours,
+            "spoken": options.spoken,
+            "level": config.synthesis.level,
+            **({"world": options.world} if by_world else {}),
+        },
         worker=worker,
-        inputs=lambda part: [args.targets, weights, *spoken_by, *(root / part.name for root in (args.pseudo, *contours))],
+        inputs=lambda part: [
+            args.targets,
+            weights,
+            *spoken_by,
+            *(root / part.name for root in (args.pseudo, *contours)),
+        ],
         audio=True,
         out_names=lambda name: f"{name}_{args.suffix}",
         finish=finish,

@@ -6,8 +6,8 @@ features are kept, and, where WORLD is to speak (system.options.spoken), spectra
 room the targets will take is said before they are made; --set system.options.targets.seconds=N makes them smaller.
 
 The speakers are those of the data dirs given, else of `system.options.targets.data` (data dirs), else of
-`system.options.targets.folder` (recordings, <folder>/<speaker>/*.wav). At inference nothing but this output is needed
-of them.
+`system.options.targets.folder` (recordings, <folder>/<speaker>/*.wav). Nothing else of
+them is needed later.
 
 Reads   data dirs (spk2gender, if genders count when targets are drawn), or a folder of recordings; the weights of the
         features: WavLM's or Whisper's, or the content extractor (--bottleneck).
@@ -85,7 +85,7 @@ def _data(args: argparse.Namespace, options: Options) -> list[DataDir]:
     if not args.data_dirs:
         raise UsageError(
             "whose voices the speech is to have was not said: there is no set of targets (sets.pool)",
-            "--set system.options.targets.folder=FOLDER with <speaker>/*.wav of other people, half a minute of each or more",
+            "--set system.options.targets.folder=FOLDER: <speaker>/*.wav of others, half a minute of each or more",
         )
     return stage.load_data(args, reads=("spk2gender",))
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from pseudovox import config as configuration
+from pseudovox import stage
 from pseudovox.anonymize.knnvc import features, prematching
 from pseudovox.anonymize.knnvc.matching import Target
-from pseudovox.anonymize.knnvc.options import Options
+from pseudovox.anonymize.knnvc.options import Features, Options
 from pseudovox.anonymize.knnvc.prematching import Groups, PrematchWorker, chosen, fitted, nearest_apart
 from pseudovox.anonymize.knnvc.vocoder_options import Vocoder
+from pseudovox.core import checkout
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.data.datadir import DataDir
 from pseudovox.data.utterance import Utterance
@@ -130,6 +135,21 @@ def test_every_frame_is_the_mean_of_the_nearest_in_the_speakers_other_utterances
         assert np.allclose(wave, scale * one.audio()[: len(wave)], atol=1e-6) and scale > 0
 
 
+def test_matched_as_a_conversion_matches(tiny_data: DataDir, extract: Blocks) -> None:
+    options = Options(features=Features(normalise=True), vocoder=Vocoder(within="speaker"))
+    found = dict(PrematchWorker(options, None, 1).process([Utterance(tiny_data, name) for name in ("m1-0", "m1-1")]))
+    names = tiny_data.spk2utt["m1"]
+    own = [extract([Utterance(tiny_data, name).audio()])[0][0] for name in names]
+    together = np.concatenate(own)
+    keys = (together - together.mean(0)) / together.std(0)
+    queries = (own[0] - own[0].mean(0)) / own[0].std(0)
+    cosines = queries @ keys.T / np.linalg.norm(keys, axis=1)
+    cosines[:, : len(own[0])] = -9
+    nearest = np.argsort(-cosines, axis=1)[:, :4]
+    ((_, arrays), _) = found.items()
+    assert np.allclose(arrays["features"], together[nearest].mean(1), atol=1e-6)
+
+
 def test_an_utterance_that_is_not_in_its_pool_is_matched_all_the_same(tiny_data: DataDir, extract: Blocks) -> None:
     made = worker(within="speaker", pool_minutes=0.001)
     found = dict(made.process([Utterance(tiny_data, name) for name in tiny_data.spk2utt["m1"]]))
@@ -182,10 +202,15 @@ def test_options_that_no_training_can_do_with(changes: dict[str, object], messag
         Vocoder(**changes).check()  # type: ignore[arg-type]
 
 
-def test_the_sizes_here_are_the_published_ones() -> None:
+def block(name: str) -> Options:
+    return stage.own_options(configuration.load(checkout.ROOT / f"conf/vocoder/{name}.yaml"), Options)
+
+
+def test_the_published_configuration_is_the_default_and_its_authors() -> None:
     from pseudovox.models.feature_hifigan import PUBLISHED
 
-    options = Vocoder()
+    options = block("knnvc_v1").vocoder
+    assert replace(options, training=replace(options.training, workers=0)) == Vocoder()
     assert vars(options.network) == PUBLISHED
     assert options.segment_frames * FRAME == 7040 and options.mel_hop == 320
     training, adversarial = options.training, options.adversarial
@@ -193,3 +218,13 @@ def test_the_sizes_here_are_the_published_ones() -> None:
     assert (adversarial.betas, adversarial.decay, adversarial.decay_updates) == ([0.8, 0.99], 0.999, 28_539 // 16)
     assert (adversarial.reconstruction_weight, adversarial.feature_weight) == (45.0, 2.0)
     assert (adversarial.periods, adversarial.scales, adversarial.width) == ([2, 3, 5, 7, 11], 3, 1.0)
+
+
+@pytest.mark.parametrize("path", sorted((checkout.ROOT / "conf/vocoder").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_block_makes_a_vocoder(path: Path) -> None:
+    from pseudovox.training import knn_vocoder
+
+    options = block(path.stem)
+    options.vocoder.check()
+    network, _ = knn_vocoder.build(options.vocoder, 32, weight_norm=True)
+    assert network(torch.zeros(1, 2, 32)).shape == (1, 2 * FRAME)
