@@ -61,7 +61,7 @@ def test_from_targets_to_converted_speech(tiny_data: DataDir, models: Path) -> N
     made_at = Path("targets/f1.safetensors").stat().st_mtime_ns
     assert run(*fitted) == 0 and Path("targets/f1.safetensors").stat().st_mtime_ns == made_at
 
-    drawn = ("sample_knnvc_targets", "--set", "pseudo.target_gender=any", "--targets", "targets", "data/tiny")
+    drawn = ("sample_knnvc_targets", "--set", "pseudo.strategy=target", "--set", "pseudo.target_gender=any", "--targets", "targets", "data/tiny")
     assert run(*drawn, "pseudo") == 0
     table = read_table(Path("pseudo/tiny/utt2target"))
     assert all(target != utterance.split("-")[0] for utterance, target in table.items())

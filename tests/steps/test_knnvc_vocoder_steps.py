@@ -16,6 +16,7 @@ import torch
 
 from pseudovox.anonymize.knnvc.options import Features
 from pseudovox.anonymize.knnvc.vocoder import Vocoder
+from pseudovox.data.audio import load
 from pseudovox.data.datadir import DataDir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +79,39 @@ def test_trained_on_matched_features_and_not_twice(
     assert Path("exp/models/knnvc/weights.safetensors").stat().st_mtime_ns == before
     assert run(*words, "--set", "system.options.neighbours=3") == 3
     assert "settings" in said()
+
+
+def test_a_conversion_is_spoken_by_it(tiny_data: DataDir, run: Callable[..., int], said: Callable[[], str]) -> None:
+    bottleneck = ("--bottleneck", tiny_models.make(Path("exp")) / "models/bottleneck")
+    of_targets = ("--set", "system.options.targets={shortest: 1, seconds: 2}")
+    options = (*SMALL, *of_targets, "--set", "system.options.features.normalise=true")
+    assert run("train_knnvc_vocoder", *options, *bottleneck, tiny_data.path, "vocoder") == 0
+    assert run("fit_knnvc_targets", *options, *bottleneck, tiny_data.path, "targets") == 0
+    draw = ("--set", "pseudo.strategy=target", "--set", "pseudo.target_gender=any")
+    assert run("sample_knnvc_targets", *draw, "--targets", "targets", tiny_data.path, "pseudo") == 0
+    convert = (
+        "convert_knnvc",
+        *options,
+        *bottleneck,
+        "--targets",
+        "targets",
+        "--pseudo",
+        "pseudo",
+        "--suffix",
+        "knnvc",
+    )
+    said()
+    assert run(*convert, tiny_data.path, "data") == 2
+    assert "no vocoder was given (--vocoder)" in said()
+    assert run(*convert, "--vocoder", "vocoder", tiny_data.path, "data") == 0
+    made = DataDir.load("data/tiny_knnvc")
+    assert made.utterances == tiny_data.utterances
+    for utterance in made.utterances:
+        speech = load(made, utterance)
+        assert len(speech) == len(load(tiny_data, utterance)) and speech.std() > 1e-3
+    other = ("--set", "system.options.features.layer=1")
+    assert run(*convert, *other, "--vocoder", "vocoder", tiny_data.path, "elsewhere") == 3
+    assert "a vocoder for features of bottleneck, layer 0" in said()
 
 
 def test_keys_of_a_systems_other_steps_are_passed_over_and_its_own_are_checked(
