@@ -147,8 +147,8 @@ if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker" && ne
   step extract_xvectors --model "$models/xvector" $(dirs_of "${conf[pool]} $test_sets ${conf[attacker]}") "$exp/xvectors"
 fi
 
-if stage 5 fit "fit the pseudo-speaker generator on the pool" && trains pool; then
-  if needed f0; then step extract_f0 $pool_dirs "$exp/f0"; fi
+if stage 5 fit "fit the pseudo-speaker generator on the pool"; then
+  if needed f0 && trains pool; then step extract_f0 $pool_dirs "$exp/f0"; fi
   own_steps fit
 fi
 

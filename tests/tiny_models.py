@@ -85,3 +85,25 @@ def _mark(folder: Path, step: str) -> None:
         "digest": "d", "counts": {"utterances": 12}, "versions": {"pseudovox": "0.1.0", "commit": "0123456789ab"},
     }  # fmt: skip
     (folder / ".done.json").write_text(json.dumps(marker))
+
+
+def knnvc_generator() -> dict[str, torch.Tensor]:
+    """Random weights in the layout of kNN-VC's generator, for 12 features; weight norm multiplied out."""
+    generator = torch.Generator().manual_seed(3)
+    shapes: dict[str, tuple[int, ...]] = {"lin_pre": (8, 12), "conv_pre": (32, 8, 7)}
+    channels, block = 32, 0
+    for level, kernel in enumerate((20, 16, 4, 4)):
+        shapes[f"ups.{level}"] = (channels, channels // 2, kernel)
+        channels //= 2
+        for size in (3, 7, 11):
+            for kind in ("convs1", "convs2"):
+                for number in range(3):
+                    shapes[f"resblocks.{block}.{kind}.{number}"] = (channels, channels, size)
+            block += 1
+    shapes["conv_post"] = (1, channels, 7)
+    found = {}
+    for name, shape in shapes.items():
+        found[f"{name}.weight"] = 0.15 * torch.randn(shape, generator=generator)
+        outputs = shape[1] if name.startswith("ups") else shape[0]
+        found[f"{name}.bias"] = 0.1 * torch.randn(outputs, generator=generator)
+    return found

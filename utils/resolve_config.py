@@ -16,7 +16,7 @@ from pathlib import Path
 from pseudovox import config as configuration
 from pseudovox import release
 from pseudovox.config.checks import check_overrides
-from pseudovox.config.systems import needed_by, steps_of, words_of
+from pseudovox.config.systems import needed_by, sets_of, steps_of, words_of
 from pseudovox.core import seeds
 from pseudovox.core.errors import PseudovoxError
 from pseudovox.corpora import locations
@@ -97,6 +97,8 @@ def main(argv: list[str] | None = None) -> int:
         counts: Counter[str] = Counter()
         models = Path(config.models) if config.models else args.exp_dir / "models"
         for step in steps_of(its):
+            if its.system.base and step.stage == "fit" and not sets_of(its, step.data):
+                continue  # the family's generators are those that lie with the models
             words = words_of(its, step, exp=args.exp_dir, data=args.data_dir or Path("data"), models=models)
             print(f"own.{step.stage}.{system}.{counts[step.stage]}={' '.join(words)}")
             counts[step.stage] += 1

@@ -128,6 +128,16 @@ class Archive(Mapping[str, "np.ndarray"]):
             return self[key][first : first + count]
         return found
 
+    def length(self, key: str) -> int:
+        """`len(self[key])`, without reading the numbers where the entry allows that (see `rows`)."""
+        if key not in self.entries:
+            raise DataError(f"{self.path}: no entry for {key}")
+        try:
+            found = _read_shape(self.entries[key])
+        except (OSError, ValueError, struct.error):
+            found = None  # the other way says what is wrong
+        return len(self[key]) if found is None else found[0]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
 
@@ -199,6 +209,21 @@ def _read_whole(entry: str) -> np.ndarray:
         return read_matrix_or_vector(file)
 
 
+def _read_shape(entry: str) -> tuple[int, ...] | None:
+    """Rows, and of a matrix columns, of the plain float32 vector or matrix at `file:offset`; None if it is not one."""
+    name, colon, offset = entry.rpartition(":")
+    if not (colon and offset.isdecimal()):
+        return None
+    with open_regular(name) as file:
+        file.seek(int(offset))
+        return _shape(file)
+
+
+def _shape(file: BinaryIO) -> tuple[int, ...] | None:
+    layout = {b"\0BFM ": "<xixi", b"\0BFV ": "<xi"}.get(file.read(5))
+    return struct.unpack(layout, file.read(struct.calcsize(layout))) if layout else None
+
+
 def _read_rows(entry: str, first: int, count: int) -> np.ndarray | None:
     """Rows of the plain float32 vector or matrix at `file:offset`; None if it is not one."""
     import numpy as np
@@ -208,11 +233,10 @@ def _read_rows(entry: str, first: int, count: int) -> np.ndarray | None:
         return None
     with open_regular(name) as file:
         file.seek(int(offset))
-        kind = file.read(5)
-        layout = {b"\0BFM ": "<xixi", b"\0BFV ": "<xi"}.get(kind)
-        if layout is None:
+        shape = _shape(file)
+        if shape is None:
             return None
-        rows, *columns = struct.unpack(layout, file.read(struct.calcsize(layout)))
+        rows, *columns = shape
         width = columns[0] if columns else 1
         count = max(0, min(count, rows - first))
         file.seek(4 * width * min(first, rows), os.SEEK_CUR)

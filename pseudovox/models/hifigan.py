@@ -22,6 +22,7 @@ from pseudovox.models.vocoder import HOP, Before, Conditions, match_length, sine
 SLOPE = 0.1  # of the leaky rectifiers
 SINE = 0.1  # amplitude of each sine
 VOICED_NOISE, UNVOICED_NOISE = 0.003, 0.1 / 3  # standard deviation of the source's noise
+LOUDEST = math.log(100.0)  # of the magnitudes of an inverse transform
 PITCHES = ("absolute", "normalised")
 
 
@@ -42,44 +43,41 @@ class ResidualBlock(nn.Module):
         return x
 
 
-class HifiGan(nn.Module):
-    """The generator.
+class Generator(nn.Module):
+    """What every HiFi-GAN generator is made of: vectors at a frame rate in, the waveform out.
+
+    With `fft`, the last levels are replaced by an inverse short-time Fourier transform (iSTFTNet, Kaneko et al. 2022):
+    the last convolution gives log magnitudes and phases, and what the rates leave of a frame is the transform's hop.
 
     Args:
-        bottleneck: dimension of the content vectors.
-        stride: frames of 10 ms per content vector.
-        xvector: dimension of the voices.
+        inputs: dimension of the vectors.
+        frame: samples of a frame.
         channels: after the first convolution; each level has half of those before it.
-        rates: of the levels. Their product is the samples of an input frame: 160, or 160 `stride`, the content's own
-            rate, where F0 and voicing are taken at the beginning of each frame.
+        rates: of the levels. Their product is `frame`, or with `fft` divides it.
         kernels: of the transposed convolutions.
         block_kernels: one residual block each, at every level.
         block_dilations: of each block's convolutions.
-        pitch: "absolute", log F0 by the mean and deviation of the training speech, or "normalised", F0 in Hz by those
-            of the utterance's voiced frames and 0 where unvoiced, which leaves nothing of the speaker's pitch.
-        harmonics: sines of the source; 0 = no source.
+        fft: length of the inverse transform in samples, a multiple of its hop; 0 = the last convolution gives samples.
+        harmonics: sines of an excitation that is added at every level (see HifiGan); 0 = none.
         weight_norm: weights as length and direction, for training; see `fold`.
 
     Raises:
         ValueError: sizes that do not belong together.
     """
 
-    xvector_mean: torch.Tensor
-    f0_statistics: torch.Tensor
+    window: torch.Tensor
 
     def __init__(
-        self, *, bottleneck: int, stride: int, xvector: int, channels: int, rates: list[int], kernels: list[int],
-        block_kernels: list[int], block_dilations: list[int], pitch: str, harmonics: int, weight_norm: bool = False,
+        self, *, inputs: int, frame: int, channels: int, rates: list[int], kernels: list[int],
+        block_kernels: list[int], block_dilations: list[int], fft: int = 0, harmonics: int = 0,
+        weight_norm: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.stride, self.pitch, self.harmonics = stride, pitch, harmonics
-        _check(stride, channels, rates, kernels, pitch)
-        self.step = math.prod(rates) // HOP  # frames of 10 ms per input frame
-        self.register_buffer("xvector_mean", torch.zeros(xvector))
-        self.register_buffer("f0_statistics", torch.tensor([5.0, 0.4]))
-        self.first = nn.Conv1d(bottleneck + 2 + xvector, channels, 7, padding=3)
+        _check(frame, channels, rates, kernels, fft)
+        self.frame, self.fft, self.hop = frame, fft, frame // math.prod(rates)
+        self.first = nn.Conv1d(inputs, channels, 7, padding=3)
         self.rise, self.inject, self.blocks = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        left = math.prod(rates)
+        left = frame
         for rate, kernel in zip(rates, kernels, strict=True):
             channels, left = channels // 2, left // rate
             odd = (kernel - rate) % 2
@@ -97,8 +95,10 @@ class HifiGan(nn.Module):
                 nn.ModuleList(ResidualBlock(channels, size, list(block_dilations)) for size in block_kernels)
             )
         self.merge = nn.Linear(harmonics, 1) if harmonics else None
-        self.last = nn.Conv1d(channels, 1, 7, padding=3)
+        self.last = nn.Conv1d(channels, fft + 2 if fft else 1, 7, padding=3)
         nn.init.normal_(self.last.weight, 0.0, 0.01)
+        if fft:
+            self.register_buffer("window", torch.hann_window(fft), persistent=False)
         if weight_norm:
             for layer in self._convolutions():
                 parametrizations.weight_norm(layer)
@@ -107,9 +107,9 @@ class HifiGan(nn.Module):
         return [layer for layer in self.modules() if isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d))]
 
     @property
-    def context(self) -> int:
-        """Frames of 10 ms before and behind a place on which the waveform there depends."""
-        left = self.step * HOP  # samples of a place in a layer
+    def reach(self) -> int:
+        """Samples before and behind a place on which the waveform there depends, and not on what lies further."""
+        left = self.frame  # samples of a place in a layer
         reach = 3 * left
         rises: Any = self.rise
         levels: Any = self.blocks
@@ -118,13 +118,87 @@ class HifiGan(nn.Module):
             left //= rise.stride[0]
             widest = max(sum(layer.padding[0] for layer in [*block.wide, *block.plain]) for block in blocks)
             reach += left * (widest + 2)
-        return -(-(reach + 3) // HOP) + self.step
+        return reach + 3 * left + self.fft
 
     def fold(self) -> None:
         """Turn weights kept as length and direction into plain ones, as a network without `weight_norm` has them."""
         for layer in self._convolutions():
             if parametrize.is_parametrized(layer):
                 parametrize.remove_parametrizations(layer, "weight")
+
+    def speak(self, vectors: torch.Tensor, source: torch.Tensor | None = None) -> torch.Tensor:
+        """Vectors (B, inputs, T), and an excitation (B, 1, frame * T) -> float32 (B, frame * T) in [-1, 1]."""
+        x = self.first(vectors)
+        for level, (rise, blocks) in enumerate(zip(self.rise, self.blocks, strict=True)):
+            x = rise(functional.leaky_relu(x, SLOPE))
+            if source is not None:
+                x = x + match_length(self.inject[level](source), x.shape[2])
+            x = torch.stack([block(x) for block in blocks]).mean(0)  # type: ignore[attr-defined]
+        x = self.last(functional.leaky_relu(x)).float()
+        return self._inverse(x) if self.fft else torch.tanh(x)[:, 0]
+
+    def _inverse(self, x: torch.Tensor) -> torch.Tensor:
+        """Log magnitudes and phases (B, fft + 2, T) -> (B, hop * T): windowed frames, overlapped and added.
+
+        Frame t is centred on the hop t; a hop near the ends, which fewer frames reach, is weighed up.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            log_magnitude, phase = x.chunk(2, dim=1)
+            magnitude = log_magnitude.clamp(max=LOUDEST).exp()
+            spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
+            frames = torch.fft.irfft(spectrum, dim=1) * self.window.unsqueeze(1)
+            weights = self.window.square().unsqueeze(1).expand(-1, x.shape[2]).unsqueeze(0)
+            margin = (self.fft - self.hop) // 2
+            wave, weight = (
+                _added(one, self.hop)[:, margin : margin + self.hop * x.shape[2]] for one in (frames, weights)
+            )
+            return (wave / weight).clamp(-1.0, 1.0)
+
+
+class HifiGan(Generator):
+    """The generator on content, F0 and a voice.
+
+    Args:
+        bottleneck: dimension of the content vectors.
+        stride: frames of 10 ms per content vector.
+        xvector: dimension of the voices.
+        channels, kernels, block_kernels, block_dilations, weight_norm: see Generator.
+        rates: of the levels. Their product is the samples of an input frame: 160, or 160 `stride`, the content's own
+            rate, where F0 and voicing are taken at the beginning of each frame.
+        pitch: "absolute", log F0 by the mean and deviation of the training speech, or "normalised", F0 in Hz by those
+            of the utterance's voiced frames and 0 where unvoiced, which leaves nothing of the speaker's pitch.
+        harmonics: sines of the source; 0 = no source.
+
+    Raises:
+        ValueError: sizes that do not belong together.
+    """
+
+    xvector_mean: torch.Tensor
+    f0_statistics: torch.Tensor
+
+    def __init__(
+        self, *, bottleneck: int, stride: int, xvector: int, channels: int, rates: list[int], kernels: list[int],
+        block_kernels: list[int], block_dilations: list[int], pitch: str, harmonics: int, weight_norm: bool = False,
+    ) -> None:  # fmt: skip
+        samples = math.prod(rates)
+        if samples not in (HOP, HOP * stride):
+            raise ValueError(f"rates {rates} make {samples} samples of a frame, expected {HOP} or {HOP * stride}")
+        if pitch not in PITCHES:
+            raise ValueError(f"pitch {pitch!r}: expected {' or '.join(PITCHES)}")
+        super().__init__(
+            inputs=bottleneck + 2 + xvector, frame=samples, channels=channels, rates=rates, kernels=kernels,
+            block_kernels=block_kernels, block_dilations=block_dilations, harmonics=harmonics,
+            weight_norm=weight_norm,
+        )  # fmt: skip
+        self.stride, self.pitch, self.harmonics = stride, pitch, harmonics
+        self.step = samples // HOP  # frames of 10 ms per input frame
+        self.register_buffer("xvector_mean", torch.zeros(xvector))
+        self.register_buffer("f0_statistics", torch.tensor([5.0, 0.4]))
+
+    @property
+    def context(self) -> int:
+        """Frames of 10 ms before and behind a place on which the waveform there depends."""
+        return -(-self.reach // HOP) + self.step
 
     def forward(self, conditions: Conditions, noise: torch.Tensor, before: Before | None = None) -> torch.Tensor:
         """The waveform.
@@ -137,16 +211,9 @@ class HifiGan(nn.Module):
         Returns:
             float32 (B, HOP * T) in [-1, 1].
         """
-        length = noise.shape[1]
-        x = self.first(self._inputs(conditions))
         source = self._source(conditions, noise, before).unsqueeze(1) if self.harmonics else None
-        for level, (rise, blocks) in enumerate(zip(self.rise, self.blocks, strict=True)):
-            x = rise(functional.leaky_relu(x, SLOPE))
-            if source is not None:
-                x = x + match_length(self.inject[level](source), x.shape[2])
-            x = torch.stack([block(x) for block in blocks]).mean(0)  # type: ignore[attr-defined]
-        wave = torch.tanh(self.last(functional.leaky_relu(x)).float())
-        return match_length(wave, length)[:, 0]
+        wave = self.speak(self._inputs(conditions), source)
+        return match_length(wave.unsqueeze(1), noise.shape[1])[:, 0]
 
     def _inputs(self, conditions: Conditions) -> torch.Tensor:
         """Content, pitch, voicing and voice of every input frame (B, n, T / step)."""
@@ -186,13 +253,27 @@ def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Conv1
     return nn.Conv1d(inputs, outputs, kernel, dilation=dilation, padding=dilation * (kernel - 1) // 2)
 
 
-def _check(stride: int, channels: int, rates: list[int], kernels: list[int], pitch: str) -> None:
+def _added(frames: torch.Tensor, hop: int) -> torch.Tensor:
+    """Frames (B, n, T), n a multiple of `hop`, each `hop` behind the one before, summed: (B, hop * (T - 1) + n)."""
+    batch, length, count = frames.shape
+    pieces = frames.unflatten(1, (-1, hop))
+    total = frames.new_zeros(batch, count + length // hop - 1, hop)
+    for number, piece in enumerate(pieces.unbind(1)):
+        total = total + functional.pad(piece.transpose(1, 2), (0, 0, number, length // hop - 1 - number))
+    return total.flatten(1)
+
+
+def _check(frame: int, channels: int, rates: list[int], kernels: list[int], fft: int) -> None:
     samples = math.prod(rates)
-    if samples not in (HOP, HOP * stride):
-        raise ValueError(f"rates {rates} make {samples} samples of a frame, expected {HOP} or {HOP * stride}")
     if len(kernels) != len(rates) or any(kernel < rate for kernel, rate in zip(kernels, rates, strict=True)):
         raise ValueError(f"kernels {kernels}: expected one for each of the rates {rates}, none smaller than its rate")
     if channels % 2 ** len(rates):
         raise ValueError(f"channels {channels}: expected a multiple of {2 ** len(rates)}, to be halved at every level")
-    if pitch not in PITCHES:
-        raise ValueError(f"pitch {pitch!r}: expected {' or '.join(PITCHES)}")
+    if not fft and samples != frame:
+        raise ValueError(f"rates {rates} make {samples} samples of a frame, expected {frame}")
+    hop, rest = divmod(frame, samples)
+    if fft and (rest or fft % hop or fft < 2 * hop or (fft - hop) % 2):
+        raise ValueError(
+            f"fft {fft} after the rates {rates}: expected a multiple of its hop, {frame} samples by {samples}, at "
+            "least twice as long, and from it an even number of samples"
+        )

@@ -41,6 +41,8 @@ FILES = {
 # Models that are none of torchaudio's, with their files where their package looks for them, or beside torchaudio's.
 OTHERS = {
     "NISQA": "~/.torchmetrics/NISQA/nisqa.tar",
+    "KNNVC_HIFIGAN_PREMATCHED": f"{_MODELS}/prematch_g_02500000.pt",
+    "KNNVC_HIFIGAN": f"{_MODELS}/g_02500000.pt",
     "WAV2VEC2_EMOTION_DIMENSIONS": f"{_MODELS}/wav2vec2_large_robust_12_emotion_msp_dim.bin",
 }
 
@@ -102,17 +104,36 @@ def read_weights(bundle: str, given: str = "", key: str = "") -> dict[str, torch
         MissingModelError: as `weights_file`.
         DataError: it is not a file of weights.
     """
+    return tensors_of(weights_file(bundle, given, key), bundle)
+
+
+def tensors_of(path: Path, bundle: str, inside: str = "") -> dict[str, torch.Tensor]:
+    """The tensors of a file by name, on the CPU; nothing in the file is run.
+
+    Args:
+        path: as torch.save wrote it (see `weights_file`).
+        bundle: whose weights it should hold, for the message.
+        inside: they are below this name of the file.
+
+    Raises:
+        DataError: it is not a file of weights.
+    """
     import torch
 
-    path = weights_file(bundle, given, key)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds on a damaged file
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: cannot be read as weights: {reason}", _replace(path, bundle)) from None
+    if inside and isinstance(found, dict):
+        found = found.get(inside)
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise DataError(f"{path}: holds something else than weights by name", _replace(path, bundle))
     return found
+
+
+def _called(bundle: str) -> str:
+    return bundle if bundle in OTHERS else f"torchaudio's {bundle}"
 
 
 def _replace(path: Path, bundle: str) -> str:

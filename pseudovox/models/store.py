@@ -25,6 +25,8 @@ RECOGNIZERS = {
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
     "wav2vec2": "pseudovox.models.wav2vec2:Wav2vec2Network",
 }
+# And those of systems that have steps of their own.
+OTHERS = {"feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan"}
 
 
 def speaker_networks() -> tuple[str, ...]:
@@ -43,8 +45,9 @@ def synthesizers() -> tuple[str, ...]:
 
 
 def _implementation(kind: str) -> str:
-    if kind in RECOGNIZERS:
-        return RECOGNIZERS[kind]
+    apart = {**RECOGNIZERS, **OTHERS}
+    if kind in apart:
+        return apart[kind]
     folders = ("speaker_networks", "content_extractors", "synthesizers")
     return next(found[kind].implementation for folder in folders if kind in (found := kinds.networks(folder)))
 
@@ -118,13 +121,18 @@ def load(folder: Path | str, *kinds: str, device: Any = "cpu") -> tuple[Any, dic
     except (TypeError, ValueError, RuntimeError, ArithmeticError, IndexError, MemoryError) as error:
         raise DataError(f"{folder}/model.json: no network has these hyperparameters: {_line(error)}", REDO) from None
     path = Path(folder) / "weights.safetensors"
-    weights = _read_weights(path)
+    weights = read_weights(path)
     _check_weights(path, weights, network.state_dict())
     network.load_state_dict(weights)
     return network.eval().to(device), card["facts"]
 
 
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        MissingModelError: it is not there. DataError: it is a pickle, or no safetensors.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

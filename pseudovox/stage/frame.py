@@ -125,13 +125,21 @@ def load_made(args: argparse.Namespace, data: Sequence[DataDir]) -> dict[Path, D
     return found
 
 
-def own_options(config: Any, options: type[Options]) -> Options:
+def own_options(config: Any, options: type[Options], *, others: bool = False) -> Options:
     """A system's own keys (system.options) as the dataclass that its step knows them by, with its defaults.
+
+    Args:
+        config: the configuration.
+        options: the dataclass.
+        others: for a step that several systems share: keys that the dataclass has not are for their other steps.
 
     Raises:
         UsageError: a key that the dataclass has not (the nearest one is offered), or a value of the wrong type.
     """
-    given = validation.checked(config.system.options, options, "system.options", {})
+    own = config.system.options
+    if others:
+        own = {key: value for key, value in own.items() if key in validation.types_of(options)}
+    given = validation.checked(own, options, "system.options", {})
     return validation.build(options, validation.merged(asdict(options()), given))  # type: ignore[no-any-return]
 
 

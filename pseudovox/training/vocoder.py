@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from pseudovox.training.synthesizer import FRAMES_PER_SECOND
 from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
 
 if TYPE_CHECKING:
+    from pseudovox.config import Training
     from pseudovox.data.datadir import DataDir
     from pseudovox.kinds.synthesizers import harmonic_noise, hifigan
 
@@ -81,16 +82,33 @@ class VocoderBatches(ChunkBatches):
         )
 
 
+class Reconstruction(Protocol):
+    """What a training by spectra is told: a section of the configuration with these keys."""
+
+    resolutions: list[list[int]]
+    training: Training
+
+
+class Adversaries(Reconstruction, Protocol):
+    """What a training with discriminators is told as well."""
+
+    adversarial: hifigan.Adversarial
+
+
 class VocoderLearner(Learner):
     """A vocoder that is trained by the distance of spectra alone."""
 
-    def __init__(self, network: torch.nn.Module, options: VocoderOptions, seed: int) -> None:
+    def __init__(self, network: torch.nn.Module, options: Reconstruction, seed: int) -> None:
         super().__init__(network, options.training, seed)
         self.distance = spectral.StftLoss(options.resolutions)
 
     def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        return self.distance(*self.speech(batch, stage))
+
+    def speech(self, batch: Any, stage: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """The network's waves (B, N) for a batch, and what they should be."""
         *conditions, target = batch
-        return self.distance(self.network(Conditions(*conditions), self.noise(target, stage)), target)
+        return self.network(Conditions(*conditions), self.noise(target, stage)), target
 
     def noise(self, target: torch.Tensor, stage: str) -> torch.Tensor:
         """The noise of a batch: by the update's seed (fit.Learner), or for validation always the same."""
@@ -104,14 +122,18 @@ class AdversarialLearner(VocoderLearner):
     """HiFi-GAN: the generator against its discriminators, each with an optimiser of its own.
 
     Lightning counts two steps for an update where both step, so `update` is counted here.
+
+    Args:
+        network, options, seed: see VocoderLearner; options have a section `adversarial` as well.
+        hop: of the log-mel spectra, in samples.
     """
 
-    def __init__(self, network: torch.nn.Module, options: hifigan.Options, seed: int) -> None:
+    def __init__(self, network: torch.nn.Module, options: Adversaries, seed: int, hop: int = 256) -> None:
         super().__init__(network, options, seed)
         self.automatic_optimization = False
         self.options = options.adversarial
         self.discriminators = Discriminators(self.options.periods, self.options.scales, self.options.width)
-        self.mel = spectral.LogMel()
+        self.mel = spectral.LogMel(hop=hop)
         self._update = 0
 
     @property
@@ -138,8 +160,7 @@ class AdversarialLearner(VocoderLearner):
         for optimizer in (generator, discriminator):
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        *conditions, target = batch
-        found = self.network(Conditions(*conditions), self.noise(target, "train"))
+        found, target = self.speech(batch, "train")
         judged = self._update >= self.options.start
         if judged:
             self.toggle_optimizer(discriminator)
@@ -178,8 +199,15 @@ class AdversarialLearner(VocoderLearner):
         return (self.mel(found) - self.mel(target)).abs().mean()
 
     def loss(self, batch: Any, stage: str) -> torch.Tensor:
-        *conditions, target = batch
-        return self.mel_distance(self.network(Conditions(*conditions), self.noise(target, stage)), target)
+        return self.mel_distance(*self.speech(batch, stage))
+
+
+def check_reconstruction(options: hifigan.Adversarial, section: str) -> None:
+    """UsageError for a reconstruction that is none; `section` names where it stands."""
+    if options.reconstruction not in RECONSTRUCTIONS:
+        raise UsageError(
+            f"{section}.reconstruction {options.reconstruction!r}: expected {' or '.join(RECONSTRUCTIONS)}"
+        )
 
 
 def build(options: VocoderOptions, bottleneck: int, stride: int, voice: int) -> tuple[torch.nn.Module, str, dict]:
@@ -220,11 +248,8 @@ def train(
         the model's facts.
     """
     adversarial = getattr(options, "adversarial", None)
-    if adversarial and adversarial.reconstruction not in RECONSTRUCTIONS:
-        raise UsageError(
-            f"synthesizer.adversarial.reconstruction {adversarial.reconstruction!r}: expected "
-            f"{' or '.join(RECONSTRUCTIONS)}"
-        )
+    if adversarial:
+        check_reconstruction(adversarial, "synthesizer.adversarial")
     batches = VocoderBatches(data, frames, xvectors, options, stride, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "vocoder-weights"))

@@ -82,7 +82,43 @@ class Voices:
         return np.stack([vector for speakers in self.speakers for vector in speakers.values()]).mean(0)
 
 
-class ChunkBatches:
+class Chunks:
+    """What workers have made of each utterance, and which utterances are held out.
+
+    Args:
+        data: data dirs.
+        frames: root of what the workers made, <frames>/<set>/<array>.scp.
+        arrays: the names of these arrays.
+        validation: utterances that are held out, at most a tenth of all.
+        seed: of the draw.
+
+    Attributes:
+        archives: by array, for each data dir.
+        utterances, held_out: sorted.
+
+    Raises:
+        DataError: an utterance lacks an array, or there is none to train on.
+    """
+
+    def __init__(
+        self, data: Sequence[DataDir], frames: Path, arrays: Sequence[str], validation: int, seed: int
+    ) -> None:
+        self.seed = seed
+        self.archives = [{name: read_scp(frames / part.name / f"{name}.scp") for name in arrays} for part in data]
+        everything = [(number, utt) for number, part in enumerate(data) for utt in part.utterances]
+        order = seeds.generator(seed, "held-out").permutation(len(everything))
+        kept = min(validation, len(everything) // 10)
+        self.held_out: list[Key] = sorted(everything[index] for index in order[:kept])
+        self.utterances: list[Key] = sorted(everything[index] for index in order[kept:])
+        if not self.utterances:
+            raise DataError("no utterance to train on")
+
+    def sample(self, count: int = 300) -> list[Key]:
+        """Some `count` training utterances, evenly spread."""
+        return self.utterances[:: max(1, len(self.utterances) // count)]
+
+
+class ChunkBatches(Chunks):
     """Base of the synthesizers' batches: which utterances, which place in them, which voice.
 
     A subclass says in `_chunk` what belongs to a chunk.
@@ -104,26 +140,15 @@ class ChunkBatches:
         self, data: Sequence[DataDir], frames: Path, arrays: Sequence[str], xvectors: Path,
         options: config.Synthesizer, stride: int, seed: int,
     ) -> None:  # fmt: skip
-        self.options, self.stride, self.seed = options, stride, seed
-        self.archives = [{name: read_scp(frames / part.name / f"{name}.scp") for name in arrays} for part in data]
+        super().__init__(data, frames, arrays, options.validation, seed)
+        self.options, self.stride = options, stride
         self.voices = Voices(data, xvectors, options.speaker_input)
-        everything = [(number, utt) for number, part in enumerate(data) for utt in part.utterances]
-        order = seeds.generator(seed, "held-out").permutation(len(everything))
-        kept = min(options.validation, len(everything) // 10)
-        self.held_out = sorted(everything[index] for index in order[:kept])
-        self.utterances = sorted(everything[index] for index in order[kept:])
-        if not self.utterances:
-            raise DataError("no utterance to train on")
 
     @property
     def bottleneck(self) -> int:
         """Dimension of the content vectors."""
         number, utterance = self.utterances[0]
         return self.archives[number]["content"].rows(utterance, 0, 1).shape[1]
-
-    def sample(self, count: int = 300) -> list[Key]:
-        """Some `count` training utterances, evenly spread."""
-        return self.utterances[:: max(1, len(self.utterances) // count)]
 
     def batch(self, index: int) -> Batch:
         """The index-th batch of chunks."""
