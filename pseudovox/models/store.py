@@ -30,6 +30,8 @@ KINDS = {
     "hifigan": "pseudovox.models.hifigan:HifiGan",
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
     "wav2vec2": "pseudovox.models.wav2vec2:Wav2vec2Network",
+    "phone_predictor": "pseudovox.models.conv_decoder:PhonePredictor",
+    "duration_predictor": "pseudovox.models.conv_decoder:DurationPredictor",
 }
 RECOGNIZERS = ("recognizer", "wav2vec2")  # the kinds that write down words
 # Those that speak (stage synthesize): an acoustic model with WORLD behind it, and the neural vocoders.
