@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,12 +93,45 @@ class Extractor:
         content, posteriors = surest[:, :dimension], surest[:, dimension:]
         return (content.clone() if factors is None else factors.remove(content, posteriors)).numpy()
 
-    def _in_blocks(self, work: Callable[..., torch.Tensor], frames: torch.Tensor) -> torch.Tensor:
-        """What `work` (a method of the network) makes of input frames (frames, bins), block by block."""
+    @torch.no_grad()
+    def hidden(self, samples: np.ndarray, layers: Sequence[int]) -> tuple[np.ndarray, ...]:
+        """What layers of the network put out (see BottleneckNetwork.hidden); 0 = the bottleneck, as by a call.
+
+        Args:
+            samples: (samples,) at 16 kHz.
+            layers: from 0.
+
+        Returns:
+            float32 (frames, width) of each, in the order of `layers`.
+        """
+        inner = sorted({layer for layer in layers if layer})
+        found: dict[int, np.ndarray] = {}
+        if 0 in layers:
+            found[0] = self(samples)
+        if inner:
+            frames = (
+                sample_frames(samples)
+                if self.from_samples
+                else log_mel(samples, self.bins, self.facts["floor_decibels"])
+            )
+
+            def work(part: torch.Tensor, statistics: torch.Tensor | None) -> torch.Tensor:
+                return torch.cat(self.network.hidden(part, statistics, inner), 2)
+
+            together = self._in_blocks(work, frames, beyond=len(self.network.tail)).numpy()
+            found.update(zip(inner, np.split(together, len(inner), axis=1), strict=True))
+        return tuple(found[layer] for layer in layers)
+
+    def _in_blocks(self, work: Callable[..., torch.Tensor], frames: torch.Tensor, beyond: int = 0) -> torch.Tensor:
+        """What `work` (a method of the network) makes of input frames (frames, bins), block by block.
+
+        `beyond`: output frames of context that it needs more than the bottleneck does.
+        """
         context = self.network.context
         if context < 0:
             context = round(ATTENTION * FRAMES_PER_SECOND)
         stride = self.network.stride
+        context += beyond * stride
         statistics = None
         if self.network.adaptation is not None:  # of the whole, whatever it is cut to
             statistics = speech_statistics(frames[None]).to(self.device)

@@ -249,6 +249,26 @@ class BottleneckNetwork(nn.Module):
         wide = sum(layer.linear.padding[0] for layer in layers)
         return int(self.entry.linear.padding[0]) + self.stride * (wide + 1)  # type: ignore[arg-type]
 
+    def hidden(
+        self, log_mel: torch.Tensor, statistics: torch.Tensor | None, layers: Sequence[int]
+    ) -> list[torch.Tensor]:
+        """What chosen layers put out: 1, 2, ... are those with `dilations`, the one above them is the last hidden one.
+
+        Args:
+            log_mel, statistics: as of `project`.
+            layers: from 1 to the number of `dilations`, and one more.
+
+        Returns:
+            (B, ceil(T / stride), channels) of each, in the order of `layers`.
+        """
+        found = self._outputs(log_mel, statistics)
+        top = len(self.layers) + 1
+        if top in layers:
+            narrow = self._narrow(found[-1])
+            quantized = self._quantize(narrow)
+            found[top - 1 :] = [self._widened(narrow if quantized is None else quantized.vectors)]
+        return [found[number - 1].transpose(1, 2).float() for number in layers]
+
     def project(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
         """Log-mel frames, or samples, (B, T, bins) -> bottleneck before quantisation (B, ceil(T / stride), dimension).
 
@@ -258,6 +278,15 @@ class BottleneckNetwork(nn.Module):
             log_mel: the frames.
             statistics: an adapted network's `speech_statistics` (B, 2 * bins); None: those of these frames.
         """
+        return self._narrow(self._outputs(log_mel, statistics)[-1])
+
+    def _narrow(self, frames: torch.Tensor) -> torch.Tensor:
+        """The bottleneck before quantisation, (B, T', dimension), from the last layer before it (B, channels, T')."""
+        narrow = self.bottleneck(frames).transpose(1, 2).float()
+        return functional.layer_norm(narrow, narrow.shape[-1:])
+
+    def _outputs(self, log_mel: torch.Tensor, statistics: torch.Tensor | None) -> list[torch.Tensor]:
+        """What the layers with `dilations` put out, (B, channels, T') each; arguments as of `project`."""
         short = -log_mel.shape[1] % self.stride
         told: torch.Tensor | None = None
         if self.front is not None:
@@ -278,10 +307,11 @@ class BottleneckNetwork(nn.Module):
         if told is not None:
             frames = frames + told
         frames = self.step(frames)
+        found = []
         for layer in self.layers:
             frames = layer(frames)
-        narrow = self.bottleneck(frames).transpose(1, 2).float()
-        return functional.layer_norm(narrow, narrow.shape[-1:])
+            found.append(frames)
+        return found or [frames]
 
     def extract(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
         """The bottleneck as other networks get it, quantised if the quantiser is on: (B, T', dimension)."""

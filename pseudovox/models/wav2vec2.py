@@ -36,11 +36,22 @@ class Wav2vec2Network(nn.Module):
         self.normalise = normalise
         # Group normalisation of the first layer runs over time, so padding would show in the result.
         self.can_be_padded = parameters["extractor_mode"] == "layer_norm" and family == "Wav2Vec2"
+        self.can_be_masked = parameters["extractor_mode"] == "layer_norm" and family == "WavLM"  # in `hidden`
         strides = [int(stride) for _, _, stride in parameters["extractor_conv_layer_config"]]
         kernels = [int(kernel) for _, kernel, _ in parameters["extractor_conv_layer_config"]]
         self.hop = int(np.prod(strides))  # samples a frame
         before = np.cumprod([1, *strides[:-1]])
         self.field = 1 + sum(int(step) * (kernel - 1) for step, kernel in zip(before, kernels, strict=True))
+
+    @property
+    def count(self) -> int:
+        """Number of transformer layers."""
+        return len(self.model.encoder.transformer.layers)
+
+    @property
+    def width(self) -> int:
+        """Numbers per frame of a layer's output."""
+        return int(self.model.encoder.feature_projection.projection.out_features)
 
     def prepared(self, samples: np.ndarray | torch.Tensor) -> torch.Tensor:
         """A signal as the model takes it: normalised, and long enough for one frame."""
@@ -63,6 +74,50 @@ class Wav2vec2Network(nn.Module):
         if counts is None:
             counts = torch.full((len(outputs),), outputs.shape[1], device=outputs.device)
         return outputs.float().log_softmax(-1), counts
+
+    def hidden(
+        self, waveforms: torch.Tensor, lengths: torch.Tensor, layers: Sequence[int]
+    ) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """What chosen layers put out of prepared signals, counted from 1; 0 = the encoder's output.
+
+        Of a WavLM of mode layer_norm (`can_be_masked`) a signal's frames do not depend on the padding behind it: padding
+        is zero where positions are convolved, and no attention falls on it. (torchaudio's own `lengths` does not
+        reach WavLM's attention.) Other networks take one signal at a time.
+
+        Args:
+            waveforms: (batch, samples), zeros behind a signal's end.
+            lengths: (batch,) samples of each, a frame's at least.
+            layers: from 0 to the number of layers; those above the highest are not computed. With pre-norm (the large
+                models) the outputs of layers are not normalised, and 0 is the last one behind the encoder's norm.
+
+        Returns:
+            ((batch, frames, width) of each, in the order of `layers`; (batch,) frames of each signal)
+
+        Raises:
+            ValueError: several signals of different lengths for a network that cannot tell padding apart.
+        """
+        frames = (lengths - self.field) // self.hop + 1
+        padded = bool((lengths != waveforms.shape[1]).any())
+        if padded and not self.can_be_masked:
+            raise ValueError("padding shows in the outputs of this network: signals one at a time")
+        encoder, transformer = self.model.encoder, self.model.encoder.transformer
+        signals, _ = self.model.feature_extractor(waveforms, None)
+        states = encoder.feature_projection(signals)
+        mask: torch.Tensor | None = None
+        if padded:
+            beyond = torch.arange(states.shape[1], device=states.device) >= frames[:, None]
+            states = states.masked_fill(beyond[:, :, None], 0.0)
+            mask = states.new_zeros(beyond.shape).masked_fill(beyond, -torch.inf)
+        states = transformer._preprocess(states)
+        last = self.count if 0 in layers else max(layers)
+        found: dict[int, torch.Tensor] = {}
+        bias: torch.Tensor | None = None
+        for number, layer in enumerate(transformer.layers[:last], 1):
+            states, bias = layer(states, None, position_bias=bias, key_padding_mask=mask)
+            found[number] = states
+        if 0 in layers:
+            found[0] = states if transformer.layer_norm_first else transformer.layer_norm(states)
+        return [found[number] for number in layers], frames
 
     @torch.inference_mode()
     def log_posteriors(

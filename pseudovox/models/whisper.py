@@ -8,6 +8,7 @@ Two convolutions, the second with stride 2, sinusoidal positions, and pre-norm t
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,13 +65,29 @@ class WhisperEncoder(nn.Module):
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """(batch, samples) at 16 kHz, at most 30 s -> (batch, ceil(samples / 320), width)"""
+        return self.hidden(samples, (0,))[0]
+
+    def hidden(self, samples: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
+        """What chosen layers put out, counted from 1; 0 = the encoder's output, behind the last norm.
+
+        Args:
+            samples: (batch, samples) at 16 kHz, at most 30 s.
+            layers: from 0 to the number of layers; those above the highest are not computed.
+
+        Returns:
+            (batch, ceil(samples / 320), width) of each, in the order of `layers`.
+        """
         samples = functional.pad(samples, (0, -samples.shape[1] % FRAME_SHIFT))
         frames = functional.gelu(self.conv1(self.log_mel(samples)))
         frames = functional.gelu(self.conv2(frames)).transpose(1, 2)
         frames = frames + self.positions[: frames.shape[1]]
-        for layer in self.layers:
-            frames = layer(frames)
-        return self.norm(frames)
+        last = len(self.layers) if 0 in layers else max(layers)
+        found: dict[int, torch.Tensor] = {}
+        for number, layer in enumerate(self.layers[:last], 1):
+            frames = found[number] = layer(frames)
+        if 0 in layers:
+            found[0] = self.norm(frames)
+        return [found[number] for number in layers]
 
 
 class _Layer(nn.Module):
