@@ -164,5 +164,5 @@ def _distances(frames: torch.Tensor, squares: torch.Tensor, centroids: torch.Ten
 
 def _means(frames: torch.Tensor, member: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
     """Mean of each cluster's frames (clusters, dimension); as a product of matrices, the same on every run."""
-    inside = torch.nn.functional.one_hot(member, len(counts)).to(frames.dtype)
+    inside = (member[:, None] == torch.arange(len(counts), device=member.device)).to(frames.dtype)
     return (inside.t() @ frames) / counts[:, None]
