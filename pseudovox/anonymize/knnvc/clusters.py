@@ -10,7 +10,7 @@ in `counts`, and does not count in the choice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ class ByPhone:
     values: torch.Tensor
     counts: torch.Tensor
     offsets: torch.Tensor
+    _made: dict[tuple[int, int], matching.Target] = field(default_factory=dict, repr=False, compare=False)
 
     def to(self, device: str) -> ByPhone:
         """The same on a device; offsets and counts stay where they are."""
@@ -62,9 +63,14 @@ class ByPhone:
             if first == end:
                 first, end = 0, offsets[-1]
             own = torch.from_numpy(places).to(frames.device)
-            target = matching.Target(self.keys[first:end], device=str(frames.device))
-            found[own] = target.nearest(frames[own], 1)[0][:, 0] + first
+            found[own] = self._target(first, end).nearest(frames[own], 1)[0][:, 0] + first
         return found
+
+    def _target(self, first: int, end: int) -> matching.Target:
+        """Some rows to be matched with, made once."""
+        if (first, end) not in self._made:
+            self._made[first, end] = matching.Target(self.keys[first:end], device=str(self.keys.device))
+        return self._made[first, end]
 
 
 def by_phone(
