@@ -74,7 +74,7 @@ class PhonePredictor(nn.Module):
 
     @torch.inference_mode()
     def most_likely(self, features: torch.Tensor) -> torch.Tensor:
-        """The most likely phone of each frame of one utterance, never the blank: (frames, inputs) -> int64 (frames,)."""
+        """The most likely phone of each frame of an utterance, never the blank: (frames, inputs) -> int64 (frames,)."""
         logits: torch.Tensor = self(features[None])[0, :, : self.phones]
         return logits.argmax(1)
 

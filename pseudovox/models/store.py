@@ -108,13 +108,18 @@ def load(folder: Path | str, *kinds: str, device: Any = "cpu") -> tuple[Any, dic
     except (TypeError, ValueError, RuntimeError, ArithmeticError, IndexError, MemoryError) as error:
         raise DataError(f"{folder}/model.json: no network has these hyperparameters: {_line(error)}", REDO) from None
     path = Path(folder) / "weights.safetensors"
-    weights = _read_weights(path)
+    weights = read_weights(path)
     _check_weights(path, weights, network.state_dict())
     network.load_state_dict(weights)
     return network.eval().to(device), card["facts"]
 
 
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        MissingModelError: it is not there. DataError: it is a pickle, or no safetensors.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

@@ -40,9 +40,7 @@ class AlignedSpeech:
         DataError: there are none.
     """
 
-    def __init__(
-        self, data: Sequence[DataDir], alignment: Path | None, *, frame_shift: float, offset: float
-    ) -> None:
+    def __init__(self, data: Sequence[DataDir], alignment: Path | None, *, frame_shift: float, offset: float) -> None:
         self.data, self.frame_shift, self.offset = list(data), frame_shift, offset
         self.keys: list[Key] = []
         self._aligned: dict[Key, np.ndarray] = {}

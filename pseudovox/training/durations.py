@@ -114,7 +114,10 @@ def validate(network: DurationPredictor, batches: RunBatches, silence: int = 0) 
         np.add.at(sums[0], sequence, frames)
         np.add.at(sums[1], sequence, 1)
     means = sums[0] / np.maximum(sums[1], 1)
-    rows = [(batch["phones"].numpy(), network(batch["phones"]).numpy(), batch["frames"].numpy()) for batch in batches.validation()]
+    rows = [
+        (batch["phones"].numpy(), network(batch["phones"]).numpy(), batch["frames"].numpy())
+        for batch in batches.validation()
+    ]
     inside = [(asked != network.padding) & (asked != silence) for asked, _, _ in rows]
     asked, predicted, actual = (
         np.concatenate([row[place][spoken] for row, spoken in zip(rows, inside, strict=True)]) for place in range(3)

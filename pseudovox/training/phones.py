@@ -40,7 +40,7 @@ VALIDATION_BATCH = 16  # utterances
 
 
 def features_of(extract: Extractor, data: Sequence[DataDir], key: Key) -> np.ndarray:
-    """The one layer that an extractor gives of an utterance: float16 (frames, dimension), clipped to what that holds."""
+    """The one layer that an extractor gives of an utterance, float16 (frames, dimension), clipped to its range."""
     number, utterance = key
     (layers,) = extract([audio.load(data[number], utterance)])
     return np.clip(layers[0], -65504, 65504).astype(np.float16)

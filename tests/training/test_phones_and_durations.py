@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_the_loss_is_cross_entropy_of_phones_and_ctc(aligned: DataDir) -> None:
     logs = logits[:, :, :3].log_softmax(2)
     by_hand = -torch.gather(logs, 2, batch["labels"][:, :, None]).mean()
     ctc = torch.nn.CTCLoss(blank=3)(
-        logits.log_softmax(2).transpose(0, 1), torch.tensor([[0, 1, 2]] * 3), torch.tensor([25] * 3), torch.tensor([3] * 3)
+        logits.log_softmax(2).transpose(0, 1), torch.tensor([[0, 1, 2]] * 3), torch.full((3,), 25), torch.full((3,), 3)
     )
     torch.testing.assert_close(learner.loss(batch, "valid"), 2.0 * by_hand + 0.5 * ctc)
 
@@ -114,16 +115,17 @@ def options_of(runs: str) -> PrivateOptions:
 @pytest.mark.parametrize("runs", ["predicted", "aligned"])
 def test_both_are_trained(aligned: DataDir, tmp_path: Path, runs: str) -> None:
     models = tiny_models.make(tmp_path / "exp") / "models"
-    own = {"device": "cpu", "alignment": None, "bottleneck": models / "bottleneck"}
+    own: dict[str, Any] = {"device": "cpu", "alignment": None, "bottleneck": models / "bottleneck"}
     facts = phones.train([aligned], options_of(runs), 1, tmp_path / "phones", **own)
     assert facts["phones"] == ["sil", "aa", "s"] and facts["layer"] == 1 and facts["features"] == "bottleneck"
     assert set(facts["validation"]) == {"frame_accuracy", "phone_error_rate", "macro_f1"}
-    found = durations.train([aligned], options_of(runs), 1, tmp_path / "durations", predictor=tmp_path / "phones", **own)
+    own |= {"predictor": tmp_path / "phones"}
+    found = durations.train([aligned], options_of(runs), 1, tmp_path / "durations", **own)
     assert set(found["validation"]) == {"mean_absolute_error", "error_of_phone_means", "correlation"}
     network, _ = store.load(tmp_path / "durations", "duration_predictor")
     assert network(torch.tensor([[0, 1, 2]])).min() > 0.5, "it begins at the mean duration"
     if runs == "aligned":
-        again = durations.train([aligned], options_of(runs), 1, tmp_path / "again", predictor=tmp_path / "phones", **own)
+        again = durations.train([aligned], options_of(runs), 1, tmp_path / "again", **own)
         assert again == found
         same, _ = store.load(tmp_path / "again", "duration_predictor")
         assert all(torch.equal(one, other) for one, other in zip(network.parameters(), same.parameters(), strict=True))

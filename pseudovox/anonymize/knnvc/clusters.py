@@ -28,7 +28,7 @@ class ByPhone:
 
     Attributes:
         keys: float32 (rows, dimension), what frames are compared with.
-        values: float32 (rows, values' dimension), what they become.
+        values: float32 (rows, values' dimension), what they become; may be the keys.
         counts: int64 (rows,), frames of the target behind each; all 1 where there are no clusters.
         offsets: int64 (phones + 1,): the rows of phone p are offsets[p] to offsets[p + 1].
     """
@@ -88,22 +88,26 @@ def by_phone(
         seed: with the target's name and the phone's number it decides the first centroids.
         name: the target's.
     """
-    values = keys if values is None else values
     order = np.argsort(labels, kind="stable")
     numbers = np.bincount(labels, minlength=phones)
     sorted_places = torch.from_numpy(order).to(keys.device)
     if not clusters:
         offsets = torch.from_numpy(np.concatenate(([0], np.cumsum(numbers))))
-        return ByPhone(keys[sorted_places], values[sorted_places], torch.ones(len(order), dtype=torch.int64), offsets)
-    parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        found = keys[sorted_places]
+        own = found if values is None else values[sorted_places]
+        return ByPhone(found, own, torch.ones(len(order), dtype=torch.int64), offsets)
+    means: list[list[torch.Tensor]] = [[], []]
+    counted: list[torch.Tensor] = []
     for phone, places in enumerate(sorted_places.split(numbers.tolist())):
-        own = keys[places]
-        member, count = kmeans(own, clusters, seeds.seed_for(seed, "phone-clusters", f"{name}/{phone}"))
+        member, count = kmeans(keys[places], clusters, seeds.seed_for(seed, "phone-clusters", f"{name}/{phone}"))
         counts = torch.bincount(member, minlength=count)
-        parts.append((_means(own, member, counts), _means(values[places], member, counts), counts.cpu()))
-    offsets = torch.tensor([0, *np.cumsum([len(counts) for _, _, counts in parts]).tolist()])
-    found = [torch.cat(column) for column in zip(*parts, strict=True)]
-    return ByPhone(found[0], found[1], found[2], offsets)
+        counted.append(counts.cpu())
+        for column, frames in zip(means, (keys, values), strict=True):
+            if frames is not None:
+                column.append(_means(frames[places], member, counts))
+    offsets = torch.tensor([0, *np.cumsum([len(counts) for counts in counted]).tolist()])
+    found = torch.cat(means[0])
+    return ByPhone(found, torch.cat(means[1]) if means[1] else found, torch.cat(counted), offsets)
 
 
 def kmeans(frames: torch.Tensor, clusters: int, seed: int) -> tuple[torch.Tensor, int]:

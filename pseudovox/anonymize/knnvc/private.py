@@ -18,7 +18,9 @@ RUNS = ("predicted", "aligned")
 
 def _published(**own: float) -> Training:
     """The authors' training: Adam at one rate, the epoch of the lowest validation loss."""
-    return Training(optimizer="adam", schedule="constant", warmup=0, weight_decay=0.0, gradient_clip=0.0, keep="best", **own)
+    return Training(
+        optimizer="adam", schedule="constant", warmup=0, weight_decay=0.0, gradient_clip=0.0, keep="best", **own
+    )
 
 
 @dataclass

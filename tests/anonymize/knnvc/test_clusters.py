@@ -1,4 +1,4 @@
-"""A target's frames by phone: k-means against hand-computed clusters and scikit-learn, and the choice within a phone."""
+"""A target's frames by phone: k-means against clusters by hand and scikit-learn, and the choice within a phone."""
 
 from __future__ import annotations
 

@@ -57,7 +57,9 @@ def predictors_in(folder: Path, durations_shift: float = 0.02) -> tuple[Path, Pa
     ):  # fmt: skip
         hyperparameters = {"phones": 3, "hidden": 8, "dropout": 0.5, **own}
         facts = {"phones": names, "frame_shift": shift, "offset": 0.01, "features": "bottleneck", "layer": 0}
-        store.save(folder / kind, store.build(kind, hyperparameters), kind=kind, hyperparameters=hyperparameters, facts=facts)
+        store.save(
+            folder / kind, store.build(kind, hyperparameters), kind=kind, hyperparameters=hyperparameters, facts=facts
+        )
     return folder / "phone_predictor", folder / "duration_predictor"
 
 
