@@ -93,7 +93,7 @@ class DurationLearner(Learner):
 
 
 def runs_of(labels: np.ndarray) -> list[Runs]:
-    """The runs of an utterance's labels (frames,), a sequence for each stretch in which every frame's phone is known."""
+    """The runs of an utterance's labels (frames,), a sequence for each stretch of frames whose phones are known."""
     found, frames = phones.runs(labels)
     cuts = np.flatnonzero(found == IGNORED)
     return [

@@ -7,6 +7,7 @@ found = Targets(folder)           # found["p225"]: ByPhone, read when asked for
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ import torch
 
 from pseudovox.anonymize.knnvc import phones
 from pseudovox.anonymize.knnvc.clusters import ByPhone, by_phone
+from pseudovox.anonymize.knnvc.private import TARGETS_KIND
 from pseudovox.core.errors import DataError
 from pseudovox.data.datadir import write_atomic, write_json
 from pseudovox.models import store
 
-KIND = "phone_targets"  # of model.json
 ARRAYS = ("keys", "values", "counts", "offsets")
 
 
@@ -75,7 +76,7 @@ class Targets(Mapping[str, ByPhone]):
 
     def __init__(self, folder: Path, device: str = "cpu", kept: int = 128) -> None:
         self.folder = folder
-        self.facts: dict[str, Any] = store.read_card(folder, KIND)["facts"]
+        self.facts: dict[str, Any] = store.read_card(folder, TARGETS_KIND)["facts"]
         self.names = [str(speaker["id"]) for speaker in self.facts["speakers"]]
         self._read = functools.lru_cache(maxsize=kept)(lambda name: read(self.folder / f"{name}.safetensors", device))
 
@@ -100,7 +101,7 @@ def write_card(folder: Path, speakers: list[dict[str, Any]], names: list[str], c
         clusters: of each phone; 0 = none.
     """
     facts = {"speakers": speakers, "phones": names, "clusters": clusters}
-    write_json(folder / "model.json", {"kind": KIND, "hyperparameters": {}, "facts": facts}, sort_keys=True)
+    write_json(folder / "model.json", {"kind": TARGETS_KIND, "hyperparameters": {}, "facts": facts}, sort_keys=True)
 
 
 def mean_voice(target: ByPhone) -> np.ndarray:
@@ -109,7 +110,7 @@ def mean_voice(target: ByPhone) -> np.ndarray:
     It is what the informed attacker knows of an utterance's target: all phones count the same, whatever was said.
     """
     offsets = target.offsets.tolist()
-    means = [target.values[first:end].mean(0) for first, end in zip(offsets, offsets[1:], strict=False) if end > first]
+    means = [target.values[first:end].mean(0) for first, end in itertools.pairwise(offsets) if end > first]
     return np.asarray(torch.stack(means).mean(0).cpu().numpy(), np.float32)
 
 

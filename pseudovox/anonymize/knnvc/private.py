@@ -13,14 +13,16 @@ from pseudovox.anonymize.knnvc.options import Options
 from pseudovox.config import Training
 from pseudovox.core.errors import UsageError
 
+TARGETS_KIND = "phone_targets"  # of the model.json of targets
 RUNS = ("predicted", "aligned")
 
 
-def _published(**own: float) -> Training:
+def _published(*, epochs: int, batch_size: int, learning_rate: float) -> Training:
     """The authors' training: Adam at one rate, the epoch of the lowest validation loss."""
     return Training(
-        optimizer="adam", schedule="constant", warmup=0, weight_decay=0.0, gradient_clip=0.0, keep="best", **own
-    )
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, optimizer="adam", schedule="constant",
+        warmup=0, weight_decay=0.0, gradient_clip=0.0, keep="best",
+    )  # fmt: skip
 
 
 @dataclass
