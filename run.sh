@@ -145,8 +145,8 @@ if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker" && ne
   step extract_xvectors --model "$models/xvector" $(dirs_of "${conf[pool]} $test_sets ${conf[attacker]}") "$exp/xvectors"
 fi
 
-if stage 5 fit "fit the pseudo-speaker generator on the pool" && needed && trains pool; then
-  step extract_f0 $pool_dirs "$exp/f0"
+if stage 5 fit "fit the pseudo-speaker generator on the pool" && needed; then
+  if trains pool; then step extract_f0 $pool_dirs "$exp/f0"; fi
   own_steps fit
 fi
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pseudovox import config as configuration
 from pseudovox import release
-from pseudovox.config.systems import steps_of, words_of
+from pseudovox.config.systems import sets_of, steps_of, words_of
 from pseudovox.core import seeds
 from pseudovox.core.errors import PseudovoxError
 from pseudovox.corpora import locations
@@ -93,13 +93,15 @@ def main(argv: list[str] | None = None) -> int:
         counts: Counter[str] = Counter()
         models = Path(config.models) if config.models else args.exp_dir / "models"
         for step in steps_of(its):
+            if its.system.base and step.stage == "fit" and not sets_of(its, step.data):
+                continue  # the family's generators are those that lie with the models
             words = words_of(its, step, exp=args.exp_dir, data=args.data_dir or Path("data"), models=models)
             print(f"own.{step.stage}.{system}.{counts[step.stage]}={' '.join(words)}")
             counts[step.stage] += 1
         print(f"synthesizer.{system}={its.system.synthesizer_dir}")
         print(f"attacked.{system}={' '.join(its.attacks.semi_informed) if its.system.attacked else ''}")
-        # Targets are no x-vectors that could be taken off.
-        vectors = "sample" in its.system.stages and its.pseudo.strategy != "target"
+        # A synthesizer's targets are no x-vectors that could be taken off.
+        vectors = any(step.stage == "sample" for step in steps_of(its)) and its.pseudo.strategy != "target"
         knows = its.system.attacked and its.attacks.informed and vectors
         print(f"informed.{system}={'yes' if knows else ''}")
         undone = its.attacks.seed_informed and its.system.step == "anonymize_mcadams"

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, config: Config, change: Callable[[Strategy], D
 def _sample(
     args: argparse.Namespace, config: Config, data: DataDir, change: Callable[[Strategy], Draws] | None
 ) -> None:
-    level = _level(config, data)
+    level = level_of(config, data)
     vectors = args.xvectors / data.name
     utterance_vectors, speaker_vectors = (
         read_scp(vectors / "xvector.scp"),
@@ -85,27 +85,32 @@ def _sample(
 
 def _choose(args: argparse.Namespace, config: Config, data: DataDir) -> None:
     """Targets in the place of x-vectors: strategy `target`."""
-    level = _level(config, data)
+    level = level_of(config, data)
     speakers = targets.read(args.synthesizer)
     settings = {"pseudo": config.pseudo, "level": level, "set": data.name}
     inputs = [data, args.synthesizer]
     with stage.output(args, args.out_dir / data.name, settings=settings, inputs=inputs, torch_device=False) as out:
         if out is None:
             return
-        import numpy as np
-
-        chosen = targets.choose(speakers, data, config.pseudo, level=level, seed=args.seed)
-        for name, table in ((UTT2TARGET, chosen.utterances), (SPK2TARGET, chosen.speakers)):
-            if table:
-                write_atomic(out.path / name, "".join(f"{key} {table[key].id}\n" for key in bytewise(table)))
-        pitches = {utterance: np.array(target.log_f0) for utterance, target in chosen.utterances.items()}
-        write_arrays(out.path, "pseudo_f0", pitches, out.final)
-        _write_genders(out.path, chosen.genders)
-        drawn = len({target.id for target in chosen.utterances.values()})
-        out.counts.update({"utterances": len(chosen.utterances), "pseudo_speakers": drawn})
+        write_targets(out, targets.choose(speakers, data, config.pseudo, level=level, seed=args.seed))
 
 
-def _level(config: Config, data: DataDir) -> str:
+def write_targets(out: stage.Output, chosen: targets.Chosen) -> None:
+    """Write the targets of a data dir: utt2target, spk2target, pseudo_f0 and spk2gender, and count them."""
+    import numpy as np
+
+    for name, table in ((UTT2TARGET, chosen.utterances), (SPK2TARGET, chosen.speakers)):
+        if table:
+            write_atomic(out.path / name, "".join(f"{key} {table[key].id}\n" for key in bytewise(table)))
+    pitches = {utterance: np.array(target.log_f0) for utterance, target in chosen.utterances.items()}
+    write_arrays(out.path, "pseudo_f0", pitches, out.final)
+    _write_genders(out.path, chosen.genders)
+    drawn = len({target.id for target in chosen.utterances.values()})
+    out.counts.update({"utterances": len(chosen.utterances), "pseudo_speakers": drawn})
+
+
+def level_of(config: Config, data: DataDir) -> str:
+    """The level, "spk" or "utt", at which a data dir is anonymized; UsageError if it is another word."""
     level = config.levels.of(data.name)
     if level not in ("spk", "utt"):
         raise UsageError(f"levels: {level!r} for {data.name}, expected spk or utt")

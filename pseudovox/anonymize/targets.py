@@ -23,6 +23,8 @@ STRATEGY = "target"  # pseudo.strategy
 CONSTANT = "constant"  # pseudo.target
 GENDERS = ("same", "opposite", "any")  # pseudo.target_gender
 OTHER = {"f": "m", "m": "f"}
+TRAINED, PREPARED = "the synthesizer's", "the prepared"  # whose speakers: in messages,
+MORE = {TRAINED: "train it on more speakers", PREPARED: "give more of them"}  # and how there are more of them
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def read(model: Path) -> list[Target]:
         raise DataError(f"{model}/model.json: facts.speakers: {error}", store.REDO) from None
 
 
-def choose(targets: Sequence[Target], data: DataDir, options: PseudoSpeakers, *, level: str, seed: int) -> Chosen:
+def choose(
+    targets: Sequence[Target], data: DataDir, options: PseudoSpeakers, *, level: str, seed: int, whose: str = TRAINED
+) -> Chosen:
     """A target for every utterance of a data dir.
 
     Args:
@@ -88,6 +92,7 @@ def choose(targets: Sequence[Target], data: DataDir, options: PseudoSpeakers, *,
         options: section of the configuration: `target`, `target_gender`.
         level: "spk" or "utt": whether one is drawn for each speaker or for each utterance.
         seed: with the data dir's name and the id it decides a draw; the constant target is the same for all data dirs.
+        whose: speakers they are: of MORE.
 
     Raises:
         UsageError: options that are none, or a target that is no training speaker.
@@ -99,7 +104,7 @@ def choose(targets: Sequence[Target], data: DataDir, options: PseudoSpeakers, *,
     named = options.target not in ("", CONSTANT)
     if named and options.target not in by_id:
         raise UsageError(
-            f"pseudo.target {options.target!r}: none of the synthesizer's {len(targets)} speakers, "
+            f"pseudo.target {options.target!r}: none of {whose} {len(targets)} speakers, "
             f"{', '.join(list(by_id)[:5])}, ..."
         )
     known = data.tables.get("spk2gender", {})
@@ -117,10 +122,10 @@ def choose(targets: Sequence[Target], data: DataDir, options: PseudoSpeakers, *,
             found = dict.fromkeys(own, by_id[options.target])
         elif options.target == CONSTANT:
             # One for all (for all of a gender, if genders count); the only one that may meet itself.
-            constant = _draw(_fitting(targets, wanted, ""), seed, f"{CONSTANT}/{wanted}")
+            constant = _draw(_fitting(targets, wanted, "", whose), seed, f"{CONSTANT}/{wanted}")
             found = dict.fromkeys(own, constant)
         else:
-            fitting = _fitting(targets, wanted, speaker)
+            fitting = _fitting(targets, wanted, speaker, whose)
             if level == "spk":
                 found = dict.fromkeys(own, _draw(fitting, seed, f"{data.name}/{speaker}"))
             else:
@@ -140,13 +145,13 @@ def wanted_gender(known: Mapping[str, str], speaker: str, option: str) -> str:
     return known[speaker] if option == "same" else OTHER[known[speaker]]
 
 
-def _fitting(targets: Sequence[Target], gender: str, without: str) -> list[Target]:
+def _fitting(targets: Sequence[Target], gender: str, without: str, whose: str) -> list[Target]:
     found = [target for target in targets if target.id != without and gender in ("", target.gender)]
     if not found:
         raise DataError(
-            f"none of the synthesizer's {len(targets)} speakers can be the target of {without or 'all'}"
+            f"none of {whose} {len(targets)} speakers can be the target of {without or 'all'}"
             + (f" with gender {gender}" if gender else ""),
-            "train it on more speakers, with spk2gender" + (", or --set pseudo.target_gender=any" if gender else ""),
+            f"{MORE[whose]}, with spk2gender" + (", or --set pseudo.target_gender=any" if gender else ""),
         )
     return found
 

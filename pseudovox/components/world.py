@@ -53,19 +53,47 @@ def analyse(samples: np.ndarray, contour: np.ndarray, coefficients: int) -> Anal
     """
     if not 2 <= coefficients <= SMALL_FFT // 2:
         raise UsageError(f"world.coefficients {coefficients}: expected 2 to {SMALL_FFT // 2}")
-    world = pyworld()
+    signal, f0, times = _analysed(samples, contour)
+    size = _size(f0)
+    envelope = pyworld().cheaptrick(signal, f0, times, SAMPLE_RATE, fft_size=size)
+    aperiodicity = pyworld().d4c(signal, f0, times, SAMPLE_RATE, fft_size=size, threshold=0.0)
+    return Analysis(
+        pyworld().code_spectral_envelope(envelope, SAMPLE_RATE, coefficients).astype(np.float32),
+        pyworld().code_aperiodicity(aperiodicity, SAMPLE_RATE).astype(np.float32),
+    )
+
+
+def loudness(samples: np.ndarray, contour: np.ndarray) -> np.ndarray:
+    """What carries the level in `Analysis.envelope`, its first coefficient, alone: float32 (frames,).
+
+    Long recordings in blocks, on whose edges no frame depends.
+
+    Args:
+        samples, contour: as of `analyse`.
+    """
+    count = frame_count(len(samples))
+    f0 = _fitted(contour, len(samples))
+    found, size = np.zeros(count, np.float32), _size(f0)
+    for block in blocks.cut(count, blocks.size(FRAMES_PER_SECOND), LEAD):
+        part = samples[block.first * FRAME_SHIFT : block.last * FRAME_SHIFT]
+        signal, own, times = _analysed(part, f0[block.worked])
+        envelope = pyworld().cheaptrick(signal, own, times, SAMPLE_RATE, fft_size=size)
+        found[block.start : block.end] = pyworld().code_spectral_envelope(envelope, SAMPLE_RATE, 2)[block.kept, 0]
+    return found
+
+
+def _analysed(samples: np.ndarray, contour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signal, F0 and times (frames,) as WORLD takes them."""
     signal = np.ascontiguousarray(samples, dtype=np.float64)
     f0 = _fitted(contour, len(signal))
-    times = np.arange(len(f0)) * (FRAME_PERIOD / 1000.0)
-    # CheapTrick takes frames below its floor for unvoiced; a low voice needs the longer transform, twice the time.
+    return signal, f0, np.arange(len(f0)) * (FRAME_PERIOD / 1000.0)
+
+
+def _size(f0: np.ndarray) -> int:
+    """Size of CheapTrick's transform: it takes frames below its floor for unvoiced; a low voice needs the longer one,
+    twice the time."""
     voiced = f0[f0 > 0]
-    size = SMALL_FFT if len(voiced) == 0 or voiced.min() > _SMALL_FFT_FLOOR else LARGEST_FFT
-    envelope = world.cheaptrick(signal, f0, times, SAMPLE_RATE, fft_size=size)
-    aperiodicity = world.d4c(signal, f0, times, SAMPLE_RATE, fft_size=size, threshold=0.0)
-    return Analysis(
-        world.code_spectral_envelope(envelope, SAMPLE_RATE, coefficients).astype(np.float32),
-        world.code_aperiodicity(aperiodicity, SAMPLE_RATE).astype(np.float32),
-    )
+    return SMALL_FFT if len(voiced) == 0 or voiced.min() > _SMALL_FFT_FLOOR else LARGEST_FFT
 
 
 def synthesize(analysis: Analysis, contour: np.ndarray, samples: int) -> np.ndarray:

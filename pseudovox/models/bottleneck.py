@@ -8,6 +8,7 @@ a wav2vec 2.0 model, which comes before them and takes the samples (as in the VP
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch

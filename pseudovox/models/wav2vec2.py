@@ -80,9 +80,9 @@ class Wav2vec2Network(nn.Module):
     ) -> tuple[list[torch.Tensor], torch.Tensor]:
         """What chosen layers put out of prepared signals, counted from 1; 0 = the encoder's output.
 
-        Of a WavLM of mode layer_norm (`can_be_masked`) a signal's frames do not depend on the padding behind it: padding
-        is zero where positions are convolved, and no attention falls on it. (torchaudio's own `lengths` does not
-        reach WavLM's attention.) Other networks take one signal at a time.
+        Of a WavLM of mode layer_norm (`can_be_masked`) a signal's frames do not depend on the padding behind it:
+        padding is zero where positions are convolved, and no attention falls on it. (torchaudio's own `lengths` is
+        an error in WavLM's attention.) Other networks take one signal at a time.
 
         Args:
             waveforms: (batch, samples), zeros behind a signal's end.

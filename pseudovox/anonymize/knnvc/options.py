@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pseudovox.core.errors import UsageError
 
 KINDS = ("wavlm", "whisper", "bottleneck")
-GENDERS = ("same", "opposite", "any")
+SPOKEN = ("world", "vocoder")
+LEVELS = ("source", "target")
 
 
 @dataclass
@@ -21,6 +22,9 @@ class Features:
     # Whose outputs, counted from 1; 0 = what the network itself puts out: behind the last norm, or the bottleneck.
     layer: int = 6
     weights: str = ""  # wavlm: file, '' = torchaudio's cache; whisper: folder or name; bottleneck: '' = the recipe's
+    # Compared after each dimension was brought to mean 0 and deviation 1, of a target over its frames, of an utterance
+    # over its own: else a few dimensions of Whisper's decide alone.
+    normalise: bool = False
 
     def check(self) -> None:
         """UsageError for a kind that is none, or a negative layer."""
@@ -31,8 +35,58 @@ class Features:
 
 
 @dataclass
+class Targets:
+    """Whose voices there are: the speakers of the recipe's pool (sets.pool), unless something is given here."""
+
+    folder: str = ""  # recordings of theirs, <folder>/<speaker>/*.wav (or flac, ...)
+    genders: str = ""  # file of lines `<speaker> f|m`, for `folder`
+    data: list[str] = field(default_factory=list)  # data dirs of theirs
+    seconds: float = 480.0  # of speech of each, at most
+    shortest: float = 30.0  # seconds of speech; who has less is no target
+
+    def check(self) -> None:
+        """UsageError for numbers that leave nothing."""
+        if not 0 < self.shortest <= self.seconds:
+            raise UsageError(
+                f"system.options.targets: shortest {self.shortest} and seconds {self.seconds}: "
+                "expected 0 < shortest <= seconds"
+            )
+
+
+@dataclass
+class World:
+    """Speech by WORLD, from the spectral envelopes of the target's frames."""
+
+    coefficients: int = 60  # of the coded envelope
+    # Whose loudness speech has from frame to frame: the source's, about the mean of the target's; or the target's frames'.
+    level: str = "source"
+    sharpen: float = 0.0  # how far the envelope's spread over time is brought to the target's own
+
+    def check(self) -> None:
+        """UsageError for values that are none."""
+        if self.level not in LEVELS:
+            raise UsageError(f"system.options.world.level {self.level!r}: expected {' or '.join(LEVELS)}")
+        if not 0 <= self.sharpen <= 1:
+            raise UsageError(f"system.options.world.sharpen {self.sharpen}: expected from 0 to 1")
+
+
+@dataclass
 class Options:
     """The keys that all systems of kNN voice conversion have."""
 
     features: Features = field(default_factory=Features)
     neighbours: int = 4  # frames of the target that are averaged
+    targets: Targets = field(default_factory=Targets)
+    # world: WORLD speaks from the spectra of the target's frames; vocoder: a network from their features.
+    spoken: str = "vocoder"
+    world: World = field(default_factory=World)
+
+    def check(self) -> None:
+        """UsageError for values that are none."""
+        self.features.check()
+        self.targets.check()
+        self.world.check()
+        if self.neighbours < 1:
+            raise UsageError(f"system.options.neighbours {self.neighbours}: expected 1 or more")
+        if self.spoken not in SPOKEN:
+            raise UsageError(f"system.options.spoken {self.spoken!r}: expected {' or '.join(SPOKEN)}")

@@ -140,7 +140,7 @@ def test_options_that_nothing_can_be(options: Features, message: str, tmp_path: 
 
 def test_where_weights_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(MissingModelError, match="local/download.py WAVLM_LARGE"):
+    with pytest.raises(MissingModelError, match=r"local/download\.py WAVLM_LARGE"):
         features.source_of(Features("wavlm", 6))
     with pytest.raises(UsageError, match="--bottleneck"):
         features.source_of(Features("bottleneck", 6))

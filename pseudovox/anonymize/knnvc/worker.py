@@ -1,0 +1,107 @@
+"""Conversion of utterances to their targets, in worker processes: features, nearest frames, speech."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from pseudovox.anonymize.knnvc import features
+from pseudovox.anonymize.knnvc.target_store import Store, Voice, normalised
+from pseudovox.components import f0, world
+from pseudovox.core.errors import DataError
+from pseudovox.data.archive import read_scp
+from pseudovox.data.datadir import read_table
+from pseudovox.data.datadir.tables import UTT2TARGET
+
+if TYPE_CHECKING:
+    from pseudovox.anonymize.knnvc.options import Options, World
+    from pseudovox.stage.parallel import Utterance
+
+# Speech from what was matched, (frames, width) on the device, for samples of the original (samples,): float32 (samples,)
+Speak = Callable[[torch.Tensor, np.ndarray], np.ndarray]
+
+
+class ConvertWorker:
+    """Converts data dirs; gives the samples of each utterance.
+
+    Args:
+        options: of the system.
+        store: folder of the targets.
+        bottleneck: model dir of the content extractor, for features of that kind.
+        pseudo: root of utt2target by data dir.
+        contours: root of F0 to speak with, moved to the targets, and sources: as it was; for WORLD.
+        level: of the speech, decibels re full scale.
+        speak: made with the device, makes speech of matched features, in WORLD's place.
+    """
+
+    def __init__(
+        self, options: Options, store: Path, bottleneck: Path | None, pseudo: Path, contours: Path | None,
+        sources: Path | None, level: float, speak: Callable[[str], Speak] | None = None, *, device: str = "cpu",
+    ) -> None:  # fmt: skip
+        self.options, self.level, self.pseudo = options, level, pseudo
+        self.store = Store(store, normalise=options.features.normalise, device=device)
+        self.extract = features.load(options.features, bottleneck=bottleneck, device=device)
+        self.contours, self.sources = contours, sources
+        self.speak = speak(device) if speak else None
+        self.table, self.archive = cache(read_table), cache(read_scp)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, np.ndarray]]:
+        signals = [utterance.audio() for utterance in batch]
+        for utterance, samples, (frames,) in zip(batch, signals, self.extract(signals), strict=True):
+            voice = self.store.voice(target_of(self.table(self.pseudo / utterance.data.name / UTT2TARGET), utterance))
+            queries = torch.from_numpy(frames)
+            if self.options.features.normalise:
+                queries = normalised(queries)
+            (found,) = voice.target.convert([queries], self.options.neighbours)
+            if self.speak:
+                yield utterance, self.speak(found, samples)
+                continue
+            contour, source = (
+                np.asarray(self.archive(root / utterance.data.name / "f0.scp")[utterance.id])
+                for root in (self.contours, self.sources)
+                if root
+            )
+            speech = by_world(found.cpu().numpy(), voice, samples, contour, source, self.options.world)
+            yield utterance, world.as_loud(speech, samples, self.level)
+
+
+def target_of(table: Mapping[str, str], utterance: Utterance) -> str:
+    """The target of an utterance; DataError where nobody drew one."""
+    if utterance.id not in table:
+        raise DataError(f"{utterance.id}: no target was drawn for it in {UTT2TARGET}")
+    return table[utterance.id]
+
+
+def by_world(
+    found: np.ndarray, voice: Voice, samples: np.ndarray, contour: np.ndarray, source: np.ndarray, options: World
+) -> np.ndarray:
+    """Speech of matched envelopes and aperiodicities, with F0 and voicing of its own.
+
+    Args:
+        found: float32 (frames, width) of matched values of `voice`.
+        voice: the target.
+        samples: of the original.
+        contour: F0 to speak with, (WORLD frames,); source: that of the original.
+        options: level and sharpness.
+
+    Returns:
+        float32 (samples,)
+    """
+    count = f0.frame_count(len(samples))
+    width = voice.inner * voice.coefficients
+    envelope = f0.fit_length(found[:, :width].reshape(-1, voice.coefficients), count)
+    aperiodicity = f0.fit_length(found[:, width:].reshape(-1, world.APERIODICITIES), count)
+    if options.sharpen and voice.spread is not None:
+        centre, own = envelope.mean(0), envelope.std(0)
+        gain = 1 + options.sharpen * (np.clip(voice.spread / np.maximum(own, 1e-6), 1, 2) - 1)
+        gain[0] = 1.0  # the level
+        envelope = (centre + (envelope - centre) * gain).astype(np.float32)
+    if options.level == "source":
+        loudness = f0.fit_length(world.loudness(samples, source), count)
+        envelope[:, 0] = loudness - loudness.mean() + envelope[:, 0].mean()
+    return world.synthesize(world.Analysis(envelope, aperiodicity), f0.fit_length(contour, count), len(samples))

@@ -1,0 +1,58 @@
+#!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
+"""Draw the target of every speaker, or every utterance, for kNN voice conversion (stage sample).
+
+Whether a data dir is anonymized by speaker or by utterance is said by section `levels`, and whose targets are of which
+gender by `pseudo.target_gender` (same, opposite or any); `pseudo.target` names one for all. A draw depends on the seed,
+the data dir's name and the speaker's (or the utterance's) id alone. Nobody is converted to itself.
+
+Reads   data dirs (with spk2gender, unless any gender will do); the output of steps/fit_knnvc_targets.py (--targets).
+Writes  <out-dir>/<data dir>/: utt2target and, at speaker level, spk2target; pseudo_f0.{scp,ark}, mean and deviation of
+        the target's log F0, and pseudo_xvector.{scp,ark}, what the informed attacker knows of the target, by utterance;
+        spk2gender of the targets.
+
+Example
+    steps/sample_knnvc_targets.py --targets exp/own/knnvc/targets data/own/recordings exp/own/knnvc/pseudo
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pseudovox import stage
+from pseudovox.anonymize import sampling
+from pseudovox.config import Config
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = stage.parser(__doc__, data_dirs="data dirs whose speakers get other voices")
+    parser.add_argument("--targets", type=Path, required=True, help="output of steps/fit_knnvc_targets.py")
+    return stage.main(parser, argv, run)
+
+
+def run(args: argparse.Namespace, config: Config) -> None:
+    for data in stage.load_data(args, reads=("spk2gender",)):
+        level = sampling.level_of(config, data)
+        chosen = {"target": config.pseudo.target, "target_gender": config.pseudo.target_gender}
+        settings = {"pseudo": chosen, "level": level, "set": data.name}
+        inputs = [data, args.targets]
+        with stage.output(args, args.out_dir / data.name, settings=settings, inputs=inputs, torch_device=False) as out:
+            if out is None:
+                continue
+            from pseudovox.anonymize import targets
+            from pseudovox.anonymize.knnvc.target_store import Store
+            from pseudovox.data.archive import write_arrays
+
+            store = Store(args.targets)
+            found = targets.choose(
+                store.targets, data, config.pseudo, level=level, seed=args.seed, whose=targets.PREPARED
+            )
+            vectors = store.vectors()
+            known = {utterance: vectors[target.id] for utterance, target in found.utterances.items()}
+            write_arrays(out.path, "pseudo_xvector", known, out.final)
+            sampling.write_targets(out, found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
