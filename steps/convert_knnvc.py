@@ -6,6 +6,10 @@ The features of an utterance (system.options.features) are compared by cosine wi
 spectral envelopes of these frames, with F0 moved to the target's, voicing and loudness of the original; or by a vocoder that
 was trained on the features. Every utterance keeps its id and its exact number of samples; all tables are carried over.
 
+In private kNN-VC (a system with a key of its own, such as system.options.duration_weight) a frame becomes the nearest one, or
+the nearest centroid, that the target has of its phone, after durations were moved towards those that --durations predicts;
+so utterances become longer or shorter, and phones.ctm is not carried over.
+
 Reads   data dirs; the targets of steps/fit_knnvc_targets.py (--targets); <pseudo>/<data dir>/utt2target of
         steps/sample_knnvc_targets.py; the weights of the features; for WORLD <f0>/<data dir>/f0.scp of
         steps/transform_f0.py and <source-f0>/<data dir>/f0.scp of steps/extract_f0.py.
@@ -26,7 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
-from pseudovox.anonymize.knnvc.options import Options
+from pseudovox.anonymize import sampling
+from pseudovox.anonymize.knnvc.private import PrivateOptions, is_private, predictor_of
 from pseudovox.config import Config
 from pseudovox.core.errors import UsageError
 from pseudovox.data.archive import read_scp
@@ -39,6 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--targets", type=Path, required=True, help="output of steps/fit_knnvc_targets.py")
     parser.add_argument("--pseudo", type=Path, required=True, help="root of what steps/sample_knnvc_targets.py drew")
     parser.add_argument("--bottleneck", type=Path, help="model dir of the content extractor")
+    parser.add_argument("--phones", type=Path, help="model dir of the phone predictor (private kNN-VC)")
+    parser.add_argument("--durations", type=Path, help="model dir of the duration predictor (private kNN-VC)")
     parser.add_argument("--f0", type=Path, help="root of the F0 to speak with (WORLD)")
     parser.add_argument("--source-f0", type=Path, help="root of the extracted F0 (WORLD)")
     parser.add_argument("--suffix", required=True, help="appended to the data dirs' names, e.g. the system's name")
@@ -48,13 +55,19 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     if not args.suffix or "/" in args.suffix:
         raise UsageError(f"--suffix {args.suffix!r}: expected a part of a folder's name")
-    options = stage.own_options(config, Options)
+    private = is_private(config)
+    options = stage.own_options(config, PrivateOptions)
     options.check()
+    predictors = [predictor_of(args.phones), predictor_of(args.durations, "durations")] if private else []
     by_world = options.spoken == "world"
     if by_world and not (args.f0 and args.source_f0):
         raise UsageError("WORLD needs F0 (--f0 and --source-f0)", "./run.sh --system knnvc gives both")
     contours = (args.f0, args.source_f0) if by_world else ()
     data = stage.load_data(args)
+    before: dict[str, Any] = {}
+    if private and options.duration_weight:
+        for part in data:
+            part.lists.pop("phones.ctm", None)  # its times are those of the original
     from pseudovox.anonymize.knnvc import features
 
     weights = features.source_of(options.features, args.bottleneck)
@@ -63,11 +76,24 @@ def run(args: argparse.Namespace, config: Config) -> None:
         from pseudovox.anonymize.knnvc.target_store import Store
         from pseudovox.anonymize.knnvc.worker import ConvertWorker
 
-        Store(args.targets).check(options)
+        store = Store(args.targets)
+        store.check(options)
         for part in data:
             read_table(args.pseudo / part.name / UTT2TARGET)
             for root in contours:
                 read_scp(root / part.name / "f0.scp")
+        if private:
+            from pseudovox.anonymize.knnvc.private_worker import PrivateConvertWorker, chains_before
+
+            for part in data:
+                before[part.name] = chains_before(
+                    store.targets, part, config.pseudo, level=sampling.level_of(config, part), seed=args.seed,
+                    count=options.anonymizations - 1,
+                )  # fmt: skip
+            return functools.partial(
+                PrivateConvertWorker, options, args.targets, args.bottleneck, args.pseudo, args.f0, args.source_f0,
+                config.synthesis.level, args.phones, args.durations, before,
+            )  # fmt: skip
         return functools.partial(
             ConvertWorker, options, args.targets, args.bottleneck, args.pseudo, args.f0, args.source_f0,
             config.synthesis.level,
@@ -79,19 +105,33 @@ def run(args: argparse.Namespace, config: Config) -> None:
                 table = read_table(args.pseudo / part.name / name)
                 write_atomic(out.path / name, "".join(f"{key} {table[key]}\n" for key in bytewise(table)))
 
+    moved: dict[str, Any] = {}
+    if private:
+        moved = {key: getattr(options, key) for key in ("duration_weight", "anonymizations")}
+        moved["phones"] = options.phones.layer
     stage.map_utterances(
         args,
         data,
         args.out_dir,
         settings={
-            "features": options.features, "neighbours": options.neighbours, "spoken": options.spoken,
-            "level": config.synthesis.level, **({"world": options.world} if by_world else {}),
+            "features": options.features,
+            "neighbours": options.neighbours,
+            "spoken": options.spoken,
+            "level": config.synthesis.level,
+            **({"world": options.world} if by_world else {}),
+            **(moved if private else {}),
         },  # fmt: skip
         worker=worker,
-        inputs=lambda part: [args.targets, weights, *(root / part.name for root in (args.pseudo, *contours))],
+        inputs=lambda part: [
+            args.targets,
+            weights,
+            *predictors,
+            *(root / part.name for root in (args.pseudo, *contours)),
+        ],
         audio=True,
         out_names=lambda name: f"{name}_{args.suffix}",
         finish=finish,
+        seeded=private and options.anonymizations > 1,
     )
 
 

@@ -6,14 +6,14 @@ in speech of any kind, which is what it will be asked about (`system.options.dur
 aligned speech (`aligned`). A share of the speakers is held out, and how well theirs are told is in the card.
 
 Reads   data dirs; the model dir of the phone predictor; the features' weights, or for kind bottleneck the model dir of
-        the content extractor; for aligned runs <alignment>/<data dir>/alignment.scp (steps/align_phones.py), or without
-        --alignment phones.ctm.
+        the content extractor; for aligned runs phones.ctm, or <alignment>/<data dir>/alignment.scp (steps/align_phones.py)
+        of those without.
 Writes  a model dir, model.json and weights.safetensors, with TensorBoard events. model.json tells under
         facts.validation of held-out speakers, in frames and without silence: mean_absolute_error, error_of_phone_means
         (of each phone's mean duration instead) and correlation.
 
 Example
-    steps/train_durations.py --config exp/openspeech/config.private_knnvc_7_8.yaml \\
+    steps/train_durations.py --config exp/openspeech/private_knnvc_7_8/config.yaml \\
         --phones exp/openspeech/models/phones --bottleneck exp/openspeech/models/bottleneck \\
         data/openspeech/dev-clean exp/openspeech/models/durations
 """
@@ -38,15 +38,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    from pseudovox.anonymize.knnvc import features, phones, private
+    from pseudovox.anonymize.knnvc import features, private
     from pseudovox.models import store
 
     options = stage.own_options(config, private.PrivateOptions)
     options.durations.check()
     data = stage.load_data(args)
-    store.read_card(args.phones, phones.PHONES_KIND)
+    store.read_card(args.phones, private.PHONES_KIND)
     predicted = options.durations.runs == "predicted"
-    aligned = [args.alignment / part.name for part in data] if args.alignment and not predicted else []
+    aligned = [] if predicted else private.alignments_of(data, args.alignment)
     for folder in aligned:
         read_scp(folder / "alignment.scp")
     source = [features.source_of(options.features, args.bottleneck)] if predicted else []

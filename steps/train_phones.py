@@ -5,13 +5,13 @@ Which phone a frame is, told from one layer of the features: `system.options.pho
 `system.options.features` names. Two convolutions over three frames learn it by the frames' cross-entropy and CTC from
 speech whose phones are aligned; a share of the speakers is held out, and how well theirs are told is in the card.
 
-Reads   data dirs; <alignment>/<data dir>/alignment.scp (steps/align_phones.py), or without --alignment phones.ctm; the
+Reads   data dirs; <alignment>/<data dir>/alignment.scp (steps/align_phones.py) of those without phones.ctm; the
         features' weights, or for kind bottleneck the model dir of the content extractor.
 Writes  a model dir, model.json and weights.safetensors, with TensorBoard events. model.json tells under
         facts.validation of held-out speakers: frame_accuracy, phone_error_rate (without silence, in percent), macro_f1.
 
 Example
-    steps/train_phones.py --config exp/openspeech/config.private_knnvc_7_8.yaml --alignment exp/openspeech/alignment \\
+    steps/train_phones.py --config exp/openspeech/private_knnvc_7_8/config.yaml --alignment exp/openspeech/alignment \\
         --bottleneck exp/openspeech/models/bottleneck data/openspeech/dev-clean exp/openspeech/models/phones
 """
 
@@ -28,7 +28,7 @@ from pseudovox.data.archive import read_scp
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="speech with known phones", out_dir="the model dir")
-    parser.add_argument("--alignment", type=Path, help="root of <data dir>/alignment.scp")
+    parser.add_argument("--alignment", type=Path, help="root of <data dir>/alignment.scp, for those without phones.ctm")
     parser.add_argument("--bottleneck", type=Path, help="model dir of the content extractor")
     return stage.main(parser, argv, run)
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
     options = stage.own_options(config, private.PrivateOptions)
     data = stage.load_data(args)
-    aligned = [args.alignment / part.name for part in data] if args.alignment else []
+    aligned = private.alignments_of(data, args.alignment)
     for folder in aligned:
         read_scp(folder / "alignment.scp")
     settings = [{"features": options.features.kind}, options.phones]

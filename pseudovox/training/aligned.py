@@ -28,8 +28,8 @@ class AlignedSpeech:
     """The phones of data dirs at feature frames.
 
     Args:
-        data: data dirs; with phones.ctm where there is no alignment.
-        alignment: root of <data dir>/alignment.scp, or None.
+        data: data dirs.
+        alignment: root of <data dir>/alignment.scp for those without phones.ctm; None = phones.ctm alone.
         frame_shift, offset: seconds from frame to frame, and the middle of the first one.
 
     Attributes:
@@ -44,26 +44,25 @@ class AlignedSpeech:
         self.data, self.frame_shift, self.offset = list(data), frame_shift, offset
         self.keys: list[Key] = []
         self._aligned: dict[Key, np.ndarray] = {}
-        self._spoken: list[dict[str, list[Phone]]] = []
-        if alignment is not None:
+        self._spoken: list[dict[str, list[Phone]]] = [part.phones for part in data]
+        names = [phone.label for spoken in self._spoken for run in spoken.values() for phone in run]
+        numbers: list[str] = []
+        for number, (part, spoken) in enumerate(zip(data, self._spoken, strict=True)):
+            self.keys += [(number, utterance) for utterance in part.utterances if utterance in spoken]
+            if alignment is None or spoken:
+                continue
             from pseudovox.components.alignment import ARRAY, PHONES
 
-            names = list(PHONES)
-            for number, part in enumerate(data):
-                archive = read_scp(alignment / part.name / f"{ARRAY}.scp")
-                for utterance in part.utterances:
-                    found = archive[utterance].astype(np.int16)
-                    if (found >= 0).any():
-                        self._aligned[number, utterance] = found
-                        self.keys.append((number, utterance))
-        else:
-            self._spoken = [part.phones for part in data]
-            self.keys = [(n, utt) for n, part in enumerate(data) for utt in part.utterances if utt in self._spoken[n]]
-            names = [phone.label for number, utt in self.keys for phone in self._spoken[number][utt]]
-        self.phones = [phones.SILENCE, *sorted({phones.merged(name) for name in names} - {phones.SILENCE})]
-        place = {name: self.phones.index(phones.merged(name)) for name in names}
-        self._by_label = place
-        self._by_number = np.array([*(place[name] for name in names), IGNORED]) if alignment is not None else None
+            numbers = list(PHONES)
+            archive = read_scp(alignment / part.name / f"{ARRAY}.scp")
+            for utterance in part.utterances:
+                found = archive[utterance].astype(np.int16)
+                if (found >= 0).any():
+                    self._aligned[number, utterance] = found
+                    self.keys.append((number, utterance))
+        self.phones = [phones.SILENCE, *sorted({phones.merged(name) for name in (*names, *numbers)} - {phones.SILENCE})]
+        self._by_label = {name: self.phones.index(phones.merged(name)) for name in {*names, *numbers}}
+        self._by_number = np.array([*(self._by_label[name] for name in numbers), IGNORED])
         if not self.keys:
             raise DataError(
                 f"{', '.join(str(part.path) for part in data)}: no utterance's phones are known",
@@ -73,7 +72,7 @@ class AlignedSpeech:
     def labels(self, key: Key, frames: int) -> np.ndarray:
         """The phone at the middle of each feature frame, int64 (frames,); IGNORED where none is known."""
         times = self.offset + np.arange(frames) * self.frame_shift
-        if self._by_number is not None:
+        if key in self._aligned:
             by_time = self._aligned[key]
             places = np.minimum((times * FRAMES_PER_SECOND + 1e-6).astype(np.int64), len(by_time) - 1)
             return self._by_number[by_time[places]]

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from pseudovox.anonymize.knnvc import features as knn_features
 from pseudovox.anonymize.knnvc import phones
-from pseudovox.anonymize.knnvc.phones import DURATIONS_KIND
+from pseudovox.anonymize.knnvc.private import DURATIONS_KIND
 from pseudovox.core import seeds
 from pseudovox.core.errors import DataError
 from pseudovox.data import audio

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from pseudovox.anonymize.knnvc import features as knn_features
 from pseudovox.anonymize.knnvc import phones
-from pseudovox.anonymize.knnvc.phones import PHONES_KIND
+from pseudovox.anonymize.knnvc.private import PHONES_KIND
 from pseudovox.core import seeds
 from pseudovox.data import audio
 from pseudovox.models import store

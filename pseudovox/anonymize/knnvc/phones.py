@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from pseudovox.anonymize.knnvc.private import DURATIONS_KIND, PHONES_KIND
 from pseudovox.core.errors import DataError
 from pseudovox.models import store
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 SILENCE = "sil"
 # What else silence, noise and an unknown sound are called; in lower case.
 _SILENCES = frozenset((SILENCE, "sp", "spn", "nsn", "ssil", "pau", "noise", "<eps>", ""))
-PHONES_KIND, DURATIONS_KIND = "phone_predictor", "duration_predictor"  # of model dirs
 
 
 def merged(label: str) -> str:

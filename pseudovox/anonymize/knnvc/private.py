@@ -7,13 +7,20 @@ weight of the predicted durations, c the clusters of each phone, 0 for none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pseudovox.anonymize.knnvc.options import Options
-from pseudovox.config import Training
+from pseudovox.config import Config, Training
 from pseudovox.core.errors import UsageError
+from pseudovox.models import store
 
-TARGETS_KIND = "phone_targets"  # of the model.json of targets
+if TYPE_CHECKING:
+    from pseudovox.data.datadir import DataDir
+
+PHONES_KIND, DURATIONS_KIND = "phone_predictor", "duration_predictor"  # of model dirs
 RUNS = ("predicted", "aligned")
 
 
@@ -58,7 +65,7 @@ class DurationOptions:
 
 @dataclass
 class PrivateOptions(Options):
-    """The keys of a system of private kNN-VC."""
+    """The keys of all systems of the family; those here are of private kNN-VC alone."""
 
     duration_weight: float = 0.7  # w: of the predicted durations against the actual ones
     clusters: int = 8  # c: of each phone of a target; 0 = all of its frames
@@ -68,9 +75,36 @@ class PrivateOptions(Options):
 
     def check(self) -> None:
         """UsageError for values that are none."""
+        super().check()
         self.durations.check()
         for key, low, high in (("duration_weight", 0, 1), ("clusters", 0, None), ("anonymizations", 1, None)):
             value = getattr(self, key)
             if value < low or (high is not None and value > high):
                 wanted = f"from {low} to {high}" if high is not None else f"{low} or more"
                 raise UsageError(f"system.options.{key} {value}: expected {wanted}")
+
+
+def is_private(config: Config) -> bool:
+    """Is a system of the family one of private kNN-VC? It is if it says how: `duration_weight` or `clusters`."""
+    return not config.system.options.keys().isdisjoint(("duration_weight", "clusters"))
+
+
+def predictor_of(folder: Path | None, what: str = "phones") -> Path:
+    """The model dir of a predictor, checked.
+
+    Args:
+        folder: as it was given.
+        what: phones or durations; the option's name.
+
+    Raises:
+        UsageError: it was not given. MissingModelError, DataError: as store.read_card.
+    """
+    if folder is None:
+        raise UsageError(f"private kNN-VC needs a predictor of {what} (--{what})", f"steps/train_{what}.py makes one")
+    store.read_card(folder, PHONES_KIND if what == "phones" else DURATIONS_KIND)
+    return folder
+
+
+def alignments_of(data: Sequence[DataDir], root: Path | None) -> list[Path]:
+    """The folders of alignments of those data dirs that have no phones.ctm, below their root; none without a root."""
+    return [root / part.name for part in data if root is not None and not part.lists.get("phones.ctm")]

@@ -13,7 +13,7 @@ import functools
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ import torch
 from pseudovox.anonymize.knnvc import features
 from pseudovox.anonymize.knnvc.clusters import ByPhone, by_phone
 from pseudovox.anonymize.knnvc.phones import Predictors
-from pseudovox.anonymize.knnvc.target_store import LARGEST_HALF, Maker, Spoken, Store, normalised
+from pseudovox.anonymize.knnvc.target_store import Maker, Spoken, Store, half, normalised
 from pseudovox.core.errors import DataError
 from pseudovox.models import store
 
@@ -63,7 +63,7 @@ class PrivateMaker(Maker):
             phones=len(self.predictors.phones), clusters=self.own.clusters, seed=self.seed, name=speaker.id,
         )  # fmt: skip
         arrays = {
-            "keys": found.keys.clamp(-LARGEST_HALF, LARGEST_HALF).half().cpu().numpy(),
+            "keys": half(found.keys.cpu().numpy()),
             "counts": found.counts.numpy(),
             "offsets": found.offsets.numpy(),
         }
@@ -97,7 +97,7 @@ class PrivateVoice:
 
 
 class PrivateStore(Store):
-    """Targets that steps/fit_private_targets.py has made; see Store."""
+    """Targets that steps/fit_knnvc_targets.py has made for private kNN-VC; see Store."""
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
         super().__init__(folder, device=device)
@@ -112,7 +112,9 @@ class PrivateStore(Store):
         offsets = arrays.get("offsets", torch.zeros(0))
         if arrays.keys() != expected or len(lengths) != 1 or not len(offsets) or not 0 < int(offsets[-1]) in lengths:
             raise DataError(f"{path}: holds no target of private kNN-VC", store.REDO)
-        floats = {key: array.to(self.device, torch.float32) for key, array in arrays.items() if array.is_floating_point()}
+        floats = {
+            key: array.to(self.device, torch.float32) for key, array in arrays.items() if array.is_floating_point()
+        }
         if not all(bool(array.isfinite().all()) for array in floats.values()) or bool((offsets.diff() < 0).any()):
             raise DataError(f"{path}: holds NaN, infinite values or rows out of order", store.REDO)
         keys = floats["keys"]
@@ -123,8 +125,3 @@ class PrivateStore(Store):
         spread = envelope.flatten(0, 1).std(0, correction=0).cpu().numpy()
         rows = ByPhone(keys, values, arrays["counts"], offsets)
         return PrivateVoice(rows, envelope.shape[1], envelope.shape[2], spread)
-
-
-def card_facts(options: PrivateOptions, phones: list[str]) -> dict[str, Any]:
-    """What the card says besides what that of kNN-VC's targets does."""
-    return {"clusters": options.clusters, "phones": phones, "normalised": options.features.normalise}
