@@ -6,7 +6,7 @@ The features of an utterance (system.options.features) are compared by cosine wi
 spectral envelopes of these frames, with F0 moved to the target's, voicing and loudness of the original; or by a vocoder that
 was trained on the features. Every utterance keeps its id and its exact number of samples; all tables are carried over.
 
-In private kNN-VC (a system with a key of its own, such as system.options.duration_weight) a frame becomes the nearest one, or
+In private kNN-VC (a system that sets system.options.duration_weight or clusters) a frame becomes the nearest one, or
 the nearest centroid, that the target has of its phone, after durations were moved towards those that --durations predicts;
 so utterances become longer or shorter, and phones.ctm is not carried over.
 
@@ -119,8 +119,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
             "spoken": options.spoken,
             "level": config.synthesis.level,
             **({"world": options.world} if by_world else {}),
-            **(moved if private else {}),
-        },  # fmt: skip
+            **moved,
+        },
         worker=worker,
         inputs=lambda part: [
             args.targets,

@@ -5,8 +5,8 @@ Every speaker with enough speech becomes a target. Of its first utterances, with
 features are kept, and, where WORLD is to speak (system.options.spoken), spectral envelopes and aperiodicities. How much
 room the targets will take is said before they are made; --set system.options.targets.seconds=N makes them smaller.
 
-For private kNN-VC (a system with a key of its own, such as system.options.duration_weight) the frames are sorted by phone
-and clustered within each, `clusters` of them (0: all frames are kept); --phones tells phones apart.
+For private kNN-VC (a system that sets system.options.duration_weight or clusters) the frames are sorted by phone and
+clustered within each, `clusters` of them (0: all frames are kept); --phones tells phones apart.
 
 The speakers are those of the data dirs given, else of `system.options.targets.data` (data dirs), else of
 `system.options.targets.folder` (recordings, <folder>/<speaker>/*.wav). At inference nothing but this output is needed
@@ -105,7 +105,7 @@ def _data(args: argparse.Namespace, options: PrivateOptions) -> list[DataDir]:
     if not args.data_dirs:
         raise UsageError(
             "whose voices the speech is to have was not said: there is no set of targets (sets.pool)",
-            "--set system.options.targets.folder=FOLDER with <speaker>/*.wav of other people, half a minute of each or more",
+            "--set system.options.targets.folder=FOLDER: <speaker>/*.wav of other people, half a minute of each or more",
         )
     return stage.load_data(args, reads=("spk2gender",))
 

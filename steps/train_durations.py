@@ -6,8 +6,8 @@ in speech of any kind, which is what it will be asked about (`system.options.dur
 aligned speech (`aligned`). A share of the speakers is held out, and how well theirs are told is in the card.
 
 Reads   data dirs; the model dir of the phone predictor; the features' weights, or for kind bottleneck the model dir of
-        the content extractor; for aligned runs phones.ctm, or <alignment>/<data dir>/alignment.scp (steps/align_phones.py)
-        of those without.
+        the content extractor; for aligned runs phones.ctm, or <alignment>/<data dir>/alignment.scp
+        (steps/align_phones.py) of those without.
 Writes  a model dir, model.json and weights.safetensors, with TensorBoard events. model.json tells under
         facts.validation of held-out speakers, in frames and without silence: mean_absolute_error, error_of_phone_means
         (of each phone's mean duration instead) and correlation.

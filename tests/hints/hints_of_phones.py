@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from obeying import obeyed
+from obeying import ROOT, obeyed
 
 from pseudovox.anonymize.knnvc.options import Features
 from pseudovox.anonymize.knnvc.phones import Predictors
-from pseudovox.anonymize.knnvc.private import DurationOptions, PrivateOptions
+from pseudovox.anonymize.knnvc.private import DurationOptions, PrivateOptions, predictor_of
 from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir
 from pseudovox.models import store
@@ -50,6 +50,14 @@ def predictors_of_different_phones(tmp_path: Path, monkeypatch: Any) -> Any:
     yield lambda: Predictors(phones, other)
     shutil.rmtree(other)
     save("durations", "duration_predictor", ["sil", "s"])
+
+
+@obeyed(KNNVC + "private.py", "private kNN-VC needs a predictor of {}")
+def predictor_that_was_not_given(tmp_path: Path, monkeypatch: Any) -> Any:
+    monkeypatch.chdir(tmp_path)
+    hint = yield lambda: predictor_of(None)
+    assert (ROOT / hint.split()[0]).is_file() and store.KINDS["phone_predictor"]
+    yield lambda: predictor_of(save("phones", "phone_predictor", ["sil", "s"], inputs=4))
 
 
 @obeyed(TRAINING + "aligned.py", "no utterance's phones are known")

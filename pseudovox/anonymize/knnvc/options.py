@@ -58,7 +58,7 @@ class World:
     """Speech by WORLD, from the spectral envelopes of the target's frames."""
 
     coefficients: int = 60  # of the coded envelope
-    # Whose loudness speech has from frame to frame: the source's, about the mean of the target's; or the target's frames'.
+    # Whose loudness speech has from frame to frame: the source's, about the mean of what was matched, or the target's.
     level: str = "source"
     sharpen: float = 0.0  # how far the envelope's spread over time is brought to the target's own
 

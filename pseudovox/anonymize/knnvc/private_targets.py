@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from pseudovox.config import F0
 
 
+ARRAYS = ("envelope", "aperiodicity")  # that WORLD speaks from
+
+
 class PrivateMaker(Maker):
     """Makes targets' files, in worker processes.
 
@@ -68,7 +71,7 @@ class PrivateMaker(Maker):
             "offsets": found.offsets.numpy(),
         }
         rows = found.values.cpu().numpy()
-        for name, part, place in zip(("envelope", "aperiodicity"), spectra, itertools.accumulate(width, initial=0)):
+        for name, part, place in zip(ARRAYS, spectra, itertools.accumulate(width, initial=0), strict=False):
             arrays[name] = rows[:, place : place + part[0].size].reshape(-1, *part.shape[1:])
         told = arrays["envelope"].mean(1) if spectra else rows
         return arrays, phone_mean(told, arrays["offsets"])
@@ -107,7 +110,7 @@ class PrivateStore(Store):
         """A target's rows; DataError where the file does not hold them."""
         path = self.folder / f"{name}.safetensors"
         arrays = store.read_weights(path)
-        expected = {"keys", "counts", "offsets", *(("envelope", "aperiodicity") if self.spoken == "world" else ())}
+        expected = {"keys", "counts", "offsets", *(ARRAYS if self.spoken == "world" else ())}
         lengths = {len(array) for name, array in arrays.items() if name != "offsets"}
         offsets = arrays.get("offsets", torch.zeros(0))
         if arrays.keys() != expected or len(lengths) != 1 or not len(offsets) or not 0 < int(offsets[-1]) in lengths:

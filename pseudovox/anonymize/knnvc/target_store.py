@@ -153,8 +153,8 @@ class Maker:
         """Write a target's file.
 
         Returns:
-            facts for the card: id, gender, frames, seconds, log_f0 (mean, deviation), frame_shift and voice, the mean of
-            what speech is made of.
+            facts for the card: id, gender, frames, seconds, log_f0 (mean, deviation), frame_shift and voice, the
+            mean of what speech is made of.
         """
         from safetensors.torch import save
 
@@ -290,8 +290,8 @@ class Voice:
     """A target, to be converted to.
 
     Attributes:
-        target: frames to be matched with. Their values are the keys, or, where WORLD speaks, envelope and aperiodicity of the
-            WORLD frames in one.
+        target: frames to be matched with. Their values are the keys, or, where WORLD speaks, envelope and aperiodicity
+            of the WORLD frames in one.
         inner, coefficients: WORLD frames in one, and coefficients of their envelopes; 0 without WORLD.
         spread: (coefficients,) deviation of the envelopes over time.
     """
