@@ -94,10 +94,11 @@ def main(argv: list[str] | None = None) -> int:
     for system, its in resolved.items():
         print(f"base.{system}={its.system.base}")
         print(f"stages.{system}={' '.join(its.system.stages)}")
+        print(f"needed.{system}={' '.join(sorted(needed_by(its)))}")
         counts: Counter[str] = Counter()
         models = Path(config.models) if config.models else args.exp_dir / "models"
         for step in steps_of(its):
-            if its.system.base and step.stage == "fit" and not sets_of(its, step.data):
+            if step.out.startswith("MODELS/") and step.stage == "fit" and not sets_of(its, step.data):
                 continue  # the family's generators are those that lie with the models
             words = words_of(its, step, exp=args.exp_dir, data=args.data_dir or Path("data"), models=models)
             print(f"own.{step.stage}.{system}.{counts[step.stage]}={' '.join(words)}")

@@ -151,7 +151,7 @@ makers() {
   local system folder
   for system in $systems; do
     folder=$exp/$system/pseudo
-    [[ " ${conf[stages.$system]} " == *" fit "* ]] || continue
+    [[ " ${conf[stages.$system]} " == *" fit "* && " ${conf[needed.$system]} " == *" xvectors "* ]] || continue
     if [ -n "$dry_run" ] || [ -d "$folder" ]; then printf ' --pseudo %s' "$system=$folder"; fi
   done
 }

@@ -132,10 +132,6 @@ def tensors_of(path: Path, bundle: str, inside: str = "") -> dict[str, torch.Ten
     return found
 
 
-def _called(bundle: str) -> str:
-    return bundle if bundle in OTHERS else f"torchaudio's {bundle}"
-
-
 def _replace(path: Path, bundle: str) -> str:
     """The hint for a file that holds no weights: local/download.py leaves what is there as it is."""
     own = path == cache_file(bundle)

@@ -92,7 +92,11 @@ def frame_labels(phones: Sequence[Phone], labels: dict[str, int], frames: int, s
     Returns:
         int64 (frames,); IGNORED where no phone lies.
     """
-    times = (np.arange(frames) + 0.5) * stride / FRAMES_PER_SECOND
+    return labels_at(phones, labels, (np.arange(frames) + 0.5) * stride / FRAMES_PER_SECOND)
+
+
+def labels_at(phones: Sequence[Phone], labels: Mapping[str, int], times: np.ndarray) -> np.ndarray:
+    """The phone at each of some times, in seconds (n,): int64 (n,); IGNORED where no phone lies."""
     starts = np.array([phone.start for phone in phones])
     ends = np.array([phone.start + phone.duration for phone in phones])
     numbers = np.array([labels[phone.label] for phone in phones])
