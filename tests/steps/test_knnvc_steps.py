@@ -125,6 +125,6 @@ def test_what_a_user_is_told(
     Path("genders").write_text("anna f\nbert m\n")
     own = ("targets.folder=voices", "targets.genders=genders")
     assert run(*fitted, *(word for key in own for word in ("--set", f"system.options.{key}")), "own") == 0
-    assert "2 targets, 4 s of speech, take up to 0.00 GB" in caplog.text
+    assert "2 targets, 5 s of speech, take up to 0.00 GB" in caplog.text
     facts = json.loads(Path("own/model.json").read_text())["facts"]
     assert [(one["id"], one["gender"]) for one in facts["speakers"]] == [("anna", "f"), ("bert", "m")]
