@@ -7,7 +7,7 @@ export LC_ALL=C PYTHONUTF8=1
 unset PYTHONDONTWRITEBYTECODE # set in many containers; each step would compile the package anew
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 # Libraries' own thread pools: the steps fan out over processes and set torch's threads themselves.
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(nproc)}"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(nproc 2> /dev/null || getconf _NPROCESSORS_ONLN)}"
 # Threads that wait for each other spin only briefly (a tenth of the usual) before they sleep: long spinning starves them
 # on a machine that others use too; to sleep at once costs a fifth of a training's speed where nobody else does.
 export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-30000}"

@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--precision", default="", help="32-true, bf16-mixed, 16-mixed (the configuration's)")
     args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    cores = len(os.sched_getaffinity(0))
+    cores = machine.cores()
     blocks = [ROOT / "conf/default.yaml", configuration.block_file("attacker", args.attacker)]
     options = configuration.merge(blocks).attacker
     training = replace(

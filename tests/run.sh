@@ -14,7 +14,7 @@ if [ $# -eq 0 ]; then
   "$bin/mypy" pseudovox steps/*.py utils/*.py local/*.py
   "$bin/shellcheck" run.sh path.sh cmd.sh utils/*.sh docker/install.sh tests/run.sh tests/slurm/*.sh tests/docker/*.sh tests/report/page/*.sh .ci/run
 fi
-workers=$(nproc)
+workers=$(nproc 2> /dev/null || getconf _NPROCESSORS_ONLN)
 workers=$((workers > 4 ? 4 : workers))
 export OMP_NUM_THREADS=$(((OMP_NUM_THREADS + workers - 1) / workers))
 exec "$PYTHON" -m pytest -n "$workers" --dist worksteal "$@"

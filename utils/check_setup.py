@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 # ---------------------------------------------------------------------- machine
 def of_machine(report: Report, data: Path, exp: Path) -> None:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = machine.cores()
     report.line(OK, "cores", f"{cores} (--nj 0 makes as many jobs)")
     report.line(OK, "memory", machine.memory())
     for name, folder in (("data", data), ("exp", exp)):

@@ -103,3 +103,8 @@ def torch_line() -> tuple[str, ...]:
         driver = "a driver for CUDA 13, or in .venv the torch of an older CUDA (pytorch.org)"
         return NOTE, "torch", f"{torch.__version__}, on the CPU: it cannot use the GPU that is there", driver
     return OK, "torch", f"{torch.__version__}, on the CPU"
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pseudovox import config as configuration
 from pseudovox.config import validation
-from pseudovox.core import checkout
+from pseudovox.core import checkout, machine
 from pseudovox.core.errors import DataError, PseudovoxError, UsageError
 from pseudovox.data.datadir import DataDir, bytewise
 from pseudovox.stage import jobs
@@ -154,7 +154,7 @@ def main(made: argparse.ArgumentParser, argv: list[str] | None, run: Callable[[a
     try:
         config = configuration.load(args.config, args.set)
         args.seed = config.seed = config.seed if args.seed is None else args.seed
-        args.nj = args.nj or len(os.sched_getaffinity(0))
+        args.nj = args.nj or machine.cores()
         args.source = Path(run.__code__.co_filename)
         args.script = _own_script(args.source)
         if args.nj < 1 or args.limit < 0:

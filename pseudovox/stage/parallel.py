@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pseudovox.core import blocks
+from pseudovox.core import blocks, machine
 from pseudovox.core.errors import DataError, PseudovoxError, SomeUtterancesFailed, UsageError
 from pseudovox.data.datadir import DataDir, bytewise, read_table, scp_path, write_atomic
 from pseudovox.data.utterance import Utterance
@@ -252,7 +252,7 @@ def one_thread() -> Iterator[None]:
                 os.environ.pop(variable, None)
         if _torch_threads() is not None:
             threads = asked["OMP_NUM_THREADS"] or ""
-            wanted = int(threads) if threads.isdecimal() else len(os.sched_getaffinity(0))
+            wanted = int(threads) if threads.isdecimal() else machine.cores()
             sys.modules["torch"].set_num_threads(before or max(1, wanted))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pseudovox.core import seeds
+from pseudovox.core import machine, seeds
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.data import audio, features
 from pseudovox.training.data import FeatureCache, cut
@@ -190,7 +189,7 @@ class SpeakerChunks:
                 return max(1, math.ceil(self.data[number].duration(utterance) / self.options.chunk_max - 1e-6))
             return chunk_count(self.data[number], utterance, self.options.chunk_max, self.options.quietest)
 
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(machine.cores()) as pool:
             counts = list(pool.map(count, flat))
         return [
             (label, utterance, place if placed else None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+
+from pseudovox.core import machine
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")  # an array, or a tuple of arrays
@@ -64,7 +65,7 @@ class FeatureCache(Generic[Key, Value]):
         """
         import torch
 
-        threads = threads or len(os.sched_getaffinity(0))
+        threads = threads or machine.cores()
 
         def one(key: Key) -> None:
             if not self.full:
