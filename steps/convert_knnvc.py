@@ -1,10 +1,10 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
-"""Convert data dirs by kNN voice conversion: every frame becomes the mean of its nearest ones of a target (stage synthesize).
+"""Convert data dirs by kNN voice conversion: frames become means of a target's nearest ones (stage synthesize).
 
 The features of an utterance (system.options.features) are compared by cosine with all frames of its target, and the
 `neighbours` nearest are averaged (Baas et al. 2023). Speech is made by WORLD (system.options.spoken=world) from the
-spectral envelopes of these frames, with F0 moved to the target's, voicing and loudness of the original; or by a vocoder that
-was trained on the features. Every utterance keeps its id and its exact number of samples; all tables are carried over.
+spectral envelopes of these frames, with F0 moved to the target's, voicing and loudness of the original. Every utterance
+keeps its id and its exact number of samples; all tables are carried over.
 
 In private kNN-VC (a system that sets system.options.duration_weight or clusters) a frame becomes the nearest one, or
 the nearest centroid, that the target has of its phone, after durations were moved towards those that --durations predicts;

@@ -9,8 +9,8 @@ For private kNN-VC (a system that sets system.options.duration_weight or cluster
 clustered within each, `clusters` of them (0: all frames are kept); --phones tells phones apart.
 
 The speakers are those of the data dirs given, else of `system.options.targets.data` (data dirs), else of
-`system.options.targets.folder` (recordings, <folder>/<speaker>/*.wav). At inference nothing but this output is needed
-of them.
+`system.options.targets.folder` (recordings, <folder>/<speaker>/*.wav). Nothing else of
+them is needed later.
 
 Reads   data dirs (spk2gender, if genders count when targets are drawn), or a folder of recordings; the weights of the
         features: WavLM's or Whisper's, or the content extractor (--bottleneck).
@@ -105,7 +105,7 @@ def _data(args: argparse.Namespace, options: PrivateOptions) -> list[DataDir]:
     if not args.data_dirs:
         raise UsageError(
             "whose voices the speech is to have was not said: there is no set of targets (sets.pool)",
-            "--set system.options.targets.folder=FOLDER: <speaker>/*.wav of other people, half a minute of each or more",
+            "--set system.options.targets.folder=FOLDER: <speaker>/*.wav of others, half a minute of each or more",
         )
     return stage.load_data(args, reads=("spk2gender",))
 

@@ -93,8 +93,8 @@ def main(argv: list[str] | None = None) -> int:
         counts: Counter[str] = Counter()
         models = Path(config.models) if config.models else args.exp_dir / "models"
         for step in steps_of(its):
-            if step.out.startswith("MODELS/") and step.stage == "fit" and not sets_of(its, step.data):
-                continue  # the family's generators are those that lie with the models
+            if its.system.base == "xvector" and step.stage == "fit" and not sets_of(its, step.data):
+                continue  # without a pool, its generators are those that lie with the models
             words = words_of(its, step, exp=args.exp_dir, data=args.data_dir or Path("data"), models=models)
             print(f"own.{step.stage}.{system}.{counts[step.stage]}={' '.join(words)}")
             counts[step.stage] += 1

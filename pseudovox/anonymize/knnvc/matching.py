@@ -9,10 +9,16 @@ utterance by the mean of its k = 4 nearest frames, by cosine, of a target speake
 Similarities are taken block by block, (QUERIES, KEYS) at a time. The k best of a block are found by the maxima of
 groups of GROUP keys: the best k keys lie in the k groups of the highest maxima, so that only these are searched.
 Of keys that are equally near, the first ones count.
+
+On a CPU with AVX-512 a large target is first searched in 8-bit integers: frames are turned by a random rotation, which
+makes their rounding errors alike and small (the deviation of a cosine is about 0.013 / sqrt(dimension)), the best
+CANDIDATES by these cosines are compared anew in single precision, and where the k-th of them is not ahead of all that
+were left out by SURE deviations, the query is searched in single precision. So the result is the same.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +27,11 @@ import torch
 QUERIES = 1024  # query frames at a time
 KEYS = 8192  # target frames at a time
 GROUP = 64  # keys whose maximum is taken
+CANDIDATES = 12  # keys beyond the k best that are compared anew
+SPARE = 8  # groups beyond the k best that they are taken from
+SURE = 8.0  # deviations of the error
+COARSE = 4096  # frames from which a target is searched in integers first
+COARSE_VALUES = 2**23  # cosines of integers at a time
 TINY = 1e-12  # length below which a frame is taken to be zero: its cosine to all is 0
 
 
@@ -47,6 +58,9 @@ class Target:
             )
         self.keys = normalized(found)
         self.device = device
+        self._coarse: _Coarse | None = None
+        if device == "cpu" and len(found) >= COARSE and torch.backends.cpu.get_cpu_capability() == "AVX512":
+            self._coarse = _Coarse(self.keys)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -71,9 +85,18 @@ class Target:
         k = min(k, len(self.keys))
         rows = torch.empty((len(asked), k), dtype=torch.int64, device=self.device)
         cosines = torch.empty((len(asked), k), device=self.device)
-        for start in range(0, len(asked), QUERIES):
-            some = slice(start, start + QUERIES)
-            rows[some], cosines[some] = self._nearest(normalized(asked[some]), k)
+        coarse = self._coarse if k <= CANDIDATES else None
+        step = QUERIES if coarse is None else max(1, min(QUERIES // 4, COARSE_VALUES // len(self.keys)))
+        for start in range(0, len(asked), step):
+            some = slice(start, start + step)
+            unit = normalized(asked[some])
+            if coarse is None:
+                rows[some], cosines[some] = self._nearest(unit, k)
+                continue
+            found, known, sure = coarse.nearest(unit, self.keys, k)
+            if not bool(sure.all()):
+                found[~sure], known[~sure] = self._nearest(unit[~sure], k)
+            rows[some], cosines[some] = found, known
         return rows, cosines
 
     def _nearest(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -117,6 +140,63 @@ class Target:
         for number in range(1, rows.shape[1]):
             total += self.values[rows[:, number]] * weights[:, number : number + 1]
         return total
+
+
+class _Coarse:
+    """Normalised keys in 8-bit integers.
+
+    Args:
+        keys: (frames, dimension) of length 1 or 0.
+    """
+
+    def __init__(self, keys: torch.Tensor) -> None:
+        draw = torch.Generator().manual_seed(0)
+        dimension = keys.shape[1]
+        rows = max(size for size in range(1, math.isqrt(dimension) + 1) if dimension % size == 0)
+        self.signs = torch.randint(2, (dimension,), generator=draw) * 2.0 - 1.0
+        self.left, self.right = (
+            torch.linalg.qr(torch.randn(size, size, generator=draw))[0] for size in (rows, dimension // rows)
+        )
+        turned = torch.cat([self._turned(some) for some in keys.split(KEYS)])
+        # One scale for all, so that integers can be compared; zeros fill the last group.
+        self.scale = max(float(turned.abs().max()), TINY) / 127
+        whole, errors = _rounded(turned, self.scale)
+        self.keys = torch.nn.functional.pad(whole, (0, 0, 0, -len(keys) % GROUP))
+        self.error = float(errors.max())
+
+    def _turned(self, frames: torch.Tensor) -> torch.Tensor:
+        """Frames (n, dimension) turned: signs, and a rotation of each axis of a frame laid out as a matrix."""
+        laid = (frames * self.signs).view(len(frames), len(self.left), len(self.right))
+        return (self.left @ (laid @ self.right)).flatten(1)
+
+    def nearest(
+        self, queries: torch.Tensor, keys: torch.Tensor, k: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The k nearest, as of `Target._nearest`, and bool (n,): of which queries they are sure to be."""
+        turned = self._turned(queries)
+        scales = turned.abs().amax(1, keepdim=True).clamp(min=TINY) / 127
+        whole, errors = _rounded(turned, scales)
+        products = torch._int_mm(whole, self.keys.t())
+        grouped = products.view(len(queries), -1, GROUP)
+        highest, chosen = grouped.amax(2).topk(min(grouped.shape[1], k + SPARE + 1), dim=1)
+        chosen = chosen[:, :-1]
+        some = grouped.gather(1, chosen[:, :, None].expand(-1, -1, GROUP)).flatten(1)
+        found, places = some.topk(k + CANDIDATES + 1, dim=1)
+        left_out = torch.maximum(highest[:, -1], found[:, -1]) * scales[:, 0] * self.scale
+        places = places[:, :-1]
+        rows = (chosen.gather(1, places // GROUP) * GROUP + places % GROUP).sort(dim=1).values
+        exact = torch.bmm(keys[rows.clamp(max=len(keys) - 1)], queries[:, :, None])[:, :, 0]
+        exact = exact.masked_fill(rows >= len(keys), -torch.inf)
+        exact, order = exact.sort(dim=1, descending=True, stable=True)
+        deviation = ((errors.square() + self.error**2) / keys.shape[1]).sqrt()
+        sure = exact[:, k - 1] > left_out + SURE * deviation
+        return rows.gather(1, order[:, :k]), exact[:, :k], sure
+
+
+def _rounded(frames: torch.Tensor, scales: torch.Tensor | float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames (n, dimension) in steps of `scales` as int8, and the length (n,) of what rounding leaves of each."""
+    whole = (frames / scales).round()
+    return whole.to(torch.int8), (frames - whole * scales).norm(dim=1)
 
 
 def normalized(frames: torch.Tensor) -> torch.Tensor:

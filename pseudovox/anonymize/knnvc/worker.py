@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pseudovox.anonymize.knnvc.private_targets import PrivateVoice
     from pseudovox.stage.parallel import Utterance
 
-# Speech from what was matched, (frames, width) on the device, for samples of the original (samples,): float32 (samples,)
+# Speech, float32 (samples,), from what was matched, (frames, width) on the device, and the original (samples,).
 Speak = Callable[[torch.Tensor, np.ndarray], np.ndarray]
 
 

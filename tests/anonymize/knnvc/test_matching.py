@@ -84,3 +84,28 @@ def test_targets_without_frames_are_refused(keys: np.ndarray, values: np.ndarray
 def test_queries_of_another_dimension_are_refused() -> None:
     with pytest.raises(ValueError, match="expected k >= 1"):
         matching.Target(np.ones((3, 4))).nearest(np.ones((2, 5)), 4)
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_a_large_target_is_searched_in_integers_first(monkeypatch: pytest.MonkeyPatch, alike: bool) -> None:
+    draw = np.random.default_rng(5)
+    keys = draw.standard_normal((5000, 32)).astype(np.float32) * np.logspace(0, 2, 32, dtype=np.float32)
+    queries = (keys[:150] + 20 * draw.standard_normal((150, 32))).astype(np.float32)
+    if alike:  # many frames as near as the nearest: integers cannot tell, single precision must
+        keys[100:400] = keys[99] + 1e-3 * draw.standard_normal((300, 32)).astype(np.float32)
+        queries[:50] = keys[99]
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    target = matching.Target(keys)
+    assert target._coarse is not None
+    exact: list[int] = []
+    whole = matching.Target._nearest
+    monkeypatch.setattr(
+        matching.Target, "_nearest", lambda self, asked, k: (exact.append(len(asked)), whole(self, asked, k))[1]
+    )
+    rows, cosines = target.nearest(queries, 4)
+    assert sum(exact) >= 50 if alike else sum(exact) < 150
+    monkeypatch.setattr(target, "_coarse", None)
+    expected, values = target.nearest(queries, 4)
+    assert cosines.numpy() == pytest.approx(values.numpy(), abs=2e-6)
+    same = (rows == expected).all(1)
+    assert same[50:].all() if alike else same.all()
