@@ -7,8 +7,8 @@ spectral envelopes of these frames, with F0 moved to the target's, voicing and l
 keeps its id and its exact number of samples; all tables are carried over.
 
 In private kNN-VC (a system that sets system.options.duration_weight or clusters) a frame becomes the nearest one, or
-the nearest centroid, that the target has of its phone, after durations were moved towards those that --durations predicts;
-so utterances become longer or shorter, and phones.ctm is not carried over.
+the nearest centroid, that the target has of its phone, after durations were moved towards what --durations predicts; so
+utterances become longer or shorter, and phones.ctm is not carried over.
 
 Reads   data dirs; the targets of steps/fit_knnvc_targets.py (--targets); <pseudo>/<data dir>/utt2target of
         steps/sample_knnvc_targets.py; the weights of the features; for WORLD <f0>/<data dir>/f0.scp of

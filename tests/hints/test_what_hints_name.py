@@ -12,7 +12,7 @@ import pytest
 from obeying import ROOT, dry_run, places, sources
 
 from pseudovox import config as configuration
-from pseudovox.anonymize.knnvc.options import Options
+from pseudovox.anonymize.knnvc.private import PrivateOptions
 from pseudovox.corpora.downloads import catalogue
 
 SCRIPT = re.compile(r"\b(?:utils|steps|local)/\w+\.(?:py|sh)\b")
@@ -51,7 +51,7 @@ def _keys(values: Any, prefix: str = "") -> dict[str, Any]:
 def test_keys_that_are_to_be_set_exist() -> None:
     known = _keys(configuration.section_dict(configuration.load()))
     own = {name for name, value in known.items() if value == {}}  # the user names what is in them
-    known |= {f"system.options.{name}": value for name, value in _keys(asdict(Options())).items()}  # of kNN-VC
+    known |= {f"system.options.{name}": value for name, value in _keys(asdict(PrivateOptions())).items()}  # of kNN-VC
     wrong = []
     for where, text in TEXTS:
         for key in re.findall(r"--set ['\"]?([a-z][\w.<>]*)=", text):
