@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from obeying import ROOT, obeyed
+from safetensors.torch import save_file
 
 from pseudovox.anonymize.knnvc.options import Features
 from pseudovox.anonymize.knnvc.phones import Predictors
 from pseudovox.anonymize.knnvc.private import DurationOptions, PrivateOptions, predictor_of
+from pseudovox.anonymize.knnvc.private_targets import PrivateStore
+from pseudovox.anonymize.knnvc.target_store import write_card
 from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir
 from pseudovox.models import store
@@ -72,10 +77,35 @@ def alignment_of_other_phones(tiny_data: DataDir) -> Any:
     names = AlignedSpeech([tiny_data], align(tiny_data), frame_shift=0.02, offset=0.01).phones
     predictors = Predictors(save("phones", "phone_predictor", names, inputs=4))
     data = [speak(tiny_data)]
+    aligned = DataDir(tiny_data.path, tiny_data.tables)
 
-    def train_on(alignment: Path | None) -> Any:
+    def train_on(data: list[DataDir], alignment: Path | None) -> Any:
         return durations._sequences(data, OPTIONS, predictors, 1, "cpu", alignment=alignment, bottleneck=None)
 
-    hint = yield lambda: train_on(None)
+    hint = yield lambda: train_on(data, None)
     assert "--alignment" in hint
-    yield lambda: train_on(Path("alignment"))
+    yield lambda: train_on([aligned], Path("alignment"))
+
+
+@obeyed(KNNVC + "private_targets.py", "holds no target of private kNN-VC")
+def rows_that_are_none(tmp_path: Path, monkeypatch: Any) -> Any:
+    yield from made_again(monkeypatch, tmp_path, lambda arrays: arrays.pop("offsets"))
+
+
+@obeyed(KNNVC + "private_targets.py", "holds NaN, infinite values or rows out of order")
+def rows_out_of_order(tmp_path: Path, monkeypatch: Any) -> Any:
+    yield from made_again(monkeypatch, tmp_path, lambda arrays: arrays.update(offsets=torch.tensor([0, 3, 2])))
+
+
+def made_again(monkeypatch: Any, folder: Path, spoil: Callable[[dict[str, torch.Tensor]], Any]) -> Any:
+    """A target's file that was spoilt, and is as the step made it again."""
+    monkeypatch.chdir(folder)
+    good = {"keys": torch.ones(2, 3), "counts": torch.ones(2).long(), "offsets": torch.tensor([0, 1, 2])}
+    bad = dict(good)
+    spoil(bad)
+    speaker = {"id": "p1", "gender": "f", "log_f0": [5.0, 0.2], "voice": [1.0, 1.0], "frames": 2, "frame_shift": 0.02}
+    write_card(Path(), OPTIONS, [speaker])
+    save_file(bad, "p1.safetensors")
+    hint = yield lambda: PrivateStore(Path()).private("p1")
+    assert "--force" in hint
+    save_file(good, "p1.safetensors")

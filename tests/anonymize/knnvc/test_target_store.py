@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def store(tiny_data: DataDir, tmp_path: Path) -> Path:
     folder.mkdir()
     speakers = target_store.speakers_of([tiny_data], 5.0, 1.0)
     f0_options = configuration.load(None, []).f0
-    target_store.make_all(speakers, folder, OPTIONS, f0_options, model, jobs=1, device="cpu", step="fit")
+    maker = functools.partial(target_store.Maker, OPTIONS, f0_options, model)
+    target_store.make_all(speakers, folder, OPTIONS, maker, jobs=1, device="cpu", step="fit")
     return folder
 
 
@@ -81,7 +83,7 @@ def test_a_target_converts_itself_to_itself(store: Path, tiny_data: DataDir) -> 
     own = np.asarray(values[:, :40]).reshape(-1, 20)
     samples = load(tiny_data, "m1-0")
     contour = np.full(f0.frame_count(len(samples)), 120.0, np.float32)
-    speech = worker.by_world(values.numpy(), voice, samples, contour, contour, World(level="target"))
+    speech = worker.by_world(values.numpy(), voice, contour, None, len(samples), World())
     expected = world.synthesize(
         world.Analysis(own[: len(contour)], f0.fit_length(np.asarray(values[:, 40:]).reshape(-1, 1), len(contour))),
         contour,
@@ -98,8 +100,9 @@ def test_loudness_is_the_sources(tiny_data: DataDir) -> None:
     assert world.loudness(samples, contour) == pytest.approx(whole, abs=1e-3)
     values = np.zeros((100, 42), np.float32)
     voice = target_store.Voice(Target(np.ones((1, 3))), 2, 20, np.ones(20))
-    loud = worker.by_world(values, voice, samples, contour, contour, World(level="source", sharpen=0.5))
-    quiet = worker.by_world(values, voice, 0.1 * samples, contour, contour, World(level="source"))
+    loudness = [world.loudness(gain * samples, contour) for gain in (1.0, 0.1)]
+    loud = worker.by_world(values, voice, contour, loudness[0], len(samples), World(sharpen=0.5))
+    quiet = worker.by_world(values, voice, contour, loudness[1], len(samples), World())
     assert np.abs(loud).max() > 0 and quiet == pytest.approx(loud, rel=0.05, abs=0.05 * float(np.abs(loud).max()))
 
 
