@@ -117,11 +117,11 @@ if stage 0 data "corpora -> data dirs, enrolment and trial subsets"; then
   prepare_data
 fi
 
-if stage 1 xvector "train the x-vector extractor" && needed && trains xvector; then
+if stage 1 xvector "train the x-vector extractor" && needed xvector && trains xvector; then
   step train_xvector --section xvector $xvector_dirs "$models/xvector"
 fi
 
-if stage 2 bottleneck "train the content extractor" && needed && trains bottleneck; then
+if stage 2 bottleneck "train the content extractor" && needed bottleneck && trains bottleneck; then
   sources=
   if [ -n "${conf[alignment]}" ]; then
     step align_phones $bottleneck_dirs "$exp/alignment"
@@ -134,19 +134,21 @@ if stage 2 bottleneck "train the content extractor" && needed && trains bottlene
   step train_bottleneck $sources $bottleneck_dirs "$models/bottleneck"
 fi
 
-if stage 3 synthesizer "train the synthesizer" && needed && trains synthesizer; then
-  step extract_xvectors --model "$models/xvector" $synthesizer_dirs "$exp/xvectors"
-  step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $synthesizer_dirs \
-    "$models/synthesizer"
+if stage 3 synthesizer "train the synthesizer" && trains synthesizer; then
+  if needed synthesizer; then
+    step extract_xvectors --model "$models/xvector" $synthesizer_dirs "$exp/xvectors"
+    step train_synthesizer --bottleneck "$models/bottleneck" --xvectors "$exp/xvectors" $synthesizer_dirs \
+      "$models/synthesizer"
+  fi
   own_steps synthesizer
 fi
 
-if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker" && needed; then
+if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker" && needed xvectors; then
   step extract_xvectors --model "$models/xvector" $(dirs_of "${conf[pool]} $test_sets ${conf[attacker]}") "$exp/xvectors"
 fi
 
-if stage 5 fit "fit the pseudo-speaker generator on the pool" && needed; then
-  if trains pool; then step extract_f0 $pool_dirs "$exp/f0"; fi
+if stage 5 fit "fit the pseudo-speaker generator on the pool"; then
+  if needed f0 && trains pool; then step extract_f0 $pool_dirs "$exp/f0"; fi
   own_steps fit
 fi
 
@@ -154,12 +156,12 @@ if stage 6 sample "a pseudo x-vector for every speaker or utterance"; then
   own_steps sample
 fi
 
-if stage 7 f0 "F0, and its move to the pseudo-speaker" && needed; then
-  step extract_f0 $(dirs_of "$test_sets ${conf[attacker]}") "$exp/f0"
+if stage 7 f0 "F0, and its move to the pseudo-speaker"; then
+  if needed f0; then step extract_f0 $(dirs_of "$test_sets ${conf[attacker]}") "$exp/f0"; fi
   own_steps f0
 fi
 
-if stage 8 content "bottleneck features" && needed; then
+if stage 8 content "bottleneck features" && needed content; then
   step extract_bottleneck --model "$models/bottleneck" $(dirs_of "$test_sets ${conf[attacker]}") "$exp/bottleneck"
 fi
 
@@ -180,7 +182,9 @@ fi
 
 if stage 11 asv "trials -> scores -> privacy metrics, for every attacker" && trains attacker; then
   step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets $plda_sets") "$exp/asv/original"
-  [ -z "$plda_sets" ] || step train_plda --xvectors "$exp/asv/original" $attacker_dirs "$exp/asv/original/plda"
+  if [ "${conf[backend]}" = plda ] || [ -n "${conf[voices]}" ]; then
+    step train_plda --xvectors "$exp/asv/original" $attacker_dirs "$exp/asv/original/plda"
+  fi
   system=original score original original
   for system in $systems; do config=$exp/$system/config.yaml
     step extract_xvectors --model "$exp/attacker/original" $(dirs_of "$trial_sets" "$system") "$exp/asv/original"
@@ -231,9 +235,9 @@ if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, i
       --plda "$exp/asv/original/plda" $(dirs_of "$spoken_sets") "$exp/$system/voices"
     [ -z "${conf[emotion]}" ] || step score_emotion --system "$system" --model "$models/xvector" \
       $(dirs_of "${conf[emotion]}") "$exp/emotion"
-    if [ -n "${conf[speed]}" ] && uses synthesize; then
-      step measure_speed --system "$system" --xvector "$models/xvector" --bottleneck "$models/bottleneck" \
-        --synthesizer "$(synthesizer)" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/speed"
+    if [ -n "${conf[speed]}" ] && measured_as; then
+      step measure_speed --system "$system" "${measured[@]}" $(dirs_of "$spoken_sets ${conf[anonymize]}") \
+        "$exp/$system/speed"
     fi
     trains judge || continue
     step judge --system "$system" $(dirs_of "${conf[judge]}") "$exp/judges"

@@ -12,19 +12,29 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from pseudovox import config as configuration
-from pseudovox.config import packs
+from pseudovox.anonymize.xvector_family import SET
+from pseudovox.config import kinds, packs
 from pseudovox.core import checkout
-from pseudovox.core.errors import DataError, MissingModelError, UsageError
+from pseudovox.core.errors import DataError, UsageError
 from pseudovox.data import audio
 from pseudovox.data.datadir import DataDir, bytewise
 
-SET = "recordings"  # the data dir of recipes/own, whose name is a part of what is drawn by
 SHORTEST = 0.1  # seconds: of less there is neither a voice nor a word to be had
+
+
+class System(Protocol):
+    """What system.anonymizer names: made of (config, models, level, device), it gives recordings other voices.
+
+    `models` is the folder of the models, None where a system has none; `level` is "spk" or "utt".
+    """
+
+    def __call__(self, data: DataDir, recordings: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Anonymized samples (n,) of each recording (n,) at 16 kHz, float32; `data` is a data dir of one speaker."""
 
 
 class Anonymizer:
@@ -48,12 +58,7 @@ class Anonymizer:
         self._level = config.levels.of(SET)
         if self._level not in ("spk", "utt"):
             raise UsageError(f"levels: {self._level!r} for {SET}, expected spk or utt")
-        if config.system.step:
-            self._system: _McAdams | _Stages = _McAdams(config, self._level, device)
-        elif models is None:
-            raise MissingModelError(f"system {config.system.name} needs models, and where they are was not said")
-        else:
-            self._system = _Stages(config, models, self._level, device)
+        self._system: System = kinds.imported(config.system.anonymizer)(config, models, self._level, device)
 
     @classmethod
     def load(
@@ -151,123 +156,9 @@ def check_length(samples: np.ndarray, name: str) -> None:
         )
 
 
-class _McAdams:
-    """The system that is the step anonymize_mcadams."""
-
-    def __init__(self, config: configuration.Config, level: str, device: str) -> None:
-        from pseudovox.anonymize import mcadams
-
-        self.options, self.level, self.device = mcadams.resolved(config.mcadams), level, device
-        self.config = config
-
-    def __call__(self, data: DataDir, recordings: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from pseudovox.anonymize import mcadams
-
-        drawn = mcadams.coefficients(data, self.options, self.level, self.config.seed)
-        made = {}
-        for name, samples in recordings.items():
-            gain = mcadams.largest_factor(self.options)
-            variant = mcadams.VARIANTS[self.options.variant]
-            found = mcadams.warp([samples], [drawn[name]], variant, largest_gain=gain, device=self.device)[0]
-            level = self.config.synthesis.level
-            made[name] = mcadams.scaled(found, samples, self.options, level).astype(np.float32)
-        return made
-
-
-class _Stages:
-    """The systems that go through the stages embed, sample, f0, content and synthesize."""
-
-    def __init__(self, config: configuration.Config, models: Path, level: str, device: str) -> None:
-        from pseudovox.anonymize import f0_transforms, pseudo_pitch, pseudo_speakers, targets
-        from pseudovox.components.content import Extractor
-        from pseudovox.components.embeddings import Embedder
-        from pseudovox.components.synthesis import Synthesizer
-
-        f0_transforms.check(config.f0)
-        self.config, self.level, self.transform = config, level, f0_transforms.transform
-        self.targets = None
-        self.by_target = config.pseudo.gives == "targets"
-        needed = ["bottleneck", config.system.synthesizer_dir]
-        if not self.by_target:
-            needed.append("xvector")
-            generator = models / "pseudo" / config.system.name
-            fitted = config.pseudo.load().fitted
-            needed += [f"pseudo/{config.system.name}"] if fitted else []
-        for name in needed:
-            if not (models / name).is_dir():
-                raise _lacking(models, name, config)
-        synthesizer = models / config.system.synthesizer_dir
-        self.synthesize = Synthesizer(synthesizer, config.synthesis, config.seed, device)
-        self.extract = Extractor(models / "bottleneck", device)
-        if self.by_target:
-            self.targets = targets.read(synthesizer)
-            return
-        self.embed = Embedder(models / "xvector", device)
-        self.strategy = pseudo_speakers.load(generator if fitted else None, config.pseudo)
-        self.pitch = pseudo_pitch.load(generator) if fitted else None
-
-    def __call__(self, data: DataDir, recordings: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        from pseudovox.components import f0
-
-        contours = {name: f0.extract(samples, self.config.f0) for name, samples in recordings.items()}
-        voices, pitches = self._voices(data, recordings)
-        moved = self._moved(contours, pitches)
-        return {
-            name: self.synthesize(self.extract(samples), moved[name], voices[name], len(samples), name, samples)
-            for name, samples in recordings.items()
-        }
-
-    def _voices(
-        self, data: DataDir, recordings: dict[str, np.ndarray]
-    ) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
-        """The voice to speak with, and mean and deviation of its log F0 where they are known, by recording."""
-        from pseudovox.anonymize import pseudo_speakers, targets
-        from pseudovox.components.embeddings import speaker_means
-
-        options, seed = self.config.pseudo, self.config.seed
-        if self.targets is not None:
-            chosen = targets.choose(self.targets, data, options, level=self.level, seed=seed).utterances
-            voices = {name: self.synthesize.voice(target.id) for name, target in chosen.items()}
-            return voices, {name: np.array(target.log_f0) for name, target in chosen.items()}
-        vectors = {name: self.embed([samples])[0] for name, samples in recordings.items()}
-        means = speaker_means(data.spk2utt, vectors)
-        found = pseudo_speakers.sample(
-            self.strategy, self.pitch, data, vectors, means, options, level=self.level, seed=seed
-        )
-        return found.vectors, found.pitches
-
-    def _moved(self, contours: dict[str, np.ndarray], pitches: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """F0 through the system's transforms."""
-        from pseudovox.anonymize.f0_transforms import Context
-        from pseudovox.components import f0
-
-        everything = f0.statistics(contours.values())
-        moved = {}
-        for name, contour in contours.items():
-            source = target = None
-            if "shift" in self.config.f0.transform and pitches:
-                source = f0.statistics([contour]) if self.config.f0.source == "utterance" else everything
-                target = f0.Statistics(float(pitches[name][0]), float(pitches[name][1]))
-            moved[name] = self.transform(
-                contour, self.config.f0, Context(f"{SET}/{name}", self.config.seed, source, target)
-            )
-        return moved
-
-
 def _uses_models(system: str) -> bool:
     path = checkout.ROOT / "conf/system" / f"{system}.yaml"
     return not path.is_file() or not configuration.merge([path]).system.step
-
-
-def _lacking(models: Path, name: str, config: configuration.Config) -> MissingModelError:
-    recipe, system = packs.recipe_of(models), config.system.name
-    why = ""
-    if config.pseudo.strategy == "pool" and name.startswith("pseudo/"):
-        why = "; a pack has none for the strategy pool: it would hold the x-vectors of real people"
-    return MissingModelError(
-        f"{models}: system {system} needs the model {name}, which is not there{why}",
-        f"./run.sh --recipe {recipe} --system {system} --stop-stage fit, then pack='exp/{recipe}/models'",
-    )
 
 
 @contextlib.contextmanager

@@ -35,6 +35,16 @@ def whisper_label(metric: str) -> str:
     return metric.removeprefix("whisper_").removesuffix("_wer") if ours else ""
 
 
+def emotion_metric(model: str, figure: str) -> str:
+    """The metric of a figure of arousal, dominance and valence ("arousal_difference") by a model ("wav2vec2")."""
+    return f"emotion_{model}_{figure}"
+
+
+def is_emotion_metric(metric: str) -> bool:
+    """Is it one of `emotion_metric`?"""
+    return metric.startswith("emotion_")
+
+
 @dataclass(frozen=True)
 class Record:
     """One figure.

@@ -27,10 +27,12 @@ from pseudovox.data.datadir import DataDir, write_atomic
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="transcribed speech")
+    parser.add_argument("--unless", metavar="TABLE", help="leave out data dirs with this table, e.g. phones.ctm")
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
+    args.data_dirs = [path for path in args.data_dirs if not (args.unless and (path / args.unless).exists())]
     data = stage.load_data(args, need=("text",))
 
     def worker() -> Any:

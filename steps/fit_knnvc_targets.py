@@ -5,6 +5,9 @@ Every speaker with enough speech becomes a target. Of its first utterances, with
 features are kept, and, where WORLD is to speak (system.options.spoken), spectral envelopes and aperiodicities. How much
 room the targets will take is said before they are made; --set system.options.targets.seconds=N makes them smaller.
 
+For private kNN-VC (a system that sets system.options.duration_weight or clusters) the frames are sorted by phone and
+clustered within each, `clusters` of them (0: all frames are kept); --phones tells phones apart.
+
 The speakers are those of the data dirs given, else of `system.options.targets.data` (data dirs), else of
 `system.options.targets.folder` (recordings, <folder>/<speaker>/*.wav). Nothing else of
 them is needed later.
@@ -22,11 +25,13 @@ Examples
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
-from pseudovox.anonymize.knnvc.options import Options
+from pseudovox.anonymize.knnvc.private import PrivateOptions, is_private, predictor_of
 from pseudovox.config import Config
 from pseudovox.core.errors import UsageError
 from pseudovox.data.datadir import DataDir
@@ -35,6 +40,7 @@ from pseudovox.data.datadir import DataDir
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
     parser.add_argument("--bottleneck", type=Path, help="model dir of the content extractor")
+    parser.add_argument("--phones", type=Path, help="model dir of the phone predictor (private kNN-VC)")
     parser.add_argument("data_dirs", nargs="*", type=Path, help="data dirs of the targets")
     parser.add_argument("out_dir", type=Path, help="the targets")
     parser.set_defaults(allow_pipes=False, channel=0)
@@ -42,9 +48,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    options = stage.own_options(config, Options)
+    private = is_private(config)
+    options = stage.own_options(config, PrivateOptions)
     options.check()
     data = _data(args, options)
+    predictor = [predictor_of(args.phones)] if private else []
     from pseudovox.anonymize.knnvc import features, target_store
 
     weights = features.source_of(options.features, args.bottleneck)
@@ -55,7 +63,14 @@ def run(args: argparse.Namespace, config: Config) -> None:
     }  # fmt: skip
     if options.spoken == "world":
         settings["coefficients"] = options.world.coefficients
-    with stage.output(args, args.out_dir, settings=settings, inputs=[*data, weights], seeded=False) as out:
+    if private:
+        settings |= {
+            "clusters": options.clusters,
+            "phones": options.phones.layer,
+            "normalise": options.features.normalise,
+        }
+    inputs: list[Any] = [*data, weights, *predictor]
+    with stage.output(args, args.out_dir, settings=settings, inputs=inputs, seeded=private) as out:
         if out is None:
             return
         speakers = target_store.speakers_of(data, options.targets.seconds, options.targets.shortest)
@@ -65,14 +80,19 @@ def run(args: argparse.Namespace, config: Config) -> None:
         seconds = sum(speaker.seconds for speaker in speakers)
         stage.log.info("%d targets, %.0f s of speech, take up to %.2f GB", len(speakers), seconds, size / 1e9)
         jobs = 1 if args.device.startswith("cuda") else args.nj
-        target_store.make_all(
-            speakers, out.path, options, config.f0, args.bottleneck, jobs=jobs, device=args.device, step=args.step
-        )
+        maker: Any = functools.partial(target_store.Maker, options, config.f0, args.bottleneck)
+        if private:
+            from pseudovox.anonymize.knnvc.private_targets import PrivateMaker
+
+            maker = functools.partial(
+                PrivateMaker, options, config.f0, args.bottleneck, phones=args.phones, seed=args.seed
+            )
+        target_store.make_all(speakers, out.path, options, maker, jobs=jobs, device=args.device, step=args.step)
         out.audio_seconds = seconds
         out.counts["speakers"] = len(speakers)
 
 
-def _data(args: argparse.Namespace, options: Options) -> list[DataDir]:
+def _data(args: argparse.Namespace, options: PrivateOptions) -> list[DataDir]:
     given = options.targets
     if given.folder:
         from pseudovox import corpora

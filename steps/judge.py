@@ -7,11 +7,13 @@ pocketsphinx   writes down words: WER, texts normalised as "words" (upper case, 
 whisper        writes down words: WER, texts normalised by Whisper's own normaliser; one or more models (judges.whisper)
 dnsmos         rates naturalness: mean opinion scores of the speech (SIG), the background (BAK) and the whole (OVRL)
 distillmos     rates naturalness: mean opinion score (MOS)
+nisqa          rates quality: mean opinion score (MOS), noisiness, discontinuity, coloration, loudness
 
 squim_objective   guesses what intrusive measures would say: STOI, PESQ, SI-SDR
 squim_subjective  rates naturalness (MOS) by comparison with a clean recording of anything, `judges.reference`
 
-All but squim come with `utils/install.sh judges`; those of torchaudio need their weights in its cache. Whisper's are
+All but squim come with `utils/install.sh judges`; NISQA and those of torchaudio need weights besides, which
+local/download.py fetches (NISQA, SQUIM_OBJECTIVE, SQUIM_SUBJECTIVE), but no judge. Whisper's are
 fetched by its package where there is a network, once and not if HF_HUB_OFFLINE=1; `--set judges.whisper=FOLDER` takes a
 model in CTranslate2's format. A judge that is not there is recorded as not run. The section `judges` of the
 configuration switches them, and limits how many utterances of a data dir the slow ones hear, all but resemblyzer.
@@ -22,7 +24,9 @@ Of clean read English (LibriSpeech test-other) Whisper's base model gets about 1
 Reads   original data dirs: some with `enrolls`, some with `trials`, or others; and with --system, beside each the one
         that the system made of it, <data dir>_<system>.
 Writes  <out-dir>/<judge>/<data dir>/judgement.scp and arks (what it said of each utterance; of the original once, for
-        all systems), and <out-dir>/summary/<system, or original>/results.json.
+        all systems), <out-dir>/summary/<system, or original>/results.json, and beside it averages/<judge>/all.txt,
+        gender.txt, target.txt ...: means over utterances by attribute, as SpAnE's users know them
+        (docs/interoperability.md).
 
 Example
     steps/judge.py --system pca_gmm data/mini/test_enrolls data/mini/test_trials_f exp/mini/judges
@@ -113,7 +117,7 @@ def _summarise(
     ) as out:  # fmt: skip
         if out is None:
             return
-        from pseudovox.evaluation import judgements
+        from pseudovox.evaluation import attributes, judgements
         from pseudovox.records import write_records
 
         records = []
@@ -128,6 +132,9 @@ def _summarise(
                 records += judgements.word_records(parts, judge, root, out.path, system, config, args.seed)
             else:
                 records += judgements.opinion_records(parts, judge.name, root, system, config, args.seed)
+            if now[judge.name] is not None and judge.family != "resemblyzer":
+                found = attributes.averages(parts, judgements.measured(parts, judge, root), config.scoring.by)
+                attributes.write(out.path / "averages" / judge.name, found)
         write_records(out.path / "results.json", judgements.with_versions(records, now))
         judges.write_installed(out.path, now)
         out.counts["data_dirs"] = len(data)

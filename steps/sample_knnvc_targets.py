@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.anonymize import sampling
@@ -32,9 +33,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
+    options: Any = config.pseudo  # of strategy target
     for data in stage.load_data(args, reads=("spk2gender",)):
         level = sampling.level_of(config, data)
-        chosen = {"target": config.pseudo.target, "target_gender": config.pseudo.target_gender}
+        chosen = {"target": options.target, "target_gender": options.target_gender}
         settings = {"pseudo": chosen, "level": level, "set": data.name}
         inputs = [data, args.targets]
         with stage.output(args, args.out_dir / data.name, settings=settings, inputs=inputs, torch_device=False) as out:
@@ -45,9 +47,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
             from pseudovox.data.archive import write_arrays
 
             store = Store(args.targets)
-            found = targets.choose(
-                store.targets, data, config.pseudo, level=level, seed=args.seed, whose=targets.PREPARED
-            )
+            found = targets.choose(store.targets, data, options, level=level, seed=args.seed, whose=targets.PREPARED)
             vectors = store.vectors()
             known = {utterance: vectors[target.id] for utterance, target in found.utterances.items()}
             write_arrays(out.path, "pseudo_xvector", known, out.final)

@@ -1,15 +1,22 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
-"""Emotion recognition on original and anonymized speech (stage utility): is the emotion kept?
+"""Emotion of original and anonymized speech (stage utility): is it kept?
 
-A small classifier (multinomial logistic regression) is trained on features of the original utterances, once for each
-fold of speakers that is left out, and recognises the left-out speakers' utterances, original and anonymized. The figure
-is the unweighted average recall (UAR): guessing gives 100 / classes. Folds are those of spk2fold (IEMOCAP: sessions),
-or drawn, with genders balanced. Section `emotion` of the configuration names features and classes.
+Recognition: a small classifier (multinomial logistic regression) is trained on features of the original utterances,
+once for each fold of speakers that is left out, and recognises the left-out speakers' utterances, original and
+anonymized. The figure is the unweighted average recall (UAR): guessing gives 100 / classes. Folds are those of spk2fold
+(IEMOCAP: sessions), or drawn, with genders balanced.
+
+Dimensions (emotion.dimensions): how far arousal, dominance and valence of the utterances move when they are anonymized,
+as audeering's network rates them (wav2vec2), or, roughly and without weights of others, a regression on the features of
+the classifier (regression): mean difference, mean absolute difference, and cosine of the embeddings.
+
+Section `emotion` of the configuration names features, classes and models.
 
 Reads   original data dirs with utt2emo; beside each, with --system, the one that the system made of it,
         <data dir>_<system>; and, for the features `xvector`, a model of steps/train_xvector.py.
-Writes  <out-dir>/features/<kind>/<data dir>/, <out-dir>/model/ (emotion.npz, classes, spk2fold), and
-        <out-dir>/summary/<system, or original>/: results.json, predicted (a table like utt2emo).
+Writes  <out-dir>/features/<kind>/<data dir>/; <out-dir>/model/ (emotion.npz, classes, spk2fold) and
+        <out-dir>/summary/<system, or original>/ (results.json, predicted: a table like utt2emo); of the dimensions
+        <out-dir>/regression/ and <out-dir>/dimensions/<system, or original>/ (results.json, <model>: values).
 
 Example
     steps/score_emotion.py --set emotion.features=[prosody] --system pca_gmm data/ravdess/train exp/ravdess/emotion
@@ -22,19 +29,22 @@ import functools
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pseudovox import stage
 from pseudovox.config import Config
 from pseudovox.core.errors import UsageError
-from pseudovox.data.datadir import bytewise, write_atomic
-from pseudovox.models import pretrained, store
-from pseudovox.records import ORIGINAL, write_records
+from pseudovox.models import store
+from pseudovox.records import ORIGINAL
 
 if TYPE_CHECKING:
     from pseudovox.data.datadir import DataDir
 
 KINDS = ("prosody", "xvector", "wav2vec2")
+DIMENSIONAL = ("wav2vec2", "regression")
+# Of section `emotion`: what decides the classifiers, and the regression.
+RECOGNITION = ("features", "classes", "folds", "penalty", "bundle", "layer")
+REGRESSION = ("features", "folds", "penalty")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,34 +55,28 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
+    options = config.emotion
     _check(args, config)
     data = stage.load_data(args, need=("utt2emo",))
     made = {} if args.system == ORIGINAL else stage.load_made(args, data)
-    device = args.device
-    for kind in config.emotion.features:
-        args.device = "cpu" if kind == "prosody" else device
+    network = ["dimensions"] if "wav2vec2" in options.dimensions else []
+    for kind in [*options.features, *network]:
         _extract(args, config, kind, [*data, *made.values()])
-    features = args.out_dir / "features"
-    model, options = args.out_dir / "model", config.emotion
-    settings = {key: value for key, value in asdict(options).items() if key not in ("interval_rounds", "weights")}
-    own = [features / kind / part.name for kind in options.features for part in data]
-    with stage.output(args, model, settings=settings, inputs=[*data, *own], torch_device=False) as out:
-        if out is not None:
-            from pseudovox.evaluation import emotion
-
-            corpus = emotion.read_corpus(data, {}, features, options)
-            found = emotion.train(corpus, emotion.folds(data, options.folds, args.seed), options)
-            emotion.save(found, out.path)
-            out.counts.update({"utterances": len(corpus.utterances), "folds": len(found.folds)})
-    _summarise(args, config, data, {}, ORIGINAL)
-    if made:
-        _summarise(args, config, data, made, args.system)
+    _fit(args, config, "model", RECOGNITION, data)
+    if "regression" in options.dimensions:
+        _fit(args, config, "regression", REGRESSION, data)
+    for heard, system in [({}, ORIGINAL), *([(made, args.system)] if made else [])]:
+        _summarise(args, config, "model", "summary", options.features, data, heard, system)
+        if options.dimensions:
+            _summarise(args, config, "regression", "dimensions", [*options.features, *network], data, heard, system)
 
 
 def _check(args: argparse.Namespace, config: Config) -> None:
     options = config.emotion
     if not options.features or any(kind not in KINDS for kind in options.features):
         raise UsageError(f"emotion.features {options.features}: expected some of {', '.join(KINDS)}")
+    if any(model not in DIMENSIONAL for model in options.dimensions):
+        raise UsageError(f"emotion.dimensions {options.dimensions}: expected some of {', '.join(DIMENSIONAL)}")
     if options.penalty <= 0 or options.folds < 0 or options.folds == 1:
         raise UsageError("emotion.penalty must be positive, emotion.folds 0, 2 or more")
     if "xvector" in options.features:
@@ -83,64 +87,62 @@ def _check(args: argparse.Namespace, config: Config) -> None:
 
 def _extract(args: argparse.Namespace, config: Config, kind: str, data: list[DataDir]) -> None:
     """One kind of features of all utterances, whatever classes are wanted."""
+    from pseudovox.evaluation import emotion_features
 
-    def worker() -> Any:
-        from pseudovox.evaluation import emotion_features
-
-        if kind == "prosody":
-            import numpy as np
-
-            emotion_features.prosody_statistics(np.zeros(1600, np.float32), config.pitch)  # is its package there?
-            return functools.partial(emotion_features.ProsodyWorker, config.pitch)
-        if kind == "wav2vec2":
-            pretrained.weights_file(config.emotion.bundle, config.emotion.weights, "emotion.weights")
-            return functools.partial(emotion_features.Wav2vec2Worker, config.emotion)
-        from pseudovox.components.embeddings import EmbeddingWorker
-
-        return functools.partial(EmbeddingWorker, args.model)
-
-    settings = {
-        "prosody": config.pitch,
-        "xvector": {},
-        "wav2vec2": {key: getattr(config.emotion, key) for key in ("bundle", "layer")},
-    }
+    device = args.device
+    args.device = "cpu" if kind == "prosody" else device
     stage.map_utterances(
         args,
         data,
         args.out_dir / "features" / kind,
-        settings=settings[kind],
-        worker=worker,
+        settings=emotion_features.settings(kind, config),
+        worker=functools.partial(emotion_features.worker, kind, config, args.model),
         inputs=lambda _: [args.model] if kind == "xvector" else [],
-        arrays=("xvector" if kind == "xvector" else "features",),
+        arrays=(emotion_features.ARRAYS[kind],),
     )
+    args.device = device
+
+
+def _fit(args: argparse.Namespace, config: Config, name: str, keys: tuple[str, ...], data: list[DataDir]) -> None:
+    """Train the models of each fold of speakers, on original speech: classifiers or regression."""
+    options, features = config.emotion, args.out_dir / "features"
+    settings = {key: value for key, value in asdict(options).items() if key in keys}
+    own = [features / kind / part.name for kind in options.features for part in data]
+    with stage.output(args, args.out_dir / name, settings=settings, inputs=[*data, *own], torch_device=False) as out:
+        if out is not None:
+            from pseudovox.evaluation import emotion, emotion_dimensions
+
+            fit = emotion.fit if name == "model" else emotion_dimensions.fit
+            folds = emotion.folds(data, options.folds, args.seed)
+            out.counts.update({
+                "utterances": fit(data, features, options, folds, out.path), "folds": len(set(folds.values())),
+            })  # fmt: skip
 
 
 def _summarise(
-    args: argparse.Namespace, config: Config, data: list[DataDir], made: dict[Path, DataDir], system: str
-) -> None:
+    args: argparse.Namespace, config: Config, model: str, name: str, kinds: list[str], data: list[DataDir],
+    made: dict[Path, DataDir], system: str,
+) -> None:  # fmt: skip
     """Write the figures of a system (or of the original, where `made` is empty)."""
-    features, model = args.out_dir / "features", args.out_dir / "model"
-    heard = [features / kind / made.get(part.path, part).name for kind in config.emotion.features for part in data]
+    features, trained = args.out_dir / "features", args.out_dir / model
+    heard = [features / kind / part.name for kind in kinds for part in [*(made.values() or data)]]
+    if name == "dimensions":  # they are compared with the original's
+        heard += [features / kind / part.name for kind in kinds for part in data if made]
     # What the level of a system is does not concern the original speech, whose figures all systems share.
     levels = [config.levels.of(part.name) for part in data] if made else []
-    settings = [config.emotion, {"system": system, "levels": levels}]
+    keys = (*RECOGNITION, "interval_rounds", *(["dimensions"] if name == "dimensions" else []))
+    settings = [{key: getattr(config.emotion, key) for key in keys}, {"system": system, "levels": levels}]
+    inputs = [*data, *([trained] if model in ("model", *config.emotion.dimensions) else []), *heard]
     with stage.output(
-        args, args.out_dir / "summary" / system, settings=settings, inputs=[*data, model, *heard], torch_device=False
-    ) as out:
-        if out is None:
-            return
-        from pseudovox.evaluation import emotion
+        args, args.out_dir / name / system, settings=settings, inputs=inputs, torch_device=False
+    ) as out:  # fmt: skip
+        if out is not None:
+            from pseudovox.evaluation import emotion, emotion_dimensions
 
-        corpus = emotion.read_corpus(data, made, features, config.emotion)
-        records, predicted = emotion.uar_records(
-            corpus, emotion.load(model), data, config, system=system, seed=args.seed
-        )
-        write_records(out.path / "results.json", records)
-        table = dict(zip(corpus.utterances, predicted, strict=True))
-        write_atomic(
-            out.path / "predicted", "".join(f"{utterance} {table[utterance]}\n" for utterance in bytewise(table))
-        )
-        out.counts["utterances"] = len(predicted)
+            write = emotion.write_summary if name == "summary" else emotion_dimensions.write_summary
+            out.counts["utterances"] = write(
+                out.path, data, made, features, trained, config, system=system, seed=args.seed
+            )
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 """Score speaker verification trials: equal error rate, Cllr, linkability, ZEBRA, each with its interval (stage asv).
 
 A speaker is enrolled as the mean of the embeddings of its enrolment utterances; the score is the cosine to the test
-utterance's, or, with --plda, a log-likelihood ratio. Higher EER = the attacker fails more often. The EER is broken down
+utterance's, with --centre after the mean of other embeddings is taken off (scoring.backend: cosine_centred), or, with
+--plda, a log-likelihood ratio. Higher EER = the attacker fails more often. The EER is broken down
 by enrolled speaker, gender, emotion, target, and the tables of scoring.by (pseudovox/evaluation/breakdowns.py).
 
 The semi-informed and the informed attacker may have been trained in several ways; --training says in which.
 
 Reads   pairs of an enrolment data dir (`enrolls`) and a trial data dir (`trials`), and their embeddings,
-        <xvectors>/<data dir>/xvector.scp (those of enrolment data dirs below <enrolment xvectors>, if that is given).
+        <xvectors>/<data dir>/xvector.scp (those of enrolment data dirs below <enrolment xvectors>, if that is given);
+        with --centre folders of embeddings by the same ASV, usually of the speech that it was trained on.
 Writes  results.json; breakdowns.tsv, the EER of each part of each list; <enrolment dir>-<trial dir>/scores with lines
         `speaker utterance score`.
 
@@ -20,8 +22,10 @@ Example
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.config import ATTACKER_TRAININGS, Config
@@ -40,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the embeddings by the attacker's ASV")
     parser.add_argument("--enrolment-xvectors", type=Path, help="root of those of the enrolment data dirs, if another")
     parser.add_argument("--plda", type=Path, help="model dir of the attacker's PLDA; without it, cosines")
+    parser.add_argument(
+        "--centre", type=Path, action="append", default=[], metavar="DIR", help="embeddings with the mean to take off"
+    )
     return stage.main(parser, argv, run)
 
 
@@ -53,14 +60,21 @@ def run(args: argparse.Namespace, config: Config) -> None:
             "scoring.backend is plda, and no PLDA is given",
             "--set scoring.backend=cosine, or --plda <model dir of steps/train_plda.py>",
         )
+    if config.scoring.backend == "cosine_centred" and not args.centre:
+        raise UsageError(
+            "scoring.backend is cosine_centred, and no embeddings of the attacker's speech are given",
+            "--set scoring.backend=cosine, or --centre <embeddings of a data dir by steps/extract_xvectors.py>",
+        )
+    if args.centre and args.plda:
+        raise UsageError("--centre and --plda: a PLDA has a centre of its own")
     data = stage.load_data(args)
     pairs = list(zip(data[::2], data[1::2], strict=True))
     for enrolment, trials in pairs:
         trials.check_trials(enrolment)
     roots = args.enrolment_xvectors or args.xvectors, args.xvectors
     embedded = [(roots[0] / enrolment.name, roots[1] / trials.name) for enrolment, trials in pairs]
-    vectors = read_alike({path: path / "xvector.scp" for pair in embedded for path in pair})
-    inputs = [*data, *(path for pair in embedded for path in pair)]
+    vectors = read_alike({path: path / "xvector.scp" for path in (*args.centre, *itertools.chain(*embedded))})
+    inputs = [*data, *itertools.chain(*embedded), *args.centre]
     who = {"attacker": args.attacker, "system": args.system}
     if args.training:
         who["training"] = args.training
@@ -80,9 +94,11 @@ def run(args: argparse.Namespace, config: Config) -> None:
             return
         from pseudovox.components import plda
         from pseudovox.evaluation import breakdowns
-        from pseudovox.evaluation.trials import records, score_trials, write_scores
+        from pseudovox.evaluation.trials import Cosine, centre_of, records, score_trials, write_scores
 
-        backend = plda.load(args.plda) if args.plda else None
+        backend: Any = plda.load(args.plda) if args.plda else Cosine()
+        if args.centre:
+            backend = Cosine(centre_of([vectors[path] for path in args.centre]))
         found, parts = [], []
         for (enrolment, trials), (of_enrolment, of_trials) in zip(pairs, embedded, strict=True):
             scores = score_trials(enrolment, trials, vectors[of_enrolment], vectors[of_trials], backend)

@@ -120,7 +120,7 @@ def test_settings_that_are_advised_are_taken() -> None:
             continue
         for given in filter(None, [value]):
             try:
-                config.load(None, [f"{key}={given}"])
+                config.merge([], [f"{key}={given}"])
             except PseudovoxError as error:
                 wrong.append(f"{key}={given}: {error}")
     assert not wrong, "\n".join(wrong)

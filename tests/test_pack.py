@@ -17,7 +17,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from pseudovox import config as configuration
-from pseudovox.config import packs
+from pseudovox.config import kinds, packs
 from pseudovox.devtools import packing
 from pseudovox.models import store
 
@@ -37,9 +37,9 @@ def test_packs_of_the_tree(pack: Path | None) -> None:
 def check(pack: Path, settings: dict[str, object]) -> None:
     assert packing.problems(pack) == []
     assert yaml.safe_load((pack / packs.CONFIG).read_text()) == settings
-    for name, kinds in {**packing.NETWORKS, **packing.OPTIONAL}.items():
+    for name, folder in {**packing.NETWORKS, **packing.OPTIONAL}.items():
         if name in packing.NETWORKS or (pack / name).is_dir():
-            network, _ = store.load(pack / name, *kinds)
+            network, _ = store.load(pack / name, *kinds.networks(folder))
             assert all(own.dtype == torch.float32 for own in network.parameters())
     expected = json.loads((pack / packs.EXPECTED).read_text())
     assert set(expected) == set(packing.SYSTEMS)

@@ -16,7 +16,7 @@ from pathlib import Path
 from pseudovox import config as configuration
 from pseudovox import release
 from pseudovox.config.checks import check_overrides
-from pseudovox.config.systems import sets_of, steps_of, words_of
+from pseudovox.config.systems import needed_by, sets_of, steps_of, words_of
 from pseudovox.core import seeds
 from pseudovox.core.errors import PseudovoxError
 from pseudovox.corpora import locations
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         print("original: the speech as it is, no system to run; it has its rows in every table", file=sys.stderr)
     values = {
         "systems": systems,
-        "staged": "yes" if any(not its.system.step for its in resolved.values()) else "",
+        "needed": sorted(set().union(*(needed_by(its) for its in resolved.values()))),
         "models": config.models,
         "folder": config.data.folder,
         "corpora": config.data.corpora,
@@ -92,11 +92,13 @@ def main(argv: list[str] | None = None) -> int:
         print(f"trials={pair}")
     _print_steps(config, "")
     for system, its in resolved.items():
+        print(f"base.{system}={its.system.base}")
         print(f"stages.{system}={' '.join(its.system.stages)}")
+        print(f"needed.{system}={' '.join(sorted(needed_by(its)))}")
         counts: Counter[str] = Counter()
         models = Path(config.models) if config.models else args.exp_dir / "models"
         for step in steps_of(its):
-            if its.system.base and step.stage == "fit" and not sets_of(its, step.data):
+            if step.out.startswith("MODELS/") and step.stage == "fit" and not sets_of(its, step.data):
                 continue  # the family's generators are those that lie with the models
             words = words_of(its, step, exp=args.exp_dir, data=args.data_dir or Path("data"), models=models)
             print(f"own.{step.stage}.{system}.{counts[step.stage]}={' '.join(words)}")

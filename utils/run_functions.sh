@@ -1,16 +1,19 @@
 # utils/run_functions.sh: what run.sh is written with (sourced by it; uses its variables).
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# stage_number <number or name>: the number of a stage, looked up in run.sh itself.
+# The stages of run.sh by number, from 0.
+stages=(data xvector bottleneck synthesizer embed fit sample f0 content synthesize attacker asv asr utility report publish)
+
+# stage_number <number or name>: the number of a stage.
 stage_number() {
-  local found
-  if [[ $1 =~ ^[0-9]+$ ]]; then
-    found=$(grep -oE "stage $1 [a-z0-9]+ " run.sh | head -1)
-  else
-    found=$(grep -oE "stage [0-9]+ $1 " run.sh | head -1)
-  fi
-  [ -n "$found" ] || die "no stage '$1'; there are: $(grep -oE 'stage [0-9]+ [a-z0-9]+ ' run.sh | cut -d' ' -f2,3 | paste -sd, | sed 's/,/, /g')"
-  cut -d' ' -f2 <<< "$found"
+  local number
+  for number in "${!stages[@]}"; do
+    if [ "$1" = "$number" ] || [ "$1" = "${stages[number]}" ]; then
+      printf '%s' "$number"
+      return
+    fi
+  done
+  die "no stage '$1'; there are: $(for number in "${!stages[@]}"; do printf '%s %s\n' "$number" "${stages[number]}"; done | paste -sd, | sed 's/,/, /g')"
 }
 
 # check_setup: ./run.sh --check, with the environment's Python, or, before there is one, whatever python3 there is.
@@ -119,9 +122,9 @@ read_settings() {
   [ "${conf[recognizer_kind]}" = ctc ] || recognizer=$exp/recognizer/original # not beside models that are shared
   retrain_sets=${conf[retrained]:+${conf[recognizer]}}
   test_sets="$trial_sets ${conf[anonymize]} $retrain_sets ${conf[emotion]}" # what every system anonymizes
-  # Who else needs the attacker's own speech embedded: a PLDA, which also measures voice distinctiveness.
+  # Who else needs the attacker's own speech embedded: a PLDA, which also measures voice distinctiveness, or a centre.
   plda_sets=
-  if [ "${conf[backend]}" = plda ] || [ -n "${conf[voices]}" ]; then plda_sets=${conf[attacker]}; fi
+  if [ "${conf[backend]}" != cosine ] || [ -n "${conf[voices]}" ]; then plda_sets=${conf[attacker]}; fi
 }
 
 # dirs_of "<sets>" [<system> [<option>]]: paths of data dirs, original or as a system anonymized them, each once (with
@@ -148,14 +151,15 @@ makers() {
   local system folder
   for system in $systems; do
     folder=$exp/$system/pseudo
-    [[ " ${conf[stages.$system]} " == *" fit "* ]] || continue
+    [[ " ${conf[stages.$system]} " == *" fit "* && " ${conf[needed.$system]} " == *" xvectors "* ]] || continue
     if [ -n "$dry_run" ] || [ -d "$folder" ]; then printf ' --pseudo %s' "$system=$folder"; fi
   done
 }
 
-# needed: does any of the systems go through the stages, so that models and features are needed?
+# needed <what>: do steps of any of the systems read it? xvector, bottleneck, synthesizer: models that all share;
+# xvectors, f0, content: what is extracted for all (config/systems.py).
 needed() {
-  [ -n "${conf[staged]}" ] && return 0
+  [[ " ${conf[needed]} " == *" $1 "* ]] && return 0
   printf 'not needed: %s\n' "${systems:-no system}"
   return 1
 }
@@ -163,6 +167,19 @@ needed() {
 # synthesizer: the model dir of the current system's synthesizer, its own or the one that all share.
 synthesizer() {
   printf '%s' "$models/${conf[synthesizer.$system]}"
+}
+
+# measured_as: can the speed of the current system be measured? Sets `measured`, the options by which
+# steps/measure_speed.py knows it: the models of an x-vector system, or the command of a system that is one step.
+measured_as() {
+  if [ "${conf[base.$system]}" = xvector ] && [[ " ${conf[stages.$system]} " == *" synthesize "* ]]; then
+    measured=(--xvector "$models/xvector" --bottleneck "$models/bottleneck" --synthesizer "$(synthesizer)")
+  elif [ -z "${conf[stages.$system]}" ] && [ -n "${conf[own.synthesize.$system.0]:-}" ]; then
+    measured=(--command "${conf[own.synthesize.$system.0]}")
+  else
+    printf '%s: its speed is not measured: neither an x-vector system nor one step\n' "$system"
+    return 1
+  fi
 }
 
 # attacks <attacker>: does it attack the current system (kinds/attackers.py)? Selects the system's configuration, and
@@ -188,13 +205,19 @@ retrains() {
 
 # own_speech: the sets of the attacker's speech, if their embeddings by its own recogniser are needed.
 own_speech() {
-  if [ "${conf[backend]}" = plda ] || [ -z "${conf[refused.informed.$system]}" ]; then printf '%s' "${conf[attacker]}"; fi
+  if [ "${conf[backend]}" != cosine ] || [ -z "${conf[refused.informed.$system]}" ]; then printf '%s' "${conf[attacker]}"; fi
 }
 
 # score <attacker> <asv> [<way>]: score all trial lists of the current system, as this attacker (trained in this way),
-# with this ASV's x-vectors (and, if that is the recipe's back end, a PLDA trained on those of the attacker's speech).
+# with this ASV's x-vectors (and, if that is the recipe's back end, a PLDA trained on those of the attacker's speech, or
+# their mean as the centre).
 score() {
-  local pair sets=() of=_$system enrolment_of=_$system plda='' tried=$data enrolled_in=''
+  local pair set sets=() of=_$system enrolment_of=_$system plda='' tried=$data enrolled_in='' own=$2 own_of=_$system
+  local centres=()
+  if [ "${conf[backend]}" = cosine_centred ]; then
+    case $2 in original | */undone) own=original own_of='' ;; esac
+    for set in ${conf[attacker]}; do centres+=(--centre "$exp/asv/$own/$set$own_of"); done
+  fi
   if [ "${conf[backend]}" = plda ]; then
     plda=$exp/asv/$2/plda
     [ "$1" != seed-informed ] || plda=$exp/asv/original/plda
@@ -209,7 +232,8 @@ score() {
     sets+=("$data/${pair% *}$enrolment_of" "$tried/${pair#* }$of")
   done
   step score_trials --attacker "$1" ${3:+--training "$3"} --system "$system" --xvectors "$exp/asv/$2" \
-    ${enrolled_in:+--enrolment-xvectors "$enrolled_in"} ${plda:+--plda "$plda"} "${sets[@]}" "$exp/$system/asv/$1${3:+-$3}"
+    ${enrolled_in:+--enrolment-xvectors "$enrolled_in"} ${plda:+--plda "$plda"} "${centres[@]}" "${sets[@]}" \
+    "$exp/$system/asv/$1${3:+-$3}"
 }
 
 # trains <what>: does this recipe train models, or take those of another one?

@@ -35,7 +35,7 @@ from pseudovox.data.audio import SAMPLE_RATE, is_silent
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pseudovox.config import McAdams
+    from pseudovox.config import Config, McAdams
     from pseudovox.data.datadir import DataDir
     from pseudovox.stage.parallel import Utterance
 
@@ -455,3 +455,23 @@ class UndoWorker:
         found = warp(signals, inverse, self.variant, largest_gain=UNDOING_GAIN, device=self.device)
         for utterance, signal, undone in zip(batch, signals, found, strict=True):
             yield utterance, undone if is_silent(undone) else as_loud(undone, signal, self.decibels)
+
+
+# ---------------------------------------------------------------------- system
+class McAdamsSystem:
+    """The systems that are the step anonymize_mcadams, in Python, recording by recording."""
+
+    def __init__(self, config: Config, models: Path | None, level: str, device: str) -> None:
+        self.options, self.level, self.device = resolved(config.mcadams), level, device
+        self.config = config
+
+    def __call__(self, data: DataDir, recordings: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        drawn = coefficients(data, self.options, self.level, self.config.seed)
+        made = {}
+        for name, samples in recordings.items():
+            gain = largest_factor(self.options)
+            variant = VARIANTS[self.options.variant]
+            found = warp([samples], [drawn[name]], variant, largest_gain=gain, device=self.device)[0]
+            level = self.config.synthesis.level
+            made[name] = scaled(found, samples, self.options, level).astype(np.float32)
+        return made

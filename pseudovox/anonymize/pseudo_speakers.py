@@ -114,10 +114,14 @@ def sample(
     """
     known = data.tables.get("spk2gender")
     genders: dict[str, str] = {}
+    told_by_vector = getattr(strategy, "own_gender", False)
     requests: list[tuple[str, list[str], Source]] = []  # identity, its utterances, who is replaced
     for speaker, utterances in data.spk2utt.items():
         original = speaker_vectors[speaker]
-        if known or strategy.gendered:
+        if told_by_vector:
+            [spoken] = strategy.draw_all([Source(original, original, "")], [generator(seed, "pseudo-gender", speaker)])
+            genders[speaker] = strategy.gender_of(spoken)
+        elif known or strategy.gendered:
             gender = known[speaker] if known else strategy.gender_of(original)
             genders[speaker] = OTHER[gender] if options.cross_gender else gender
         wanted = genders.get(speaker, "")
@@ -138,6 +142,8 @@ def sample(
             vectors.update(dict.fromkeys(members, vector))
         if pitch is not None:
             asked = [source.gender for source in sources]
+            if told_by_vector:
+                asked = [strategy.gender_of(vector) for vector in drawn]
             found = pitch.draw_all(
                 drawn, asked, (generator(seed, "pseudo-pitch", key) for key in keys), options.pitch_spread
             )

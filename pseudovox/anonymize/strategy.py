@@ -84,6 +84,7 @@ class Strategy:
     name: ClassVar[str]  # as pseudo.strategy has it
     fitted: ClassVar[bool] = True  # False: there is nothing to learn, so it can be used without a fit
     gendered: ClassVar[bool] = True  # False: what it draws does not depend on `Source.gender`, which may be ""
+    own_gender: ClassVar[bool] = False  # True: a pseudo-speaker's gender is that of its x-vector, whatever was wanted
 
     @classmethod
     def fit(cls, pool: Pool, options: Any, seed: int) -> Strategy:

@@ -148,7 +148,9 @@ def check_script(script: str, where: str, *folders: str) -> None:
 
 
 def check_own_step(system: System, path: Path) -> None:
-    """A system is either one step or goes through stages."""
+    """A system is either one step or goes through stages; what does the same in Python is the library's."""
+    if system.anonymizer and not re.fullmatch(r"pseudovox(\.\w+)+:\w+", system.anonymizer):
+        raise UsageError(f"{path}: system.anonymizer {system.anonymizer!r}: expected pseudovox.<module>:<class>")
     if not system.step:
         return
     check_script(SystemStep(step=system.step).script, f"{path}: system.step", "steps/", "recipes/")
@@ -171,7 +173,7 @@ def check_steps(system: System, path: Path) -> None:
     for stage in system.stages:
         if stage not in listed:
             raise UsageError(f"{path}: system.stages: {stage!r} is none of those of {system.base}: {', '.join(listed)}")
-    for step in system.steps:
+    for step in (*system.steps, *system.also):
         if not step.stage or not step.step:
             raise UsageError(f"{path}: system.steps: a step needs `stage` and `step`")
         if step.stage not in STAGES_OF_SYSTEMS:

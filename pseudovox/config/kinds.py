@@ -83,8 +83,9 @@ def imported(name: str) -> Any:
 
 
 def names(slot: Slot) -> list[str]:
-    """The kinds that there are, in alphabetical order; none is imported."""
-    return sorted(module.name for module in pkgutil.iter_modules(_package(slot).__path__))
+    """The kinds that there are, in alphabetical order; none is imported. (A module `_x` is a part of a kind.)"""
+    found = (module.name for module in pkgutil.iter_modules(_package(slot).__path__))
+    return sorted(name for name in found if _WORD.fullmatch(name))
 
 
 def options_of(base: type[Component], kind: str, where: str = "") -> type[Any]:

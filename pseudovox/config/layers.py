@@ -89,8 +89,8 @@ def compose(recipe: str, system: str | None = None, overrides: Iterable[str] = (
     checks.check_recognizer(found)
     if found.bottleneck.alignment not in ("", "pocketsphinx"):
         raise UsageError(f"bottleneck.alignment: {found.bottleneck.alignment!r}: expected pocketsphinx or ''")
-    if found.scoring.backend not in ("cosine", "plda"):
-        raise UsageError(f"scoring.backend: {found.scoring.backend!r}: expected cosine or plda")
+    if found.scoring.backend not in ("cosine", "cosine_centred", "plda"):
+        raise UsageError(f"scoring.backend: {found.scoring.backend!r}: expected cosine, cosine_centred or plda")
     checks.check_scripts(found)
     return found
 
@@ -162,7 +162,9 @@ def merge(files: Iterable[Path | str], overrides: Iterable[str] = ()) -> Config:
         kinds.extend(validation.checked(layer.get("extensions", []), list[str], str(file), lines, "extensions"))
         values = validation.merged(values, validation.checked(layer, Config, str(file), lines))
     for override in overrides:
-        values = validation.merged(values, _override(override))
+        given = _override(override)
+        kinds.extend(given.get("extensions", []))
+        values = validation.merged(values, given)
     return validation.build(Config, values)
 
 

@@ -77,9 +77,12 @@ def config_of(pack: Path | None, system: str, overrides: Iterable[str] = ()) -> 
         known = ", ".join(sorted(path.stem for path in (root / "system").glob("*.yaml")))
         raise UsageError(f"no system called {system!r}; there are: {known}")
     else:
-        config = configuration.merge([root / "default.yaml", *([_config_file(pack)] if pack else []), own], overrides)
+        family = configuration.merge([own]).system.base
+        below = [_config_file(pack)] if pack else []
+        below += [configuration.block_file("family", family)] if family else []
+        config = configuration.merge([root / "default.yaml", *below, own], overrides)
     config.system.name = system
-    if config.steps or (config.system.step and config.system.step != "anonymize_mcadams"):
+    if config.steps or not config.system.anonymizer:
         raise UsageError(
             f"system {system} has steps of its own, which only a recipe runs",
             f"./run.sh --recipe {recipe_of(pack) if pack else 'own'} --system {system}",

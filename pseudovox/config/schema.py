@@ -120,8 +120,10 @@ class System:
     base: str = ""  # the family (conf/family/<base>.yaml) whose steps it shares
     stages: list[str] = field(default_factory=list)  # which of the family's stages it goes through
     steps: list[SystemStep] = field(default_factory=list)  # what it does in which stage: the family's, or its own
+    also: list[SystemStep] = field(default_factory=list)  # steps of its own besides its family's
     step: str = ""  # or else the one step that it is, in stage synthesize: x for steps/x.py, or a script below recipes/
     options: dict[str, Any] = field(default_factory=dict)  # keys of its own, which its steps know (stage.own_options)
+    anonymizer: str = ""  # "<module>:<class>" of pseudovox that does the same in Python (anonymizer.System)
     attacked: bool = True  # train the semi-informed attacker on it
     synthesizer: str = ""  # its own synthesizer, trained by its own configuration: models/synthesizer_<this>
 
@@ -186,7 +188,8 @@ class SpeakerModel(Component):
     augmented: float = 0.5  # share of the inputs with noise and reverberation
     copies: int = 2  # augmented copies of each utterance to draw from; 0 = no augmentation
     read: str = "utterances"  # features of whole utterances, kept in memory; or chunks: read from their file when drawn
-    balance: str = "speakers"  # speakers: each as often as any other; chunks: each chunk once in a pass over the data
+    balance: str = "speakers"  # speakers: each as often as any other; chunks: each chunk once in a pass over the data;
+    # places: the same, each from its own place in its utterance
     quietest: float = 0.0  # chunks whose mean magnitude is lower do not count; 0 = all do, none is read to find out
     validation: str = "utterances"  # utterances (classification error) or speakers (EER of pairs) held out of training
     held_out_every: int = 20  # utterances: one in so many of each speaker
@@ -254,7 +257,8 @@ class PseudoSpeakers(Component):
 class Scoring:
     """How trials are scored, and voices compared."""
 
-    backend: str = "cosine"  # cosine (VPC 2024) or plda (VPC 2020 and 2022), of the mean enrolment embedding
+    backend: str = "cosine"  # cosine (VPC 2024), cosine_centred (SpAnE) or plda (VPC 2020 and 2022), of the mean
+    # enrolment embedding
     interval_rounds: int = 200  # resamples of the speakers for the confidence intervals; 0 = none
     by: list[str] = field(
         default_factory=list
@@ -449,6 +453,8 @@ class Emotion:
     bundle: str = "WAV2VEC2_BASE"  # of wav2vec2, a name of torchaudio.pipelines
     weights: str = ""  # file of its weights; '' = in torchaudio's cache
     layer: int = 0  # of wav2vec2 whose outputs are used, from 1; 0 = the last
+    dimensions: list[str] = field(default_factory=list)  # arousal, dominance, valence by wav2vec2, regression
+    dimensions_weights: str = ""  # file of that wav2vec2's weights; '' = where local/download.py puts them
     interval_rounds: int = 1000  # resamples of the speakers for the confidence interval; 0 = none
 
 
@@ -474,6 +480,7 @@ class Judges:
     language: str = "en"  # spoken; Whisper's code of it
     dnsmos: bool = True
     distillmos: bool = True
+    nisqa: bool = True  # where its weights are
     squim_objective: bool = True  # both squim: where torchaudio's cache has their weights
     squim_subjective: bool = True
     reference: str = ""  # a recording of clean speech that squim_subjective compares with

@@ -14,12 +14,13 @@ def steps_of(config: Config) -> list[SystemStep]:
     system = config.system
     if system.step:
         return [SystemStep("synthesize", system.step, {"suffix": "SYSTEM"}, ANONYMIZED, "DATA")]
-    return [
+    own = [
         step
         for step in system.steps
         if (step.when or not system.base or step.stage in system.stages)
         and (not step.when or getattr(system, step.when))
     ]
+    return [*own, *system.also]
 
 
 def script_of(config: Config, step: SystemStep) -> str:
@@ -42,6 +43,26 @@ def anonymized_sets(config: Config) -> list[str]:
         *(sets.attacker if config.system.attacked and config.attacks.semi_informed else ()),
     ]
     return list(dict.fromkeys(names))
+
+
+# What all systems share, by the words with which a system's steps ask for it; what is extracted asks for its model.
+_SHARED = {
+    "MODELS/xvector": ("xvector",), "MODELS/bottleneck": ("bottleneck",), "EXP/xvectors": ("xvector", "xvectors"),
+    "EXP/f0": ("f0",), "EXP/bottleneck": ("bottleneck", "content"), "SYNTHESIZER": ("synthesizer",),
+}  # fmt: skip
+
+
+def needed_by(config: Config) -> set[str]:
+    """What a system's steps read of what is made once for all systems.
+
+    Of xvector, bottleneck, synthesizer (models) and xvectors, f0, content (extracted in stages embed, f0, content). A
+    synthesizer of everybody is trained on x-vectors and content, and needs their models.
+    """
+    words = {value for step in steps_of(config) for value in step.options.values()}
+    found = {name for word in words for name in _SHARED.get(word, ())}
+    if config.system.synthesizer:
+        found.discard("synthesizer")  # it has one of its own
+    return found | ({"xvector", "bottleneck"} if "synthesizer" in found else set())
 
 
 def sets_of(config: Config, kind: str) -> list[str]:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pseudovox.config.systems import needed_by
 from pseudovox.core.machine import LEAST_PYTHON, MISSING, NOTE, OK, WRONG
 
 if TYPE_CHECKING:
@@ -94,12 +95,15 @@ def source(report: Report, name: str, folder: str, rest: str, key: str, where: s
 
 def models(report: Report, config: Config, systems: dict[str, Config], exp: Path) -> None:
     folder = Path(config.models) if config.models else exp / "models"
-    if systems and all(its.system.step for its in systems.values()):
+    read = set().union(*(needed_by(its) for its in systems.values()))
+    shared = [name for name in ("xvector", "bottleneck", "synthesizer") if name in read]
+    if systems and not shared:
         return report.line(OK, "models", f"none needed: {', '.join(systems)}")
     if config.sets.train:
         return report.line(OK, "models", f"trained by the recipe, in {folder}")
-    needed = {f"{name}/model.json": name for name in ("xvector", "bottleneck", "synthesizer")}
-    needed.update({f"{its.system.synthesizer_dir}/model.json": its.system.synthesizer_dir for its in systems.values()})
+    needed: dict[str, str] = {f"{name}/model.json": name for name in shared}
+    own = [its.system.synthesizer_dir for its in systems.values() if its.system.synthesizer]
+    needed.update({f"{name}/model.json": name for name in own})
     if not config.sets.pool:
         fitted = [name for name, its in systems.items() if "fit" in its.system.stages]
         needed.update({f"pseudo/{name}/pseudo.json": f"pseudo/{name}" for name in fitted})

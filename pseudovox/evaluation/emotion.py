@@ -25,7 +25,7 @@ from pseudovox.data.datadir import bytewise, write_atomic
 from pseudovox.evaluation.emotion_features import ARRAYS
 from pseudovox.evaluation.intelligibility import level_of
 from pseudovox.metrics import classification
-from pseudovox.records import ORIGINAL, Record
+from pseudovox.records import ORIGINAL, Record, write_records
 
 if TYPE_CHECKING:
     from pseudovox.config import Config, Emotion
@@ -294,3 +294,33 @@ def _record(
 def _confusion(corpus: Corpus, predicted: Sequence[str], chosen: Sequence[int], classes: Sequence[str]) -> np.ndarray:
     truth, guessed = [corpus.labels[place] for place in chosen], [predicted[place] for place in chosen]
     return classification.confusion_matrix(truth, guessed, classes)
+
+
+def fit(data: Sequence[DataDir], features: Path, options: Emotion, fold_of: Mapping[str, str], folder: Path) -> int:
+    """Train the classifiers on the original speech of data dirs and `save` them; gives the number of utterances."""
+    corpus = read_corpus(data, {}, features, options)
+    save(train(corpus, fold_of, options), folder)
+    return len(corpus.utterances)
+
+
+def write_summary(
+    folder: Path, data: Sequence[DataDir], made: Mapping[Path, DataDir], features: Path, model: Path,
+    config: Config, *, system: str, seed: int,
+) -> int:  # fmt: skip
+    """Write results.json and `predicted`, a table like utt2emo, of a system.
+
+    Args:
+        folder: where they go.
+        data, made, features: as `read_corpus` takes them; `made` is empty for the original.
+        model: where `save` wrote the classifiers.
+        config, system, seed: as `uar_records` takes them.
+
+    Returns:
+        the number of utterances
+    """
+    corpus = read_corpus(data, made, features, config.emotion)
+    records, predicted = uar_records(corpus, load(model), data, config, system=system, seed=seed)
+    write_records(folder / "results.json", records)
+    table = dict(zip(corpus.utterances, predicted, strict=True))
+    write_atomic(folder / "predicted", "".join(f"{utterance} {table[utterance]}\n" for utterance in bytewise(table)))
+    return len(predicted)

@@ -6,7 +6,9 @@ statistics of F0, energy and cepstra are there as well (the functionals that emo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +16,15 @@ import numpy as np
 from pseudovox.components import f0
 from pseudovox.config import F0
 from pseudovox.data import features
+from pseudovox.models import pretrained
 
 if TYPE_CHECKING:
-    from pseudovox.config import Emotion, Pitch
+    from pseudovox.config import Config, Emotion, Pitch
     from pseudovox.stage import Utterance
 
-ARRAYS = {"prosody": "features", "xvector": "xvector", "wav2vec2": "features"}  # the array of each kind of features
+KINDS = ("prosody", "xvector", "wav2vec2")  # of features that a classifier may be given
+# The array of each kind of features, and of `dimensions`: arousal, dominance, valence and embedding of a network.
+ARRAYS = {"prosody": "features", "xvector": "xvector", "wav2vec2": "features", "dimensions": "features"}
 CEPSTRA = 12
 SPEECH_DECIBELS = 35.0  # a frame so far under the loud ones (95th percentile) is a pause
 _PITCH = ("mean", "deviation", "low", "high", "range", "change", "slope", "voiced_share", "voiced_runs_per_second")
@@ -102,7 +107,7 @@ class Wav2vec2Worker:
     """
 
     def __init__(self, options: Emotion, *, device: str = "cpu") -> None:
-        from pseudovox.models import pretrained, store, wav2vec2
+        from pseudovox.models import store, wav2vec2
 
         bundle = pretrained.bundle_of(options.bundle)
         network = store.build("wav2vec2", wav2vec2.from_bundle(bundle))
@@ -114,3 +119,65 @@ class Wav2vec2Worker:
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
             yield utterance, {"features": self.network.statistics(utterance.audio(), self.device, self.layer)}
+
+
+class DimensionsWorker:
+    """Gives {"features": (3 + width,)} of utterances: arousal, dominance, valence and the embedding they come from.
+
+    Args:
+        weights: file of the network's weights; "" = where local/download.py puts them.
+
+    Raises:
+        MissingModelError, DataError: as models.emotion_network.load.
+    """
+
+    def __init__(self, weights: str, *, device: str = "cpu") -> None:
+        from pseudovox.models import emotion_network
+
+        self.network: Any = emotion_network.load(weights, "emotion.dimensions_weights").to(device)
+        self.device = device
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+        for utterance in batch:
+            yield utterance, {"features": np.concatenate(self.network.rate(utterance.audio(), self.device))}
+
+
+def settings(kind: str, config: Config) -> Any:
+    """What of the configuration decides a kind of features."""
+    options = config.emotion
+    return {
+        "prosody": config.pitch,
+        "xvector": {},
+        "wav2vec2": {"bundle": options.bundle, "layer": options.layer},
+        "dimensions": {},
+    }[kind]
+
+
+def worker(kind: str, config: Config, model: Path | None) -> Callable[..., Any]:
+    """What makes the worker of a kind of features, once it is sure that what it needs is there.
+
+    Args:
+        kind: one of ARRAYS.
+        config: sections `emotion`, `pitch`.
+        model: the x-vector extractor, which the kind xvector needs.
+
+    Raises:
+        ValueError: there is none.
+        MissingModelError: weights, or the package that measures F0, are not there.
+    """
+    options = config.emotion
+    if kind == "prosody":
+        prosody_statistics(np.zeros(1600, np.float32), config.pitch)  # is its package there?
+        return functools.partial(ProsodyWorker, config.pitch)
+    if kind == "wav2vec2":
+        pretrained.weights_file(options.bundle, options.weights, "emotion.weights")
+        return functools.partial(Wav2vec2Worker, options)
+    if kind == "dimensions":
+        weights = options.dimensions_weights
+        pretrained.weights_file("WAV2VEC2_EMOTION_DIMENSIONS", weights, "emotion.dimensions_weights")
+        return functools.partial(DimensionsWorker, weights)
+    if model is None:
+        raise ValueError(f"features {kind}: no x-vector extractor")
+    from pseudovox.components.embeddings import EmbeddingWorker
+
+    return functools.partial(EmbeddingWorker, model)

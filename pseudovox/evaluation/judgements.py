@@ -30,6 +30,7 @@ METRICS = {
     "pocketsphinx": ("pocketsphinx_wer",),
     "distillmos": ("distillmos",),
     "dnsmos": ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808"),  # in the order of a judgement
+    "nisqa": ("nisqa_mos", "nisqa_noisiness", "nisqa_discontinuity", "nisqa_coloration", "nisqa_loudness"),
     "squim_objective": ("squim_stoi", "squim_pesq", "squim_sisdr"),
     "squim_subjective": ("squim_mos",),
 }
@@ -108,14 +109,11 @@ def word_records(
         config: sections `wer` (interval) and `levels`.
     """
     from pseudovox.evaluation.judges import whisper
-    from pseudovox.evaluation.judges.transcript import words
 
     facts: dict[str, object] = {"normalisation": "words"}
-    prepare: Callable[[str], str] = str
     if judge.model:
-        normalisation, prepare = whisper.normaliser(judge.language)
         facts = {
-            "normalisation": normalisation,
+            "normalisation": whisper.normaliser(judge.language)[0],
             "model": whisper.facts(judge.model),
             "language": judge.language,
             "decoding": "greedy",
@@ -123,13 +121,8 @@ def word_records(
         out = out / judge.name
     edits: dict[str, wer.Edits] = {}
     for part in data:
-        read = read_scp(root / part.name / "judgement.scp")
-        hypotheses = {utterance: words(read[utterance]) for utterance in part.utterances}
-        edits |= wer.edits_by_utterance(
-            {utterance: prepare(text) for utterance, text in part.text.items()},
-            {utterance: prepare(text) for utterance, text in hypotheses.items()},
-            "none" if judge.model else "words",
-        )
+        hypotheses = hypotheses_of(part, root)
+        edits |= _edits(part, hypotheses, judge)
         table = "".join(f"{utterance} {text}".rstrip() + "\n" for utterance, text in hypotheses.items())
         (out / part.name).mkdir(parents=True, exist_ok=True)
         write_atomic(out / part.name / "hyp", table)
@@ -137,6 +130,46 @@ def word_records(
         data, edits, config, system=system, seed=seed, metric=metrics_of(judge.name)[0],
         details=lambda chosen: {**facts, "utterances": len(chosen)},
     )  # fmt: skip
+
+
+def hypotheses_of(part: DataDir, root: Path) -> dict[str, str]:
+    """What one of TRANSCRIBERS wrote down, by utterance of a data dir."""
+    from pseudovox.evaluation.judges.transcript import words
+
+    read = read_scp(root / part.name / "judgement.scp")
+    return {utterance: words(read[utterance]) for utterance in part.utterances}
+
+
+def _edits(part: DataDir, hypotheses: Mapping[str, str], judge: Asked) -> dict[str, wer.Edits]:
+    from pseudovox.evaluation.judges import whisper
+
+    prepare: Callable[[str], str] = whisper.normaliser(judge.language)[1] if judge.model else str
+    return wer.edits_by_utterance(
+        {utterance: prepare(text) for utterance, text in part.text.items()},
+        {utterance: prepare(text) for utterance, text in hypotheses.items()},
+        "none" if judge.model else "words",
+    )
+
+
+def measured(data: Sequence[DataDir], judge: Asked, root: Path) -> dict[str, dict[str, tuple[float, float]]]:
+    """The figures of a judge of speech by metric and utterance, as `attributes.averages` takes them.
+
+    Args:
+        data: what was judged; with `text` for TRANSCRIBERS.
+        judge: which, not one of voices.
+        root: its judgements, <root>/<data dir>/judgement.scp.
+    """
+    metrics = metrics_of(judge.name)
+    found: dict[str, dict[str, tuple[float, float]]] = {metric: {} for metric in metrics}
+    for part in data:
+        if judge.family in TRANSCRIBERS:
+            for utterance, edits in _edits(part, hypotheses_of(part, root), judge).items():
+                found[metrics[0]][utterance] = 100.0 * edits.errors, float(edits.reference_words)
+            continue
+        for utterance, values in read_scp(root / part.name / "judgement.scp", dimension=len(metrics)).items():
+            for metric, value in zip(metrics, values, strict=True):
+                found[metric][utterance] = float(value), 1.0
+    return found
 
 
 def opinion_records(

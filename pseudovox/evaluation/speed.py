@@ -1,4 +1,4 @@
-"""How fast, and in how much memory, an x-vector system anonymizes speech of a given length.
+"""How fast, and in how much memory, a system anonymizes speech of a given length.
 
 Every length is measured on speech of exactly that length: a real utterance, cut or repeated. (A published toolkit's
 table of this kind times one and the same clip in every row.) Models are loaded before, files are neither read nor
@@ -10,20 +10,26 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import resource
+import runpy
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from pseudovox.components import f0
-from pseudovox.core import machine
+from pseudovox.core import checkout, machine
+from pseudovox.core.errors import DataError
+from pseudovox.data.utterance import Utterance
+from pseudovox.stage import parallel
+from pseudovox.stage.batching import out_of_memory
 
 if TYPE_CHECKING:
     from pseudovox.config import Config, Speed
+    from pseudovox.data.datadir import DataDir
 
 SAMPLE_RATE = 16000
 PARTS = ("embed", "f0", "content", "synthesize")
@@ -35,6 +41,13 @@ def exactly(samples: np.ndarray, seconds: float) -> np.ndarray:
     """A signal of exactly so many seconds: cut at its end, or repeated; float32."""
     wanted = round(seconds * SAMPLE_RATE)
     return np.tile(samples, -(-wanted // len(samples)))[:wanted].astype(np.float32)
+
+
+class System(Protocol):
+    """What is measured."""
+
+    def run(self, batch: Sequence[np.ndarray]) -> dict[str, float]:
+        """Anonymize a batch of signals (samples,) at 16 kHz; the seconds that each of its parts took."""
 
 
 class XvectorSystem:
@@ -51,11 +64,11 @@ class XvectorSystem:
     """
 
     def __init__(self, xvector: Path, bottleneck: Path, synthesizer: Path, config: Config, device: str) -> None:
-        from pseudovox.components.content import Extractor
+        from pseudovox.components import content
         from pseudovox.components.embeddings import Embedder
         from pseudovox.components.synthesis import Synthesizer
 
-        self.embed, self.extract = Embedder(xvector, device), Extractor(bottleneck, device)
+        self.embed, self.extract = Embedder(xvector, device), content.load(bottleneck, device)
         self.synthesize = Synthesizer(synthesizer, config.synthesis, config.seed, device)
         self.options, self.device = config.f0, device
         known = self.synthesize.speakers
@@ -69,7 +82,7 @@ class XvectorSystem:
         def timed(part: str) -> Iterator[None]:
             started = time.perf_counter()
             yield
-            self._wait()
+            wait(self.device)
             seconds[part] = time.perf_counter() - started
 
         with timed("embed"):
@@ -85,11 +98,72 @@ class XvectorSystem:
                 self.synthesize(content, contour, voice, len(samples))
         return seconds
 
-    def _wait(self) -> None:
-        if self.device.startswith("cuda"):
-            import torch
 
-            torch.cuda.synchronize()
+class Held(Utterance):
+    """An utterance of a data dir with other samples, float32 (samples,) at 16 kHz, which are in memory."""
+
+    samples: np.ndarray
+
+    @classmethod
+    def of(cls, data: DataDir, name: str, samples: np.ndarray) -> Held:
+        made = cls(data, name)
+        object.__setattr__(made, "samples", samples)
+        return made
+
+    @property
+    def duration(self) -> float:
+        return len(self.samples) / SAMPLE_RATE
+
+    def audio(self) -> np.ndarray:
+        return self.samples
+
+
+class StepSystem:
+    """A system that is a script, or several one after the other: their own workers, whose work is timed.
+
+    Args:
+        commands: the scripts, each with its arguments, as run.sh calls them. (They do not do their work: see
+            stage.parallel.caught.)
+        shared: the options that all steps share.
+        device: of the workers.
+
+    Raises:
+        DataError: a script does not work utterance by utterance, or refuses its arguments.
+    """
+
+    def __init__(self, commands: Sequence[Sequence[str]], shared: Sequence[str], device: str) -> None:
+        self.device = device
+        self.parts: list[tuple[str, parallel.Worker, DataDir]] = []
+        for script, *arguments in commands:
+            with parallel.caught() as found:
+                code = runpy.run_path(str(checkout.ROOT / script))["main"]([*shared, *arguments])
+            if code or not found:
+                raise DataError(
+                    f"{script}: its speed cannot be measured: "
+                    + (f"it ends with code {code}" if code else "it does not go over utterances (stage.map_utterances)")
+                )
+            make, data = found[0]
+            self.parts.append((Path(script).stem, make()(device=device), data[0]))
+
+    def run(self, batch: Sequence[np.ndarray]) -> dict[str, float]:
+        """Anonymize a batch of signals (samples,) as the first utterance; the seconds that each script's work took."""
+        seconds: dict[str, float] = {}
+        for name, worker, data in self.parts:
+            held = [Held.of(data, data.utterances[0], samples) for samples in batch]
+            started = time.perf_counter()
+            for _ in worker.process(list(held)):
+                pass
+            wait(self.device)
+            seconds[name] = time.perf_counter() - started
+        return seconds
+
+
+def wait(device: str) -> None:
+    """Until a GPU has done what it was asked to."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize()
 
 
 @dataclass(frozen=True)
@@ -103,6 +177,7 @@ class Measurement:
         low, high: of the fastest and the slowest repetition.
         parts: the same of each part.
         peak_mib: peak memory while it ran, of the process, or of the tensors on a GPU.
+        device: it ran on.
     """
 
     seconds: float
@@ -112,6 +187,7 @@ class Measurement:
     high: float
     parts: dict[str, float]
     peak_mib: float
+    device: str = "cpu"
 
 
 def measure(
@@ -127,7 +203,7 @@ def measure(
     speech = seconds * batch
     totals = sorted(sum(parts.values()) / speech for parts in taken)
     medians = {part: statistics.median(row[part] for row in taken) / speech for part in taken[0]}
-    return Measurement(seconds, batch, statistics.median(totals), totals[0], totals[-1], medians, peak[0])
+    return Measurement(seconds, batch, statistics.median(totals), totals[0], totals[-1], medians, peak[0], device)
 
 
 def measure_all(
@@ -146,7 +222,7 @@ def measure_all(
             try:
                 found = measure(run, samples, seconds, 2 * best.batch, options, device)
             except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 break
             if found.factor > GAIN * best.factor:
@@ -155,10 +231,6 @@ def measure_all(
         if best.batch > 1:
             rows.append(best)
     return rows
-
-
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error)
 
 
 @contextlib.contextmanager

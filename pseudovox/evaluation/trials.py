@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pseudovox.data.datadir import DataDir
 
 BLOCK = 4096  # test utterances scored against all models at once
-RECORDED = ("eer", "rocch_eer", "min_cllr", "cllr", "linkability", "zebra_population", "zebra_individual")
+RECORDED = tuple(name for name, metric in METRICS.items() if metric.recorded)
 
 
 class Backend(Protocol):
@@ -43,14 +43,32 @@ class Backend(Protocol):
 
 
 class Cosine:
-    """Cosines; how many utterances a speaker enrolled with does not count."""
+    """Cosines; how many utterances a speaker enrolled with does not count.
+
+    Args:
+        centre: (dimension,), taken off all embeddings before.
+    """
 
     gives_llrs = False
 
+    def __init__(self, centre: np.ndarray | float = 0.0) -> None:
+        self.centre = centre
+
     def scorer(self, models: np.ndarray, counts: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         """As `Backend`."""
-        unit_models = _unit(models).T
-        return lambda tests: np.asarray(_unit(tests) @ unit_models)
+        unit_models = _unit(models - self.centre).T
+        return lambda tests: np.asarray(_unit(tests - self.centre) @ unit_models)
+
+
+def centre_of(archives: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """float64 (dimension,): the mean of all embeddings of all archives."""
+    total: Any = 0.0
+    count = 0
+    for archive in archives:
+        for name in archive:
+            total = total + np.asarray(archive[name], np.float64)
+            count += 1
+    return np.asarray(total / max(1, count))
 
 
 @dataclass(frozen=True)
@@ -182,7 +200,7 @@ def records(
         Record(
             metric=metric,
             value=found[metric],
-            unit=METRICS[metric][0],
+            unit=METRICS[metric].unit,
             system=system,
             attacker=attacker,
             training=training,

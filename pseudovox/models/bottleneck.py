@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pseudovox.models.quantizer import Quantized, Quantizer
+from pseudovox.models.quantizers import SEVERAL, Quantized, build
 from pseudovox.models.speaker_factors import SpeakerFactors
 
 FRAME_SAMPLES = 160  # of 10 ms
@@ -185,7 +185,8 @@ class BottleneckNetwork(nn.Module):
         codes: size of the quantiser's codebook; 0 = no quantiser. It acts once `quantizing` is set to 1.
         tail: factorised layers after the bottleneck.
         dropout: probability.
-        decay, restart_below: see Quantizer.
+        quantizer: its kind (pseudovox/models/quantizers).
+        decay, restart_below: of kinds that follow moving averages, see quantizers.vq.
         teacher: numbers per frame of a teacher's outputs that are guessed as well; 0 = none.
         spectrum: cepstral coefficients of each input frame that are guessed as well, given their mean and deviation
             over the utterance; 0 = none.
@@ -205,6 +206,7 @@ class BottleneckNetwork(nn.Module):
         dimension: int, codes: int, tail: int = 1, dropout: float = 0.1, decay: float = 0.99,
         restart_below: float = 0.03, teacher: int = 0, spectrum: int = 0, adapted: bool = False,
         speaker_factors: int = 0, front: dict[str, Any] | None = None, front_trained: bool = False,
+        quantizer: str = "vq",
     ) -> None:  # fmt: skip
         super().__init__()
         if front and adapted:
@@ -227,7 +229,8 @@ class BottleneckNetwork(nn.Module):
             FactorizedLayer(channels, channels, factor, dilation=dilation, dropout=dropout) for dilation in dilations
         )
         self.bottleneck = nn.Conv1d(channels, dimension, 1, bias=False)
-        self.quantizer = Quantizer(codes, dimension, decay, restart_below) if codes else None
+        averaged = {"decay": decay, "restart_below": restart_below} if quantizer in ("vq", *SEVERAL) else {}
+        self.quantizer = build(quantizer, codes, dimension, **averaged) if codes else None
         self.widen = nn.Conv1d(dimension, channels, 1)
         self.tail = nn.ModuleList(FactorizedLayer(channels, channels, factor, dropout=dropout) for _ in range(tail))
         self.frame_head = nn.Conv1d(channels, phones, 1)

@@ -1,4 +1,4 @@
-"""Weights that others trained and torchaudio distributes: found where torchaudio keeps them, fetched by no step.
+"""Weights that others trained: found where torchaudio, or whatever package reads them, keeps them, fetched by no step.
 
     path = weights_file("WAV2VEC2_ASR_LARGE_LV60K_960H")      # MissingModelError, with the command, where it is not
     state = read_weights("WAV2VEC2_ASR_LARGE_LV60K_960H")     # the tensors, by name
@@ -37,34 +37,47 @@ FILES = {
     "SQUIM_OBJECTIVE": f"{_ASSETS}/squim_objective_dns2020.pth",
     "SQUIM_SUBJECTIVE": f"{_ASSETS}/squim_subjective_bvcc_daps.pth",
 }
-# Weights of others, which torchaudio has no bundle for; they lie beside.
+
+# Models that are none of torchaudio's, with their files where their package looks for them, or beside torchaudio's.
 OTHERS = {
+    "NISQA": "~/.torchmetrics/NISQA/nisqa.tar",
     "KNNVC_HIFIGAN_PREMATCHED": f"{_MODELS}/prematch_g_02500000.pt",
     "KNNVC_HIFIGAN": f"{_MODELS}/g_02500000.pt",
+    "WAV2VEC2_EMOTION_DIMENSIONS": f"{_MODELS}/wav2vec2_large_robust_12_emotion_msp_dim.bin",
 }
 
 
 def cache_file(bundle: str) -> Path:
-    """Where torchaudio keeps the weights of a bundle, there or not; torch is not imported.
+    """Where the weights of a bundle of torchaudio, or of one of OTHERS, are kept, there or not; torch is not imported.
 
     Raises:
-        UsageError: a bundle that is not one of FILES or OTHERS.
+        UsageError: a bundle that is one of neither.
     """
-    files = {**FILES, **OTHERS}
-    if bundle not in files:
-        raise UsageError(f"no bundle {bundle!r} of torchaudio is known here; there are: {', '.join(FILES)}")
+    if bundle in OTHERS and OTHERS[bundle].startswith("~"):
+        return Path(OTHERS[bundle]).expanduser()
+    if bundle not in OTHERS:
+        _check_known(bundle)
     caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     home = Path(os.environ.get("TORCH_HOME") or caches / "torch")
-    return home.expanduser() / "hub" / files[bundle]
+    return home.expanduser() / "hub" / {**FILES, **OTHERS}[bundle]
+
+
+def _check_known(bundle: str) -> None:
+    if bundle not in FILES:
+        raise UsageError(f"no bundle {bundle!r} of torchaudio is known here; there are: {', '.join(FILES)}")
+
+
+def _called(bundle: str) -> str:
+    return bundle if bundle in OTHERS else f"torchaudio's {bundle}"
 
 
 def fetch_command(bundle: str) -> str:
-    """The command that puts the weights into torchaudio's cache, for a machine with internet."""
+    """The command that puts the weights where `cache_file` says, for a machine with internet."""
     return f"local/download.py {bundle}"
 
 
 def weights_file(bundle: str, given: str = "", key: str = "") -> Path:
-    """The weights of a bundle: the file that was given, or else the one in torchaudio's cache.
+    """The weights of a bundle: the file that was given, or else that of `cache_file`.
 
     Args:
         bundle: a name of FILES or OTHERS.
@@ -119,16 +132,10 @@ def tensors_of(path: Path, bundle: str, inside: str = "") -> dict[str, torch.Ten
     return found
 
 
-def _called(bundle: str) -> str:
-    return bundle if bundle in OTHERS else f"torchaudio's {bundle}"
-
-
 def _replace(path: Path, bundle: str) -> str:
     """The hint for a file that holds no weights: local/download.py leaves what is there as it is."""
     own = path == cache_file(bundle)
-    if own:
-        return f"rm {path} && {fetch_command(bundle)}"
-    return f"put those of {_called(bundle)} there, or rm {path}"
+    return f"rm {path} && {fetch_command(bundle)}" if own else f"put those of {_called(bundle)} there, or rm {path}"
 
 
 def needed(config: Config, exp: Path) -> Iterator[tuple[str, str, PseudovoxError | None]]:
@@ -164,13 +171,18 @@ def needed(config: Config, exp: Path) -> Iterator[tuple[str, str, PseudovoxError
                 yield name, f"{section.bundle}: {weights_file(section.bundle, section.weights, key)}", None
             except PseudovoxError as error:
                 yield name, section.bundle, error
+    if config.sets.emotion and "wav2vec2" in config.emotion.dimensions:
+        name, bundle = "dimensions", "WAV2VEC2_EMOTION_DIMENSIONS"
+        try:
+            found = weights_file(bundle, config.emotion.dimensions_weights, "emotion.dimensions_weights")
+            yield name, f"{bundle}: {found}", None
+        except PseudovoxError as error:
+            yield name, bundle, error
 
 
 def bundle_of(name: str) -> Any:
     """torchaudio.pipelines.<name>; UsageError for one that is not in FILES."""
-    if name in OTHERS:
-        raise UsageError(f"{name} is no bundle of torchaudio; there are: {', '.join(FILES)}")
-    cache_file(name)
+    _check_known(name)
     import torchaudio
 
     return getattr(torchaudio.pipelines, name)

@@ -9,20 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.metrics.privacy import METRICS
 from pseudovox.records import ORIGINAL, Record
 from pseudovox.report import formatting
 from pseudovox.report.formatting import Table
 from pseudovox.report.headline import headline
 
 # metric: (column, decimals)
-_PRIVACY = {
-    "rocch_eer": ("ROCCH-EER %", 1),
-    "min_cllr": ("min Cllr", 2),
-    "cllr": ("Cllr", 2),
-    "linkability": ("linkability", 2),
-    "zebra_population": ("ZEBRA population", 2),
-    "zebra_individual": ("ZEBRA individual", 1),
-}
+_PRIVACY = {name: (metric.title, metric.decimals) for name, metric in METRICS.items() if metric.title}
 _VOICES = {"voice_distinctiveness_gain": ("G_VD, dB", 1), "deid": ("DeID", 2)}
 
 MOST_PARTS = 16  # values of one table that are shown; targets are as many as training speakers

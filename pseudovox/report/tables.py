@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox.kinds.attackers import ATTACKERS
-from pseudovox.records import ORIGINAL, Record, Timing, whisper_label
+from pseudovox.records import ORIGINAL, Record, Timing, is_emotion_metric, whisper_label
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.details import detail_tables
+from pseudovox.report.disclosure import DISCLOSED, disclosure_table
+from pseudovox.report.emotion import dimension_tables
 from pseudovox.report.formatting import NOT_RUN, Table, as_markdown, as_text, cell, group_name, system_name
 from pseudovox.report.headline import headline, means_by_training
 from pseudovox.report.warnings import code_warnings, privacy_warnings
@@ -24,10 +26,15 @@ _JUDGE_COLUMNS = [
     *(("resemblyzer_eer", code) for code in ("OO", "OA", "AA")),
     *((metric, "") for metric in ("pocketsphinx_wer", "dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl")),
 ]
-# Columns that are there if that was asked for, as are those of Whisper's models; those of SQUIM if it was run.
+# Columns that are there if that was asked for, as are those of Whisper's models; those of NISQA and SQUIM if they were
+# run.
 _FURTHER = {"distillmos": "DistillMOS"}
+_NISQA = {
+    "nisqa_mos": "NISQA", "nisqa_noisiness": "noisiness", "nisqa_discontinuity": "discontinuity",
+    "nisqa_coloration": "coloration", "nisqa_loudness": "loudness",
+}  # fmt: skip
 _SQUIM = {"squim_stoi": "STOI", "squim_pesq": "PESQ", "squim_sisdr": "SI-SDR", "squim_mos": "MOS"}
-_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_FURTHER, *_SQUIM}
+_JUDGED = {metric for metric, _ in _JUDGE_COLUMNS} | {"dnsmos_p808", *_FURTHER, *_NISQA, *_SQUIM}
 SPEED = "real_time_factor"  # first part of the metrics of steps/measure_speed.py
 
 
@@ -47,10 +54,13 @@ def report_tables(
         own = [record for record in records if record.set == name]
         if any(record.metric == "eer" for record in own):
             tables += [privacy_table(own, name), *trainings_table(own, name)]
-        if any(not (_is_judged(record) or record.metric == "uar" or record.metric.startswith(SPEED)) for record in own):
+        if any(record.metric in DISCLOSED for record in own):
+            tables.append(disclosure_table(own, name))
+        if any(not (_is_apart(record) or record.metric.startswith(SPEED)) for record in own):
             tables.append(utility_table(own, name))
         if any(record.metric == "uar" for record in own):
             tables.append(emotion_table(own, name))
+        tables += dimension_tables(own, name)
         if any(_is_judged(record) and "not_run" not in record.details for record in own):
             tables.append(judges_table(own, name))
         if details:
@@ -244,10 +254,10 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
     run = {record.metric for record in valued}
     models = {metric: label for metric in sorted({r.metric for r in judged}) if (label := whisper_label(metric))}
     further = {metric: title for metric, title in _FURTHER.items() if any(r.metric == metric for r in judged)}
-    squim = {metric: title for metric, title in _SQUIM.items() if metric in run}
+    weighed = {metric: title for metric, title in {**_NISQA, **_SQUIM}.items() if metric in run}
     columns = [
         *_JUDGE_COLUMNS[:4], *((metric, "") for metric in models),
-        *_JUDGE_COLUMNS[4:], *((metric, "") for metric in {**further, **squim}),
+        *_JUDGE_COLUMNS[4:], *((metric, "") for metric in {**further, **weighed}),
     ]  # fmt: skip
     rows = []
     for system, level in [(ORIGINAL, ""), *(pair for pair in _systems(judged) if pair[0] != ORIGINAL)]:
@@ -257,7 +267,7 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
                 # Each EER belongs to original or to anonymized speech.
                 other = code and ((code == "OO") != (system == ORIGINAL) or (tried and group not in tried))
                 record = found.get((system, level, group, metric, code))
-                if record is not None and metric.startswith(("dnsmos", "distillmos", "squim")):
+                if record is not None and metric.startswith(("dnsmos", "distillmos", "nisqa", "squim")):
                     cells.append(cell(replace(record, ci_low=None), 2))  # three more intervals are too wide to read
                 else:
                     cells.append("" if other else cell(record))
@@ -268,14 +278,14 @@ def judges_table(records: Sequence[Record], name: str) -> Table:
         "its EER is read as above (OO: both recordings original, OA: one anonymized, AA: both). pocketsphinx and "
         "Whisper write down words: WER, lower = better understood; pocketsphinx is the much weaker listener. DNSMOS "
         "guesses how listeners would rate the speech (SIG), the background (BAK) and the whole (OVRL), 1 = bad to 5 = "
-        "excellent; DistillMOS and SQUIM the whole (MOS), and SQUIM what measures with a clean reference would say "
-        "(STOI, PESQ, SI-SDR in dB). "
+        "excellent; DistillMOS, NISQA and SQUIM the whole (MOS); NISQA how free it is of noise, gaps, coloration and a "
+        "wrong level, and SQUIM what measures with a clean reference would say (STOI, PESQ, SI-SDR in dB). "
         "Compare with the row of the original, not between judges: what a judge makes of the original is how far it "
         "can be trusted on such speech.",
         [
             *["system", "speakers", "EER OO", "EER OA", "EER AA", "WER pocketsphinx"],
             *(f"WER Whisper {label}" for label in models.values()),
-            *["SIG", "BAK", "OVRL", *further.values(), *squim.values()],
+            *["SIG", "BAK", "OVRL", *further.values(), *weighed.values()],
         ],
         rows,
         _judge_notes(judged),
@@ -382,6 +392,11 @@ def absent_judges(records: Sequence[Record]) -> list[str]:
     return [f"Independent judges were not run ({', '.join(names)}): utils/install.sh judges brings most of them.\n"]
 
 
+def _is_apart(record: Record) -> bool:
+    """Has it a table of its own?"""
+    return _is_judged(record) or record.metric in ("uar", *DISCLOSED) or is_emotion_metric(record.metric)
+
+
 def _is_judged(record: Record) -> bool:
     """Is it a figure of an independent judge?"""
     return record.metric in _JUDGED or bool(whisper_label(record.metric))
@@ -440,7 +455,12 @@ def _judge_notes(records: Sequence[Record]) -> list[str]:
     notes = sorted({record.details["not_run"] for record in records if "not_run" in record.details})
     models = sorted({record.metric for record in records if whisper_label(record.metric)})
     units = {"resemblyzer_eer": "trials", "pocketsphinx_wer": "words", **dict.fromkeys(models, "words")}
-    for metric, unit in {**units, "dnsmos_ovrl": "utterances", "distillmos": "utterances"}.items():
+    for metric, unit in {
+        **units,
+        "dnsmos_ovrl": "utterances",
+        "distillmos": "utterances",
+        "nisqa_mos": "utterances",
+    }.items():
         own = [record for record in records if record.metric == metric and "not_run" not in record.details]
         counts = sorted({record.n for record in own})
         judges = ", ".join(sorted({str(record.details["judge"]) for record in own if record.details.get("judge")}))

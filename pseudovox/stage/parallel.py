@@ -24,6 +24,7 @@ from pseudovox.core.errors import DataError, PseudovoxError, SomeUtterancesFaile
 from pseudovox.data.datadir import DataDir, bytewise, read_table, scp_path, write_atomic
 from pseudovox.data.utterance import Utterance
 from pseudovox.stage import jobs
+from pseudovox.stage.batching import Memory, by_duration, out_of_memory
 from pseudovox.stage.device import resolve_device
 from pseudovox.stage.outputs import output
 
@@ -37,6 +38,8 @@ PIECE_UTTERANCES = 100
 # Where utterances share a batch. On a CPU they come one by one: padding costs more than it saves there, and the result
 # cannot depend on the batch.
 BATCHED = ("cuda",)
+Made = Callable[[], Callable[..., "Worker"]]  # gives what makes a Worker in its process
+_caught: list[tuple[Made, list[DataDir]]] | None = None
 SAY_SECONDS = 60.0  # a line on the progress so often, where there is no bar to see
 
 
@@ -66,6 +69,17 @@ class _Job:
     device: str  # as asked for: it is resolved where the job runs
     batch_seconds: float
     progress: Path
+
+
+@contextlib.contextmanager
+def caught() -> Iterator[list[tuple[Made, list[DataDir]]]]:
+    """map_utterances does nothing here but to leave its worker and data dirs, for who measures what workers do."""
+    global _caught
+    before, _caught = _caught, []
+    try:
+        yield _caught
+    finally:
+        _caught = before
 
 
 def map_utterances(
@@ -106,6 +120,9 @@ def map_utterances(
         UsageError: two data dirs of the same name, whose outputs would be one.
         SomeUtterancesFailed: after everything else was done; the utterances are in <output>.partial/failed.tsv.
     """
+    if _caught is not None:
+        _caught.append((worker, list(data_dirs)))
+        return
     places: dict[str, Path] = {}
     for data in data_dirs:
         if places.setdefault(data.name, data.path) != data.path:
@@ -250,6 +267,7 @@ def _make_pieces(job: _Job) -> _Result:
     device = resolve_device(job.device)
     worker = job.worker(device=device)
     failed: list[tuple[str, str, str]] = []
+    memory = Memory(job.batch_seconds if device.startswith(BATCHED) else 0.0)
     done = 0.0
     for piece in job.pieces:
         if _is_made(piece):
@@ -263,7 +281,7 @@ def _make_pieces(job: _Job) -> _Result:
                 with contextlib.suppress(OSError):  # a full disk is told of where output is written
                     job.progress.write_text(f"{done + share * batch[0].duration:.3f}")  # noqa: B023
 
-        for utterance, result in _results(worker, piece, device, job.batch_seconds, failed, tell):
+        for utterance, result in _results(worker, piece, device, memory, failed, tell):
             if piece.arrays:
                 for name in piece.arrays:
                     collected[name][utterance.id] = result[name]
@@ -279,19 +297,18 @@ def _make_pieces(job: _Job) -> _Result:
 
 
 def _results(
-    worker: Worker, piece: Piece, device: str, batch_seconds: float, failed: list[tuple[str, str, str]],
+    worker: Worker, piece: Piece, device: str, memory: Memory, failed: list[tuple[str, str, str]],
     tell: Callable[[list[Utterance], float], None],
 ) -> Iterator[tuple[Utterance, Any]]:  # fmt: skip
-    from pseudovox.stage.batching import by_duration
-
+    """(utterance, what the worker makes of it); a batch that fails is tried in halves, and if memory was what
+    it lacked,     later batches, of other pieces too, are no larger than what it held."""
     utterances = [Utterance(piece.data, utterance) for utterance in piece.utterances]
     if not piece.arrays:
         (piece.folder / "wav").mkdir(exist_ok=True)
         utterances = [utt for utt in utterances if not (piece.folder / "wav" / f"{utt.id}.wav").exists()]
-    seconds = batch_seconds if device.startswith(BATCHED) else 0.0
-    batches = list(by_duration(utterances, [utterance.duration for utterance in utterances], seconds))
-    while batches:
-        batch = batches.pop(0)
+    later = by_duration(utterances, [utterance.duration for utterance in utterances], memory.bound)
+    halves: list[list[Utterance]] = []
+    while batch := halves.pop(0) if halves else next(later, []):
         try:
             with blocks.watched(functools.partial(tell, batch)):
                 found = list(worker.process(batch))
@@ -299,8 +316,10 @@ def _results(
         except Exception as error:  # one bad utterance must not take the others with it
             if len(batch) > 1:
                 half = len(batch) // 2
-                batches[:0] = [batch[:half], batch[half:]]
+                halves[:0] = [batch[:half], batch[half:]]
                 log.warning("batch of %d failed (%s); trying halves", len(batch), str(error).split("\n")[0])
+                if out_of_memory(error):
+                    memory.ended(len(batch), max(utterance.duration for utterance in batch))
                 _free_memory(device)
             else:
                 reason = str(error) if isinstance(error, PseudovoxError) else f"{type(error).__name__}: {error}"

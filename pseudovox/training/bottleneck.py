@@ -37,7 +37,7 @@ from pseudovox.data import audio, features
 from pseudovox.data.archive import read_scp
 from pseudovox.data.augment import change_voice, praat
 from pseudovox.data.datadir.selection import per_speaker
-from pseudovox.models import pretrained
+from pseudovox.models import pretrained, quantizers
 from pseudovox.models.bottleneck import FRAME_SAMPLES
 from pseudovox.training.alteration import alter
 from pseudovox.training.data import FeatureCache, cut, emphasis
@@ -92,7 +92,11 @@ def frame_labels(phones: Sequence[Phone], labels: dict[str, int], frames: int, s
     Returns:
         int64 (frames,); IGNORED where no phone lies.
     """
-    times = (np.arange(frames) + 0.5) * stride / FRAMES_PER_SECOND
+    return labels_at(phones, labels, (np.arange(frames) + 0.5) * stride / FRAMES_PER_SECOND)
+
+
+def labels_at(phones: Sequence[Phone], labels: Mapping[str, int], times: np.ndarray) -> np.ndarray:
+    """The phone at each of some times, in seconds (n,): int64 (n,); IGNORED where no phone lies."""
     starts = np.array([phone.start for phone in phones])
     ends = np.array([phone.start + phone.duration for phone in phones])
     numbers = np.array([labels[phone.label] for phone in phones])
@@ -469,7 +473,11 @@ class BottleneckLearner(Learner):
 
 def check(options: Options) -> None:
     """Raise UsageError for a front end that is none, MissingModelError where its weights are not there; quick."""
-    if options.speaker_factors and options.codes:
+    if not 0 <= options.quantizer.bits <= 16:
+        raise UsageError(f"bottleneck.quantizer.bits {options.quantizer.bits}: expected 1 to 16, or 0")
+    if codes(options):
+        quantizers.build(options.quantizer.kind, codes(options), options.dimension)
+    if options.speaker_factors and codes(options):
         raise UsageError(
             f"bottleneck.speaker_factors {options.speaker_factors}: codes have no offsets to be taken off",
             "--set bottleneck.codes=0 or --set bottleneck.speaker_factors=0",
@@ -493,6 +501,17 @@ def check(options: Options) -> None:
         if options.warps:
             raise UsageError("bottleneck.warps: a wav2vec2 front end has no mel axis to stretch; leave it out")
         pretrained.weights_file(options.wav2vec2.bundle, options.wav2vec2.weights, FRONT_WEIGHTS)
+
+
+def codes(options: Options) -> int:
+    """The number of codes of the quantiser; 0 = there is none."""
+    return int(2**options.quantizer.bits) if options.quantizer.bits else options.codes
+
+
+def quantizer(options: Options) -> dict[str, Any]:
+    """The hyperparameters of the network that say how it is quantised; the kind where it is not vq."""
+    kind = options.quantizer.kind
+    return {"codes": codes(options), **({"quantizer": kind} if kind != "vq" else {})}
 
 
 def front_end(options: Options) -> dict[str, Any]:
@@ -557,7 +576,7 @@ def train(
     hyperparameters = {
         "bins": options.bins, "phones": len(batches.phones), "channels": options.channels, "factor": options.factor,
         "dilations": list(options.dilations), "stride": options.stride, "dimension": options.dimension,
-        "codes": options.codes, "tail": options.tail, "dropout": options.dropout, "decay": options.decay,
+        **quantizer(options), "tail": options.tail, "dropout": options.dropout, "decay": options.decay,
         "restart_below": options.restart_below, "teacher": batches.targets.teacher,
         "spectrum": options.spectrum_coefficients if options.spectrum_weight else 0, "adapted": options.adapted,
         "speaker_factors": options.speaker_factors,

@@ -8,6 +8,7 @@ where the network is, so that neither memory nor the disk's reading of whole fil
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ VALIDATION_BATCH = 128  # chunks
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Utterance = tuple[int, str]  # number of the data dir, utterance
 Key = tuple[int, str, int]  # the same, copy (0 = as recorded)
+Row = tuple[int, Utterance, int | None]  # label, utterance, which of its chunks; None = any part of it
 Batch = tuple[torch.Tensor, ...]
 
 
@@ -97,11 +99,16 @@ class SpeakerChunks:
     ) -> None:
         for name, value, known in (
             ("read", options.read, ("utterances", "chunks")),
-            ("balance", options.balance, ("speakers", "chunks")),
+            ("balance", options.balance, ("speakers", "chunks", "places")),
             ("validation", options.validation, ("utterances", "speakers")),
         ):
             if value not in known:
                 raise UsageError(f"{name}: {value!r}: expected {' or '.join(known)}")
+        if options.balance == "places" and (options.chunk_min != options.chunk_max or options.quietest):
+            raise UsageError(
+                f"balance: places: chunks of one length are cut, and all count: not chunk_min {options.chunk_min:g}, "
+                f"chunk_max {options.chunk_max:g}, quietest {options.quietest:g}"
+            )
         self.data, self.options, self.batch_size, self.seed = list(data), options, batch_size, seed
         self.augment, self.targets = augment, targets
         self.copies = options.copies if augment is not None else 0
@@ -128,7 +135,7 @@ class SpeakerChunks:
             compute_features, data=tuple(data), options=options.features, seed=seed, augment=augment
         )
         self.cache: FeatureCache[Key, np.ndarray] = FeatureCache(compute, int(options.cache_gigabytes * 1e9))
-        self._rows: list[tuple[int, Utterance]] = []  # one for each chunk of the training data, once counted
+        self._rows: list[Row] = []  # one for each chunk of the training data, once counted
         self._turn: tuple[int, np.ndarray] = (-1, np.zeros(0, int))
 
     # ------------------------------------------------------------------ held out
@@ -152,7 +159,7 @@ class SpeakerChunks:
             self.held_out += [(label, own[index]) for index in order]
 
     def validation(self) -> HeldOut:
-        """The middles of held-out utterances, in batches of VALIDATION_BATCH."""
+        """The middles of held-out utterances, or all their chunks (balance `places`), by VALIDATION_BATCH."""
         return HeldOut(self)
 
     # ------------------------------------------------------------------ chunks
@@ -164,21 +171,32 @@ class SpeakerChunks:
         self.cache.warm(keys)
 
     @property
-    def rows(self) -> list[tuple[int, Utterance]]:
-        """(label, utterance), once for each chunk of the training data; counted when first asked for."""
+    def rows(self) -> list[Row]:
+        """One row for each chunk of the training data; counted when first asked for."""
         if not self._rows:
             flat = [(label, utterance) for label, own in enumerate(self.train) for utterance in own]
-
-            def count(row: tuple[int, Utterance]) -> int:
-                number, utterance = row[1]
-                return chunk_count(self.data[number], utterance, self.options.chunk_max, self.options.quietest)
-
-            with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-                counts = list(pool.map(count, flat))
-            self._rows = [row for row, number in zip(flat, counts, strict=True) for _ in range(number)]
+            self._rows = self._chunks_of(flat)
             if not self._rows:
                 raise DataError(f"{self.data[0].path}: no chunk is as loud as quietest, {self.options.quietest}")
         return self._rows
+
+    def _chunks_of(self, flat: Sequence[tuple[int, Utterance]]) -> list[Row]:
+        """Each utterance once for each of its chunks; with balance `places`, with the number of the chunk."""
+        placed = self.options.balance == "places"
+
+        def count(row: tuple[int, Utterance]) -> int:
+            number, utterance = row[1]
+            if placed:  # the last one may be shorter
+                return max(1, math.ceil(self.data[number].duration(utterance) / self.options.chunk_max - 1e-6))
+            return chunk_count(self.data[number], utterance, self.options.chunk_max, self.options.quietest)
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            counts = list(pool.map(count, flat))
+        return [
+            (label, utterance, place if placed else None)
+            for (label, utterance), number in zip(flat, counts, strict=True)
+            for place in range(number)
+        ]
 
     @property
     def batches(self) -> int:
@@ -191,21 +209,21 @@ class SpeakerChunks:
         length = int(draw.integers(low, high + 1))
         chosen = self._balanced(draw) if self.options.balance == "speakers" else self._in_turn(index)
         labels, targets, chunks = [], [], []
-        for label, utterance in chosen:
+        for label, utterance, place in chosen:
             labels.append(label)
             targets.append(self._target(utterance))
-            chunks.append(self._chunk(utterance, length, draw))
+            chunks.append(self._chunk(utterance, length, draw, place))
         return self._stacked(chunks, labels, targets)
 
-    def _balanced(self, draw: np.random.Generator) -> Iterator[tuple[int, Utterance]]:
+    def _balanced(self, draw: np.random.Generator) -> Iterator[Row]:
         """Every speaker as often as any other; of each an utterance by chance."""
         rounds = [draw.permutation(len(self.speakers)) for _ in range(-(-self.batch_size // len(self.speakers)))]
         for label in np.concatenate(rounds)[: self.batch_size]:
             own = self.train[label]
-            yield int(label), own[draw.integers(len(own))]
+            yield int(label), own[draw.integers(len(own))], None
 
-    def _in_turn(self, index: int) -> Iterator[tuple[int, Utterance]]:
-        """All chunks in a new order in each pass over the data; which part of its utterance a chunk is, is drawn."""
+    def _in_turn(self, index: int) -> Iterator[Row]:
+        """All chunks in a new order in each pass over the data."""
         turn, place = divmod(index, self.batches)
         if self._turn[0] != turn:
             self._turn = turn, seeds.generator(self.seed, "pass", str(turn)).permutation(len(self.rows))
@@ -213,28 +231,36 @@ class SpeakerChunks:
         for row in np.resize(order, self.batch_size):
             yield self.rows[row]
 
-    def _chunk(self, utterance: Utterance, length: int, draw: np.random.Generator) -> np.ndarray:
-        """A chunk of `length` frames by chance: frames (length, n), or samples (160 length,)."""
+    def _chunk(
+        self, utterance: Utterance, length: int, draw: np.random.Generator, place: int | None = None
+    ) -> np.ndarray:
+        """A chunk of `length` frames: frames (length, n), or samples (160 length,); by chance, or that of a number."""
         altered = bool(self.copies) and draw.random() < self.options.augmented
         if self.options.read == "chunks":
-            samples = self._read(utterance, length, lambda room: int(draw.integers(room + 1)))
+            samples = self._read(utterance, length, lambda room: int(draw.integers(room + 1)), place)
             return self.augment(samples, draw) if altered and self.augment else samples
         frames = self.cache[(*utterance, int(draw.integers(1, self.copies + 1)) if altered else 0)]
+        if place is not None:
+            return _numbered(frames, place, length)
         return cut(frames, int(draw.integers(max(1, len(frames) - length + 1))), length)
 
-    def middle(self, utterance: Utterance, length: int) -> np.ndarray:
-        """The middle `length` frames of an utterance, or their samples."""
+    def middle(self, utterance: Utterance, length: int, place: int | None = None) -> np.ndarray:
+        """The middle `length` frames of an utterance, or their samples; or those of the chunk of a number."""
         if self.options.read == "chunks":
-            return self._read(utterance, length, lambda room: room // 2)
+            return self._read(utterance, length, lambda room: room // 2, place)
         frames = self.cache[(*utterance, 0)]
+        if place is not None:
+            return _numbered(frames, place, length)
         return cut(frames, max(0, len(frames) - length) // 2, length)
 
-    def _read(self, utterance: Utterance, length: int, start_of: Callable[[int], int]) -> np.ndarray:
-        """float32 (160 length,) from the file; an utterance that is shorter is repeated from its beginning."""
+    def _read(
+        self, utterance: Utterance, length: int, start_of: Callable[[int], int], place: int | None = None
+    ) -> np.ndarray:
+        """float32 (160 length,) from the file; an utterance, or its last chunk, that is shorter is repeated."""
         part, rate = self.data[utterance[0]], audio.SAMPLE_RATE
         wanted = length * rate // FRAMES_PER_SECOND
         total = int(part.duration(utterance[1]) * rate)
-        start = start_of(max(0, total - wanted))
+        start = start_of(max(0, total - wanted)) if place is None else place * wanted
         found = audio.load(part, utterance[1], span=(start / rate, min(start + wanted, total) / rate))
         return np.resize(found, wanted)
 
@@ -251,19 +277,28 @@ class HeldOut(Sequence[Batch]):
 
     def __init__(self, source: SpeakerChunks) -> None:
         self.source = source
+        self.rows: list[Row] = [(label, utterance, None) for label, utterance in source.held_out]
+        if source.options.balance == "places":
+            self.rows = source._chunks_of(source.held_out)
 
     def __len__(self) -> int:
-        return -(-len(self.source.held_out) // VALIDATION_BATCH)
+        return -(-len(self.rows) // VALIDATION_BATCH)
 
     def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
-        rows = self.source.held_out[number * VALIDATION_BATCH : (number + 1) * VALIDATION_BATCH]
+        rows = self.rows[number * VALIDATION_BATCH : (number + 1) * VALIDATION_BATCH]
         if number < 0 or not rows:
             raise IndexError(number)
         length = round(self.source.options.chunk_max * FRAMES_PER_SECOND)
-        chunks = [self.source.middle(utterance, length) for _, utterance in rows]
-        targets = [self.source._target(utterance) for _, utterance in rows]
-        inputs, labels, *others = self.source._stacked(chunks, [label for label, _ in rows], targets)
+        chunks = [self.source.middle(utterance, length, place) for _, utterance, place in rows]
+        targets = [self.source._target(utterance) for _, utterance, _ in rows]
+        inputs, labels, *others = self.source._stacked(chunks, [label for label, *_ in rows], targets)
         return (inputs, labels, self.source.is_female[labels], *others)
+
+
+def _numbered(frames: np.ndarray, place: int, length: int) -> np.ndarray:
+    """The chunk of a number (frames, n); the last one, which may be shorter, is repeated."""
+    left = frames[place * length :]
+    return cut(left if len(left) else frames, 0, length)  # there are a few frames less than the duration says
 
 
 def _speakers_apart(

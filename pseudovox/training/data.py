@@ -1,10 +1,10 @@
-"""What the batch sources share: features computed once and kept in memory."""
+"""What the batch sources share: features computed once and kept in memory, epochs of batches of like lengths."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
@@ -82,6 +82,23 @@ class FeatureCache(Generic[Key, Value]):
 
 def _bytes(value: Any) -> int:
     return sum(array.nbytes for array in (value if isinstance(value, tuple) else (value,)))
+
+
+def pooled(
+    keys: Sequence[Key], length: Callable[[Key], float], size: int, draw: np.random.Generator
+) -> list[list[Key]]:
+    """The batches of an epoch: keys drawn, sorted by length in pools of ten batches, the batches drawn again.
+
+    Every key is in one batch, but for a last part batch, which is left out unless it is the only one.
+    """
+    drawn = [keys[index] for index in draw.permutation(len(keys))]
+    count = max(1, len(drawn) // size)
+    pool = 10 * size
+    ordered: list[Key] = []
+    for start in range(0, len(drawn), pool):
+        ordered += sorted(drawn[start : start + pool], key=lambda key: (length(key), key))
+    batches = [ordered[index * size : (index + 1) * size] for index in range(count)]
+    return [batches[index] for index in draw.permutation(count)]
 
 
 def cut(frames: np.ndarray, start: int, length: int) -> np.ndarray:

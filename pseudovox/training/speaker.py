@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from torch.nn import functional
 from pseudovox.config import SpeakerFeatures
 from pseudovox.core import seeds
 from pseudovox.data import features
+from pseudovox.data.datadir import write_atomic
 from pseudovox.metrics.eer import eer
 from pseudovox.models import store
 from pseudovox.models.reversal import reverse_gradient
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pseudovox.data.datadir import DataDir
 
 log = logging.getLogger("pseudovox")
+LOG = "train_log.txt"  # in a model dir: a line a round
 MOST_COMPARED = 2000  # embeddings in the pairs of one validation: two million pairs, in a second
 
 
@@ -56,6 +58,8 @@ class SpeakerLearner(Learner):
         if targets:
             self.target_head = make_head(options.loss, options.embedding, targets, options.margin, options.scale)
         self.seen: list[dict[str, torch.Tensor]] = []
+        self.rounds: list[dict[str, float]] = []  # what train_log.txt tells of each, also after a killed run
+        self.losses = torch.zeros(2)  # sum and number of those of the present round
 
     def adversary_weight(self) -> float:
         """Of the reversed gradient in the present round."""
@@ -102,6 +106,25 @@ class SpeakerLearner(Learner):
             found["target_right"] = self.target_head(embedding).argmax(1) == targets[0]
         return {name: value.cpu() for name, value in found.items()}
 
+    def on_train_epoch_start(self) -> None:
+        self.losses = torch.zeros(2, device=self.device)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.losses += torch.stack([outputs["loss"].detach().float(), torch.ones((), device=self.device)])
+        if self.trainer.is_last_batch:
+            self.rounds.append({
+                "epoch": len(self.rounds) + 1,
+                "lr": float(self.trainer.optimizers[0].param_groups[0]["lr"]),
+                "tgt_weight": self.adversary_weight(),
+                "train_loss": float(self.losses[0] / self.losses[1]),
+            })  # fmt: skip
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["rounds"] = self.rounds
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.rounds = checkpoint.get("rounds", [])
+
     def on_validation_epoch_start(self) -> None:
         self.seen = []
 
@@ -109,9 +132,41 @@ class SpeakerLearner(Learner):
         self.seen.append(self.judge(batch))
 
     def on_validation_epoch_end(self) -> None:
-        for name, value in figures(self.seen).items():
+        found = figures(self.seen)
+        for name, value in found.items():
             self.log(f"valid/{name}", value)
         self.seen = []
+        named = {
+            "valid_loss": ("loss", 1.0),
+            "error_rate_src": ("error", 0.01),
+            "error_rate_tgt": ("target_error", 0.01),
+        }
+        told = {name: found[key] * scale for name, (key, scale) in named.items() if key in found}
+        self.rounds[-1] |= told
+        log.info(log_line(self.rounds[-1]))
+
+
+def log_line(told: Mapping[str, float]) -> str:
+    """A round in the form of SpeechBrain's train_log.txt, with SpAnE's columns; those that are not known are left out.
+
+    Args:
+        told: epoch (from 1), lr (at the round's end), tgt_weight (of the reversed gradient), train_loss (mean),
+            valid_loss, error_rate_src and error_rate_tgt (shares of the held-out chunks).
+    """
+
+    def shown(*names: str, prefix: str = "", of: str = "") -> str:
+        there = [name for name in names if name in told]
+        return ", ".join(f"{prefix}{name.removeprefix(of)}: {told[name]:.2e}" for name in there)
+
+    parts = [
+        f"epoch: {told['epoch']:.0f}, {shown('lr', 'tgt_weight')}",
+        shown("train_loss", prefix="train ", of="train_"),
+        ", ".join(filter(None, [
+            shown("valid_loss", prefix="valid ", of="valid_"),
+            shown("error_rate_src", "error_rate_tgt", prefix="valid "),
+        ])),
+    ]  # fmt: skip
+    return " - ".join(filter(None, parts))
 
 
 def figures(seen: Sequence[dict[str, torch.Tensor]]) -> dict[str, float]:
@@ -207,6 +262,7 @@ def train(
     }
     if targets:
         facts["targets"] = {"labels": options.targets.labels, "classes": classes}
+    write_atomic(folder / LOG, "".join(f"{log_line(told)}\n" for told in learner.rounds))
     finish(folder, network, kind=kind, hyperparameters=hyperparameters, facts=facts)
     utterances = sum(map(len, source.train))
     return {"speakers": len(source.speakers), "utterances": utterances, "updates": fitted.updates, **validation}

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pseudovox.components import f0, world
-from pseudovox.components.content import Extractor
+from pseudovox.components import content, f0, world
 from pseudovox.core import seeds
 from pseudovox.training.alteration import alter
 from pseudovox.training.data import FeatureCache, cut, emphasis
@@ -54,7 +53,7 @@ class FramesWorker:
         self, model: Path, pitch: config.F0, coefficients: int, seed: int, augment: Augment | None,
         alter: config.Alteration | None = None, *, device: str = "cpu",
     ) -> None:  # fmt: skip
-        self.extract = Extractor(model, device)
+        self.extract = content.load(model, device)
         self.alter = alter
         self.pitch, self.coefficients, self.seed, self.augment = pitch, coefficients, seed, augment
 

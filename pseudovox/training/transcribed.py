@@ -10,6 +10,7 @@ import torch
 
 from pseudovox.core import seeds
 from pseudovox.models.recognizer import spell
+from pseudovox.training.data import pooled
 
 if TYPE_CHECKING:
     from pseudovox.config import Recognizer
@@ -55,19 +56,14 @@ class TranscribedUtterances:
 
     def _epoch(self, epoch: int) -> list[list[Key]]:
         """The batches of an epoch: utterances drawn, sorted by duration in pools, the batches drawn again."""
-        size = self.options.training.batch_size
         draw = seeds.generator(self.seed, "recognizer-epoch", str(epoch))
-        keys = [self.train[index] for index in draw.permutation(len(self.train))]
-        count = max(1, len(keys) // size)
-        pool = 10 * size
-        ordered: list[Key] = []
-        for start in range(0, len(keys), pool):
-            ordered += self._by_duration(keys[start : start + pool])
-        batches = [ordered[index * size : (index + 1) * size] for index in range(count)]
-        return [batches[index] for index in draw.permutation(count)]
+        return pooled(self.train, self._duration, self.options.training.batch_size, draw)
+
+    def _duration(self, key: Key) -> float:
+        return self.data[key[0]].duration(key[1])
 
     def _by_duration(self, keys: Iterable[Key]) -> list[Key]:
-        return sorted(keys, key=lambda key: (self.data[key[0]].duration(key[1]), key))
+        return sorted(keys, key=lambda key: (self._duration(key), key))
 
     def keys(self, index: int) -> list[Key]:
         """The utterances of the index-th batch."""

@@ -116,6 +116,8 @@ def test_a_systems_own_options_have_the_steps_defaults_and_no_unknown_key() -> N
     config = Config()
     config.system.options = {"features": {"layer": "24"}}
     assert stage.own_options(config, Options) == Options(4, Nested(24))
+    config = configuration.load(None, ["system.options.features.layer=12"])
+    assert stage.own_options(config, Options) == Options(4, Nested(12))
     config.system.options = {"kk": 8}
     with pytest.raises(UsageError, match="unknown key 'kk'; the nearest valid key is 'k'"):
         stage.own_options(config, Options)

@@ -1,11 +1,14 @@
 """Measuring speed: lengths, the search for the best batch with a machine that is made up, and peak memory."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pseudovox.config import Speed
+from pseudovox.core.errors import DataError
+from pseudovox.data.datadir import DataDir
 from pseudovox.evaluation import speed
 
 OPTIONS = Speed(durations=[1.0, 3.0], warm_ups=2, repetitions=3, largest_batch=16)
@@ -67,3 +70,18 @@ def test_peak_memory_sees_what_was_allocated() -> None:
     signal, options = np.ones(16000, np.float32), Speed(warm_ups=1, repetitions=1)
     before = speed.measure(small, signal, 1.0, 1, options, "cpu").peak_mib
     assert speed.measure(large, signal, 1.0, 1, options, "cpu").peak_mib > before + 200
+
+
+def test_steps_of_a_system_are_timed_without_their_output(tiny_data: DataDir) -> None:
+    command = ["steps/anonymize_mcadams.py", "--suffix", "m", "data/tiny", "made"]
+    system = speed.StepSystem([command], ["--device", "cpu"], "cpu")
+    long = np.full(24000, 0.1, np.float32)
+    assert speed.Held.of(tiny_data, "f1-0", long).duration == 1.5
+    found = system.run([long, long])
+    assert list(found) == ["anonymize_mcadams"] and found["anonymize_mcadams"] > 0 and not Path("made").exists()
+    for wrong, said in (
+        (["steps/anonymize_mcadams.py", "nowhere", "made"], "cannot be measured: it ends with code 3"),
+        (["utils/validate_data_dir.py", "--no-feats", "data/tiny"], "it does not go over utterances"),
+    ):
+        with pytest.raises(DataError, match=said):
+            speed.StepSystem([wrong], [], "cpu")

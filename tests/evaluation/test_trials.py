@@ -120,6 +120,16 @@ def test_plda_scores_with_the_count_of_enrolment_utterances() -> None:
     assert "cllr" in {record.metric for record in figures(found)}
 
 
+def test_a_centre_is_taken_off_before_cosines() -> None:
+    centre = module.centre_of([{"x": np.array([2.0, 0.0]), "y": np.array([0.0, 3.0])}, {"z": np.array([1.0, 0.0])}])
+    np.testing.assert_allclose(centre, [1.0, 1.0])
+    models, tests = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([[2.0, 2.0]])
+    found = module.Cosine(centre).scorer(models, np.ones(2))(tests)
+    np.testing.assert_allclose(found, [[np.sqrt(0.5), np.sqrt(0.5)]])
+    plain = module.Cosine().scorer(models, np.ones(2))(tests)
+    np.testing.assert_allclose(plain, [[4 / np.sqrt(20), 3 / np.sqrt(10)]])
+
+
 def test_scores_file(tmp_path: Path) -> None:
     module.write_scores(tmp_path / "pair", TRIALS, module.score_trials(ENROLMENT, TRIALS, VECTORS, VECTORS))
     lines = (tmp_path / "pair/scores").read_text().splitlines()

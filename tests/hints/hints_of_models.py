@@ -25,11 +25,12 @@ from pseudovox.core.npz import read_npz
 from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir, Origin
 from pseudovox.devtools import packing
-from pseudovox.evaluation import breakdowns, emotion, informed, judgements, trials
-from pseudovox.evaluation.judges import asked
+from pseudovox.evaluation import breakdowns, emotion, emotion_dimensions, informed, judgements, trials
+from pseudovox.evaluation.judges import asked, nisqa
 from pseudovox.models import pretrained, speechbrain, store
 from pseudovox.report import runs
-from pseudovox.training import bottleneck, chunks, fit, recognizer, speaker_factors
+from pseudovox.stage import frame
+from pseudovox.training import bottleneck, chunks, codebooks, fit, recognizer, speaker_factors
 from pseudovox.training import targets as training_targets
 
 ANONYMIZE, MODELS = "pseudovox/anonymize/", "pseudovox/models/"
@@ -53,7 +54,48 @@ def variant_that_is_not_imitated() -> Any:
     yield from lead_on(lambda found: mcadams.resolved(found.mcadams), "mcadams.like=vpc2024", "mcadams.variant=2020")
 
 
-@obeyed("pseudovox/anonymizer.py", "needs the model {}, which is not there{}")
+def _quantised(*settings: str, utterances: int = 40) -> Any:
+    people = a_pool(6, 6)
+    vectors = DRAW.standard_normal((utterances, 16)).astype(np.float32)
+    people = replace(people, utterances=vectors, speakers=np.arange(utterances) % 12)
+    yield from lead_on(
+        lambda found: found.pseudo.load().fit(people, found.pseudo, 1),
+        "pseudo.strategy=quantised", "pseudo.updates=10", *settings,
+    )  # fmt: skip
+
+
+@obeyed(ANONYMIZE + "quantised.py", "would tell the source's by what it is not")
+def codeword_of_the_other_gender() -> Any:
+    yield from _quantised("pseudo.bits=3", "pseudo.cross_gender=true")
+
+
+@obeyed(ANONYMIZE + "quantised.py", "utterances cannot train a codebook of {} bits")
+def codebook_of_a_small_pool() -> Any:
+    yield from _quantised(utterances=20)
+
+
+@obeyed(ANONYMIZE + "quantised.py", "have no order, along which they could be shared")
+def codes_without_an_order() -> Any:
+    yield from _quantised("pseudo.bits=3", "pseudo.quantizer=vq")
+
+
+@obeyed(TRAINING + "codebooks.py", "none of the codebooks is a curve")
+def codebooks_without_a_curve() -> Any:
+    vectors = DRAW.standard_normal((40, 4)).astype(np.float32)
+    short = "system.options.training={updates: 10, epochs: 1}"
+
+    def trained(*settings: str) -> Any:
+        options = frame.own_options(config("system.options.bits=[2]", short, *settings), codebooks.Options)
+        books: dict[Any, Any] = {}
+        for kind in options.kinds:
+            books |= codebooks.train(codebooks.Job(kind, 1, options, vectors, 1))
+        return codebooks.normalised(books, vectors)
+
+    hint = yield lambda: trained("system.options.kinds=[vq_plain]")
+    yield lambda: trained(*settings_in(hint))
+
+
+@obeyed("pseudovox/anonymize/xvector_family.py", "needs the model {}, which is not there{}")
 def pack_without_a_model(exp: Path) -> Any:
     shutil.copytree(exp / "models/synthesizer", "aside")
     shutil.rmtree(exp / "models/synthesizer")
@@ -446,6 +488,18 @@ _damaged_weights("cannot be read as weights", lambda file: file.write_bytes(b"x"
 _damaged_weights("holds something else than weights by name", _save_list)
 
 
+@obeyed("pseudovox/evaluation/judges/nisqa.py", "no weights of NISQA 2.0")
+def damaged_weights_of_a_judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    pytest.importorskip("librosa")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = pretrained.cache_file("NISQA")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"x")
+    hint = yield nisqa.Judge
+    shell(command_in(hint).partition(" && ")[0])
+    assert not file.exists() and hint.partition(" && ")[2] == pretrained.fetch_command("NISQA")
+
+
 @obeyed("pseudovox/evaluation/judges/__init__.py", "would both be called")
 def judges_of_one_name() -> Any:
     yield lambda: asked(config("judges.whisper=[/a/small, /b/small]").judges)
@@ -512,6 +566,16 @@ def emotions_that_nobody_shows(tiny_data: DataDir) -> Any:
         lambda found: emotion.read_corpus([tiny_data], {}, Path("features"), found.emotion),
         "emotion.classes={sad: sad}",
     )
+
+
+@obeyed(SCORING + "emotion_dimensions.py", "fewer than two of the labels")
+def emotions_without_a_position() -> Any:
+    def attempt(found: configuration.Config) -> None:
+        speech = emotion_dimensions.Speech(["a", "b"], ["x", "y"], ["", ""], ["s", "s"], ["bored"] * 2, np.ones((2, 1)))
+        if "regression" in found.emotion.dimensions:
+            emotion_dimensions.train(speech, {"x": "1", "y": "2"}, 1.0)
+
+    yield from lead_on(attempt, "emotion.dimensions=[regression]")
 
 
 @obeyed(SCORING + "emotion.py", "only speakers of fold {} show")
@@ -730,6 +794,14 @@ def durations_that_are_none(exp: Path, tiny_data: DataDir) -> Any:
 @obeyed("steps/score_trials.py", "and no PLDA is given")
 def plda_that_is_not_given(tiny_data: DataDir) -> Any:
     words = ("--attacker", "ignorant", "--xvectors", "none", "--set", "scoring.backend=plda")
+    hint = yield lambda: program("steps/score_trials.py", *words, "data/tiny", "data/tiny", "out")
+    option = options_in(hint)
+    yield lambda: program("steps/score_trials.py", *words, *option[:2], "data/tiny", "data/tiny", "out")
+
+
+@obeyed("steps/score_trials.py", "no embeddings of the attacker's speech are given")
+def centre_that_is_not_given(tiny_data: DataDir) -> Any:
+    words = ("--attacker", "ignorant", "--xvectors", "none", "--set", "scoring.backend=cosine_centred")
     hint = yield lambda: program("steps/score_trials.py", *words, "data/tiny", "data/tiny", "out")
     option = options_in(hint)
     yield lambda: program("steps/score_trials.py", *words, *option[:2], "data/tiny", "data/tiny", "out")

@@ -20,12 +20,14 @@ from pseudovox.corpora import (
     only_one,
     ravdess,
     read_text_lines,
+    spane,
     speechocean762,
     vctk,
 )
 from pseudovox.data import audio
 from pseudovox.data.archive import Archive, write_arrays
 from pseudovox.data.datadir import DataDir
+from pseudovox.data.datadir.selection import minutes_of_speakers
 
 AUDIO, ARCHIVE, CORPORA = "pseudovox/data/audio.py", "pseudovox/data/archive.py", "pseudovox/corpora/"
 NOISE = 0.1 * np.random.default_rng(0).standard_normal(8000).astype(np.float32)
@@ -392,3 +394,105 @@ def damaged_archive(tmp_path: Path) -> Any:
     with tarfile.open("x.tar", "w") as archive:  # it comes again
         archive.add("file")
     yield lambda: unpack(Path("x.tar"), Path("two"), 10**6)
+
+
+# ---------------------------------------------------------------------- SpAnE's data files
+def _spane(*lines: str) -> Path:
+    put_audio(Path("corpora/a/a-1.wav"), Path("corpora/a/a-2.wav"))
+    put_text(Path("data.txt"), '{"path": "{root}/a/a-1.wav", "duration": 0.1, "label": "a"}', *lines)
+    return Path("data.txt")
+
+
+@obeyed(f"{CORPORA}spane.py", "no JSON object")
+def line_that_is_no_json(empty: Path) -> Any:
+    hint = yield lambda: spane.read(_spane("a-2.wav 0.1 a"), Path("corpora"))
+    shown = hint[hint.index("{") : hint.rindex("}") + 1]
+    line = shown.replace("{root}/a.wav", "{root}/a/a-2.wav").replace("speaker", "a")
+    yield lambda: spane.read(_spane(line), Path("corpora"))
+
+
+@obeyed(f"{CORPORA}spane.py", "{}: {} {}, which the lines before it {}")
+def key_that_some_lines_lack(empty: Path) -> Any:
+    line = '{"path": "{root}/a/a-2.wav", "duration": 0.1, "label": "a", "age": 4}'
+    hint = yield lambda: spane.read(_spane(line), Path("corpora"))
+    assert "'age', or none" in hint
+    yield lambda: spane.read(_spane(line.replace(', "age": 4', "")), Path("corpora"))
+
+
+@obeyed(f"{CORPORA}spane.py", "{}: {} stands in line {}, too ({})")
+def file_of_two_lines(empty: Path) -> Any:
+    again = '{"path": "{root}/a/a-1.wav", "duration": 0.1, "label": "a"}'
+    hint = yield lambda: spane.read(_spane(again), Path("corpora"))
+    assert "take one of them out" in hint
+    yield lambda: spane.read(_spane(), Path("corpora"))
+
+
+@obeyed(f"{CORPORA}spane.py", "{}: {} of speaker {} is {} here and {} in line {}")
+def speaker_of_two_ages(empty: Path) -> Any:
+    lines = [f'{{"path": "{{root}}/a/a-{n}.wav", "duration": 0.1, "label": "a", "KEY": {n}}}' for n in (1, 2)]
+    file = Path("data.txt")
+    _spane()
+    put_text(file, *(line.replace("KEY", "mood") for line in lines))
+    hint = yield lambda: spane.read(file, Path("corpora"))
+    key = hint.partition("call the key ")[2].partition(",")[0]
+    put_text(file, *(line.replace("KEY", key) for line in lines))
+    yield lambda: spane.read(file, Path("corpora"))
+
+
+@obeyed(f"{CORPORA}spane.py", "what does {} stand for?")
+def root_that_is_not_given(empty: Path) -> Any:
+    file = _spane()
+    hint = yield lambda: program("local/prepare_spane.py", file, "data")
+    assert options_in(hint)[0] == "--root"
+    yield lambda: program("local/prepare_spane.py", "--root", "corpora", file, "data")
+
+
+@obeyed(f"{CORPORA}spane.py", "{}: {}: no such file")
+def root_that_is_another(empty: Path) -> Any:
+    file = _spane()
+    hint = yield lambda: program("local/prepare_spane.py", "--root", "elsewhere", file, "data")
+    assert options_in(hint)[0] == "--root" and "in which ./a/a-1.wav lies" in hint
+    yield lambda: program("local/prepare_spane.py", "--root", "corpora", file, "data")
+
+
+@obeyed(f"{CORPORA}spane.py", "a data file names whole files")
+def parts_in_a_data_file(tiny_data: DataDir) -> Any:
+    tiny_data.tables["segments"] = {one: f"{one} 0 0.5" for one in tiny_data.utterances}
+    tiny_data.write()
+    hint = yield lambda: program("local/export_spane.py", "data/tiny", "files")
+    shell(command_in(hint).replace("NEW", "data/new"))
+    yield lambda: program("local/export_spane.py", "data/new", "files")
+
+
+@obeyed(f"{CORPORA}spane.py", "a command, and a data file names files")
+def command_in_a_data_file(tiny_data: DataDir) -> Any:
+    tiny_data.tables["wav.scp"]["f1-0"] = "cat wav/f1-0.wav |"
+    tiny_data.write()
+    hint = yield lambda: program("local/export_spane.py", "--allow-pipes", "data/tiny", "files")
+    shell(command_in(hint).replace("NEW", "data/new"))
+    yield lambda: program("local/export_spane.py", "data/new", "files")
+
+
+@obeyed(f"{CORPORA}spane.py", "no such utterance in {}")
+def list_of_others(tiny_data: DataDir) -> Any:
+    put_text(Path("trials"), "f1-0", "nobody")
+    hint = yield lambda: spane.chosen(tiny_data, trials=Path("trials"))
+    assert "take the line out" in hint
+    put_text(Path("trials"), "f1-0")
+
+
+@obeyed(f"{CORPORA}spane.py", "{}:{}: {} stands in {}, too")
+def name_on_both_lists(tiny_data: DataDir) -> Any:
+    put_text(Path("trials"), "f1-0", "f1-1")
+    put_text(Path("enrolls"), "f1-1")
+    hint = yield lambda: spane.chosen(tiny_data, Path("enrolls"), Path("trials"))
+    assert hint == "take one of them out"
+    put_text(Path("trials"), "f1-0")
+
+
+@obeyed("pseudovox/data/datadir/selection.py", "minutes of speech")
+def minutes_that_nobody_has(tiny_data: DataDir) -> Any:
+    hint = yield lambda: minutes_of_speakers(tiny_data, 8)
+    option, minutes = options_in(hint)[:2]
+    assert option == "--minutes"
+    yield lambda: minutes_of_speakers(tiny_data, float(minutes))

@@ -12,6 +12,7 @@ from obeying import ROOT, command_in, obeyed, options_in, program, run, settings
 
 from pseudovox import config as configuration
 from pseudovox import console, stage
+from pseudovox.config import kinds
 from pseudovox.core import seeds
 from pseudovox.corpora import locations
 from pseudovox.data.datadir import DataDir
@@ -83,6 +84,31 @@ def speechbrain_with_speech_alone() -> Any:
 
 def _add(path: Path, text: str) -> None:
     path.write_text(path.read_text() + text)
+
+
+@obeyed("pseudovox/config/kinds.py", "expected a folder of recipes/, whose code is run")
+def extension_outside_recipes(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv(kinds.ENVIRONMENT, "")
+    hint = yield lambda: kinds.extend(["elsewhere"])
+    folder = hint.split("e.g. ")[1]
+    (tree / folder / "kinds").mkdir(parents=True)
+    yield lambda: kinds.extend([folder])
+
+
+@obeyed("pseudovox/config/kinds.py", "/kinds is no folder")
+def extension_without_kinds(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv(kinds.ENVIRONMENT, "")
+    monkeypatch.chdir(tree)
+    hint = yield lambda: kinds.extend(["recipes/mini"])
+    shell(command_in(hint, "mkdir"))
+
+
+@obeyed("steps/fit_pseudo_speakers.py", "has nothing to choose")
+def selection_for_a_strategy_without_sizes(tiny_data: DataDir) -> Any:
+    asked = ["--set", "pseudo.strategy=own", "--xvectors", "x", "data/tiny", "out"]
+    hint = yield lambda: program("steps/fit_pseudo_speakers.py", "--select", *asked)
+    assert hint == "leave --select out"
+    yield lambda: program("steps/fit_pseudo_speakers.py", *asked)
 
 
 @obeyed(CONFIG, "expected a script of the checkout")

@@ -36,4 +36,5 @@ REVIEWED: list[tuple[str, str, str]] = [
     ("pseudovox/models/whisper.py", "not the float weights of a Whisper model", _WEIGHTS),
     ("pseudovox/models/whisper.py", "not a CTranslate2 model", _WEIGHTS),
     ("pseudovox/release.py", "would have one name", "two names of 80 random bits that are the same"),
+    ("pseudovox/report/spane.py", "nothing was measured of {} there", "asks for a run of minutes"),
 ]

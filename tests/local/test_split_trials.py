@@ -55,3 +55,37 @@ def test_genders_are_needed() -> None:
     del data.tables["spk2gender"]
     with pytest.raises(DataError, match="lacks the file spk2gender"):
         evaluation_sets(DataDir("data/all", data.tables), 0.5, seed=1)
+
+
+def test_a_number_of_each_speaker_enrols_and_one_list_crosses_all_genders() -> None:
+    """SpAnE's sets of LibriSpeech: 20 enrol, up to 20 are tried, every trial against every speaker."""
+    counts = {f"{gender}{number}": 62 for gender in "fm" for number in range(20)} | {"f0": 39, "m7": 32}
+    sets = evaluation_sets(speech(counts), 20, seed=1, tried=20, mixed=True, name="libri_test")
+    assert list(sets) == ["libri_test_enrolls", "libri_test_trials_mixed"]
+    enrolment, trials = sets.values()
+    assert {len(names) for names in enrolment.spk2utt.values()} == {20}
+    assert (len(enrolment.utterances), len(trials.utterances), len(trials.trials)) == (800, 791, 31_640)
+    assert sum(trial.target for trial in trials.trials) == 791
+    assert (trials.origin.set, trials.origin.role) == ("libri_test", "trials")
+    assert not set(trials.utterances) & set(enrolment.utterances)
+    assert [len(trials.spk2utt[speaker]) for speaker in ("f0", "m7", "m8")] == [19, 12, 20]
+
+
+def test_chosen_utterances_take_the_place_of_draws() -> None:
+    data = speech({"f1": 3, "f2": 3, "m1": 3})
+    sets = evaluation_sets(data, 0.5, seed=1, mixed=True, chosen=(["f1-0", "m1-1"], ["m1-0", "f1-2"]))
+    assert sets["all_enrolls"].utterances == ["f1-0", "m1-1"] and len(sets["all_trials_mixed"].trials) == 4
+    with pytest.raises(DataError, match="speaker f2 is tried, and none of its utterances enrols"):
+        evaluation_sets(data, 0.5, seed=1, mixed=True, chosen=(["f1-0", "m1-1"], ["f2-0"]))
+
+
+def test_long_utterances_are_left_out(tiny_data: DataDir, program) -> None:  # type: ignore[no-untyped-def]
+    done = program(
+        "local/split_trials.py", "--longest", 0.75, "--enrol", 2, "--tried", 1, "--mixed", "data/tiny", "data"
+    )
+    assert done.returncode == 0, done.stderr
+    enrolment, trials = (DataDir.load(f"data/tiny_{name}") for name in ("enrolls", "trials_mixed"))
+    assert len(enrolment.utterances) == 6 and len(trials.utterances) == 3 and len(trials.trials) == 9
+    assert not [name for name in (*enrolment.utterances, *trials.utterances) if name.endswith("-3")]
+    for options in (("--enrol", 1.5), ("--enrol", 0), ("--tried", -1)):
+        assert program("local/split_trials.py", *options, "data/tiny", "data").returncode == 2

@@ -128,7 +128,7 @@ def test_intervals_are_seeded_and_hold_the_figure() -> None:
     assert set(found) == set(METRICS)
     for name, (low, high) in found.items():
         assert low <= figures[name] <= high, name
-        assert METRICS[name][1][0] <= low and high <= METRICS[name][1][1], name
+        assert METRICS[name].range[0] <= low and high <= METRICS[name].range[1], name
 
 
 def test_intervals_are_as_wide_as_the_figures_vary() -> None:

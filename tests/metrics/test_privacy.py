@@ -263,7 +263,8 @@ def test_order_changes_nothing(target: np.ndarray, nontarget: np.ndarray, random
 @given(values, values)
 def test_bounds(target: np.ndarray, nontarget: np.ndarray) -> None:
     found = of(list(target), list(nontarget))
-    for name, (_, (low, high), _) in METRICS.items():
+    for name, metric in METRICS.items():
+        low, high = metric.range
         assert low - 1e-12 <= found[name] <= high + 1e-12, name
     assert found["min_cllr"] <= found["cllr"] + 1e-12
     rates = roc.roc_points(rank(target, nontarget))

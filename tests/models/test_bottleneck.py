@@ -10,6 +10,7 @@ from pseudovox.components.content import Extractor, log_mel
 from pseudovox.data.features import mel_warp
 from pseudovox.models import store
 from pseudovox.models.bottleneck import BottleneckNetwork, FactorizedLayer, speech_statistics
+from pseudovox.models.quantizers import KINDS, SEVERAL
 
 SMALL = {
     "bins": 8, "phones": 5, "channels": 16, "factor": 4, "dilations": [1, 2], "stride": 2, "dimension": 6, "codes": 3,
@@ -40,6 +41,22 @@ def test_bottleneck_is_normalised_and_quantised_when_on() -> None:
     assert torch.allclose(narrow.var(-1, unbiased=False), torch.ones(2, 20), atol=1e-3)
     codes = network.extract(frames).reshape(-1, 6)
     assert len(torch.unique(codes.detach(), dim=0)) <= 3
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_any_quantiser_is_taken_and_stored(kind: str) -> None:
+    torch.manual_seed(0)
+    parameters = {**SMALL, "codes": 4, "quantizer": kind}
+    network = store.build("bottleneck", parameters)
+    frames = torch.randn(2, 40, 8)
+    network.quantizing.fill_(1)
+    network.train()(frames).ctc_logits.sum().backward()
+    codes = network.eval().extract(frames)
+    found = len(torch.unique(codes.reshape(-1, 6).detach(), dim=0))
+    assert found <= (16 if kind in SEVERAL else 4)
+    again = store.build("bottleneck", parameters)
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again.eval().extract(frames), codes)
 
 
 def test_constrain_makes_rows_orthogonal_and_equally_long() -> None:

@@ -197,3 +197,25 @@ def test_emotion_and_speed_tables() -> None:
     assert table.notes == ["some CPU."]
     page = tables.console_page([*RECORDS, fast, *emotion], [])
     assert "Speed:" in page and "Emotion" not in page, "the console shows the test set"
+
+
+def test_dimensions_of_emotion_have_a_table_for_each_model() -> None:
+    def of(model: str, figure: str, value: float, system: str = "original", **details: object) -> Record:
+        level = "" if system == "original" else "spk"
+        return Record(
+            f"emotion_{model}_{figure}", value, system=system, set="moods", level=level, ci_low=value - 0.1,
+            ci_high=value + 0.1, details={"model": model, **details},
+        )  # fmt: skip
+
+    records = [
+        *(of("wav2vec2", name, 0.5) for name in ("arousal", "dominance", "valence")),
+        of("wav2vec2", "arousal", 0.4, "vq"), of("wav2vec2", "arousal_difference", -0.1, "vq"),
+        of("wav2vec2", "similarity", 0.9, "vq"),
+        of("regression", "arousal", 0.6), of("regression", "arousal_error", 0.2, features="prosody", guessing=0.25),
+    ]  # fmt: skip
+    network, regression = tables.report_tables(records)
+    assert network.header[:4] == ["system", "arousal", "difference", "absolute"] and "(wav2vec2)" in network.title
+    assert network.rows[0] == ["original", "0.50", "", "", "0.50", "", "", "0.50", "", "", ""]
+    assert network.rows[1][1:3] == ["0.40", "-0.100 [-0.200, 0.000]"] and network.rows[1][-1] == "0.90 [0.80, 1.00]"
+    assert "An approximation" in regression.notes[0] and "0.200 [0.100, 0.300] arousal" in regression.notes[0]
+    assert "mean: 0.250" in regression.notes[0] and len(regression.rows) == 1

@@ -211,6 +211,12 @@ def test_judges_original_and_system(program: Program, packages: Path, corpus: li
     assert Path("exp/summary/moved/test_trials_f_moved/hyp").read_text().startswith("s0-0\n")
     assert Path("exp/summary/moved/ignorant/test_enrolls-test_trials_f_moved/scores").is_file()
     assert not Path("exp/dnsmos/test_enrolls").exists(), "nobody asks how natural enrolment is"
+    [header, row] = Path("exp/summary/moved/averages/dnsmos/gender.txt").read_text().splitlines()
+    assert header.split("\t")[:4] == ["dataset", "gender", "n_samples", "dnsmos_sig"]
+    assert row.split("\t")[:3] == ["test_trials_f", "f", "8"] and float(row.split("\t")[3]) == pytest.approx(
+        1.5, abs=0.01
+    )
+    assert "\t100.0000\n" in Path("exp/summary/moved/averages/pocketsphinx/all.txt").read_text()
 
     again = judge(program, packages, "--system", "moved", *corpus, "exp")
     assert again.returncode == 0 and "done in" not in again.stderr

@@ -61,7 +61,16 @@ def test_from_targets_to_converted_speech(tiny_data: DataDir, models: Path) -> N
     made_at = Path("targets/f1.safetensors").stat().st_mtime_ns
     assert run(*fitted) == 0 and Path("targets/f1.safetensors").stat().st_mtime_ns == made_at
 
-    drawn = ("sample_knnvc_targets", "--set", "pseudo.strategy=target", "--set", "pseudo.target_gender=any", "--targets", "targets", "data/tiny")
+    drawn = (
+        "sample_knnvc_targets",
+        "--set",
+        "pseudo.strategy=target",
+        "--set",
+        "pseudo.target_gender=any",
+        "--targets",
+        "targets",
+        "data/tiny",
+    )
     assert run(*drawn, "pseudo") == 0
     table = read_table(Path("pseudo/tiny/utt2target"))
     assert all(target != utterance.split("-")[0] for utterance, target in table.items())
@@ -116,6 +125,6 @@ def test_what_a_user_is_told(
     Path("genders").write_text("anna f\nbert m\n")
     own = ("targets.folder=voices", "targets.genders=genders")
     assert run(*fitted, *(word for key in own for word in ("--set", f"system.options.{key}")), "own") == 0
-    assert "2 targets, 4 s of speech, take up to 0.00 GB" in caplog.text
+    assert "2 targets, 5 s of speech, take up to 0.00 GB" in caplog.text
     facts = json.loads(Path("own/model.json").read_text())["facts"]
     assert [(one["id"], one["gender"]) for one in facts["speakers"]] == [("anna", "f"), ("bert", "m")]

@@ -60,3 +60,19 @@ def test_rows(tiny_data: DataDir, program: Program) -> None:
     assert table.rows[0][:4] == ["vq", "cpu", "0.5", "1"]
     again = program("steps/measure_speed.py", *options, "data/tiny", "exp/speed")
     assert again.returncode == 0 and "done already" in again.stderr
+
+
+def test_a_system_that_is_a_script_of_its_own(tiny_data: DataDir, program: Program) -> None:
+    options = ["--system", "mcadams", "--device", "cpu", "--set", "speed.durations=[0.5, 2]"]
+    options += ["--set", "speed.repetitions=2", "--set", "speed.warm_ups=1", "--set", "speed.largest_batch=1"]
+    command = ["--command", "steps/anonymize_mcadams.py --suffix mcadams data/tiny made"]
+    done = program("steps/measure_speed.py", *options, *command, "data/tiny", "exp/speed")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(Path("exp/speed/speed.json").read_text())
+    assert [(row["seconds"], list(row["parts"])) for row in found["rows"]] == [
+        (0.5, ["anonymize_mcadams"]), (2.0, ["anonymize_mcadams"])
+    ]  # fmt: skip
+    assert all(row["factor"] > 0 and row["device"] == "cpu" for row in found["rows"])
+    assert found["machine"] == found["machines"]["cpu"] and not Path("made").exists(), "nothing is anonymized"
+    done = program("steps/measure_speed.py", *options, *command, "--xvector", "x", "data/tiny", "other")
+    assert done.returncode == 2 and "or --command, not both" in done.stderr

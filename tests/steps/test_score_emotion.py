@@ -12,7 +12,7 @@ from pseudovox.data.datadir import DataDir, read_table
 from pseudovox.records import Record, read_records
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
-SLOPES = {"glad": 90.0, "sad": -90.0, "calm": 0.0}  # Hz over the utterance
+SLOPES = {"happy": 90.0, "sad": -90.0, "neutral": 0.0}  # Hz over the utterance
 
 
 def sing(start: float, slope: float) -> np.ndarray:
@@ -70,22 +70,35 @@ def test_kept_and_flattened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pro
         for system, level in (("kept", "spk"), ("flat", "utt"))
     }
     for arguments in of.values():  # the original's figures, which both share, are made once
-        done = score(program, *arguments)
+        done = score(program, "--set", "emotion.dimensions=[regression]", *arguments)
         assert done.returncode == 0, done.stderr[-3000:]
     original, kept, flat = (figures(f"exp/summary/{name}/results.json") for name in ("original", "kept", "flat"))
     assert original.keys() == {("moods", group) for group in ("all", "f", "m")}
     record = original["moods", "all"]
     assert record.value == 100.0 and (record.ci_low, record.ci_high) == (100.0, 100.0) and record.n == 36
-    assert record.details["confusion"]["sad"] == {"calm": 0, "glad": 0, "sad": 12}
+    assert record.details["confusion"]["sad"] == {"neutral": 0, "happy": 0, "sad": 12}
     assert record.details["folds"] == 3 and record.details["mean_of_folds"] == 100.0 and record.level == ""
     assert kept["moods", "all"].value == 100.0 and kept["moods", "all"].level == "spk"
     assert flat["moods", "all"].level == "utt"
     assert flat["moods", "all"].value == pytest.approx(100 / 3), "what sounds the same is taken for the same"
+    moved = {
+        name: {
+            record.metric: record
+            for record in read_records(Path(f"exp/dimensions/{name}/results.json"))
+            if record.group == "all"
+        }
+        for name in ("original", "kept", "flat")
+    }
+    prefix = "emotion_regression_"
+    assert moved["original"][f"{prefix}arousal_error"].value < moved["flat"][f"{prefix}arousal_error"].value
+    assert moved["kept"][f"{prefix}similarity"].value == 1 and moved["kept"][f"{prefix}valence_difference"].value == 0
+    assert moved["flat"][f"{prefix}valence_absolute_difference"].value > 0.1
+    assert len(Path("exp/dimensions/flat/regression").read_text().splitlines()) == 36
     assert set(read_table(Path("exp/summary/original/predicted")).values()) == set(SLOPES)
     folds = read_table(Path("exp/model/spk2fold"))
     for fold in "123":
         assert sorted(speaker[0] for speaker, own in folds.items() if own == fold) == ["f", "m"]
-    again = score(program, *of["flat"])
+    again = score(program, "--set", "emotion.dimensions=[regression]", *of["flat"])
     assert again.returncode == 0 and "done in" not in again.stderr
     assert not list(Path("exp").rglob("*.pkl"))
 
@@ -93,7 +106,7 @@ def test_kept_and_flattened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pro
 def test_folds_of_the_data_dir_and_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Program) -> None:
     monkeypatch.chdir(tmp_path)
     make("moods", folds=True)
-    done = score(program, "--set", "emotion.classes={glad: hap, sad: low}", "data/moods", "exp")
+    done = score(program, "--set", "emotion.classes={happy: hap, sad: low}", "data/moods", "exp")
     assert done.returncode == 0, done.stderr[-3000:]
     record = figures("exp/summary/original/results.json")["moods", "all"]
     assert record.n == 24 and record.details["recalls"] == {"hap": 100.0, "low": 100.0} and record.value == 100.0
@@ -102,9 +115,9 @@ def test_folds_of_the_data_dir_and_classes(tmp_path: Path, monkeypatch: pytest.M
 
 def test_what_cannot_be_scored_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Program) -> None:
     monkeypatch.chdir(tmp_path)
-    make("moods", emotions=("glad",))
+    make("moods", emotions=("happy",))
     done = score(program, "data/moods", "exp")
-    assert done.returncode == 3 and "one emotion alone, glad" in done.stderr
+    assert done.returncode == 3 and "one emotion alone, happy" in done.stderr
     done = score(program, "--set", "emotion.classes={bored: b}", "data/moods", "exp/none")
     assert done.returncode == 3 and "no utterance has one of the emotions bored" in done.stderr
     done = score(program, "--set", "emotion.features=[xvector]", "data/moods", "exp/x")

@@ -123,6 +123,38 @@ def test_targets_go_along(tmp_path: Path) -> None:
     assert [len(batch) for batch in made.validation()] == [4]
 
 
+@pytest.mark.parametrize("read", ["chunks", "utterances"])
+def test_each_chunk_from_its_own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str) -> None:
+    """SpAnE's: utterances of 0.5 to 0.8 s are two or three chunks of 0.3 s, the last one shorter; all validate."""
+    data, asked = ramps(tmp_path, speakers=2), []
+    load = audio.load
+    monkeypatch.setattr(audio, "load", lambda *a, **named: asked.append(named.get("span")) or load(*a, **named))
+    made = source(data, 3, balance="places", read=read)
+    assert [len(own) for own in made.train] == [3, 3] and len(made.held_out) == 2
+    lengths = Counter(utterance[1] for _, utterance, _ in made.rows)
+    assert {int(name[-1]): count for name, count in lengths.items()}.items() <= {0: 2, 1: 2, 2: 3, 3: 3}.items()
+    found = [made.batch(index) for index in range(made.batches)]
+    if read == "chunks":
+        spans = {(round(start, 4), round(end, 4)) for start, end in asked}
+        assert {start for start, _ in spans} <= {0.0, 0.3, 0.6} and all(end - start < 0.3001 for start, end in spans)
+        row = next(row for row in made.rows if row[2] == 1 and made.data[0].duration(row[1][1]) < 0.59)
+        short = made.middle(row[1], 30, row[2])
+        size = round(made.data[0].duration(row[1][1]) * 16000) - 4800
+        assert len(short) == 4800 and np.array_equal(short[size : size + 50], short[:50]), "the rest is repeated"
+    assert all(inputs.shape[1] in (4800, 30) for inputs, _ in found)
+    assert sum(len(batch[1]) for batch in made.validation()) == sum(
+        2 + (data.duration(name) > 0.61) for _, (_, name) in made.held_out
+    )
+    again = source(data, 3, balance="places", read=read)
+    assert torch.equal(again.batch(1)[0], found[1][0])
+
+
+def test_places_are_of_chunks_of_one_length(tmp_path: Path) -> None:
+    for wrong in ({"chunk_min": 0.2}, {"quietest": 0.1}):
+        with pytest.raises(UsageError, match="balance: places: chunks of one length"):
+            source(ramps(tmp_path, speakers=2), balance="places", **wrong)
+
+
 def test_unknown_words(tmp_path: Path) -> None:
     for key in ("read", "balance", "validation"):
         with pytest.raises(UsageError, match=f"{key}: 'x': expected .* or "):

@@ -1,5 +1,6 @@
 """Training of speaker embeddings: batches by number, resuming to the bit, going on from another model."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +83,7 @@ def test_a_killed_run_ends_with_the_same_model(
     assert (tmp_path / "broken/checkpoints/last.ckpt").exists()
     assert train(tiny_data, tmp_path / "broken") == unbroken
     assert not (tmp_path / "broken/checkpoints").exists()
+    assert (tmp_path / "broken/train_log.txt").read_text() == (tmp_path / "unbroken/train_log.txt").read_text()
     assert (tmp_path / "broken/model.json").read_text() == (tmp_path / "unbroken/model.json").read_text()
 
 
@@ -175,6 +177,25 @@ def test_target_classifier_probes(tiny_data: DataDir, tmp_path: Path) -> None:
     assert (tmp_path / "adversary/weights.safetensors").read_bytes() not in (
         plain,
         (tmp_path / "probe/weights.safetensors").read_bytes(),
+    )
+
+
+def test_log_has_the_columns_of_spane(tiny_data: DataDir, tmp_path: Path) -> None:
+    tiny_data.tables["utt2target"] = {utterance: f"t{utterance[-1]}" for utterance in tiny_data.utterances}
+    training = replace(TRAINING, schedule="cyclic", base_rate=1e-6, learning_rate=1e-3, step_size=65000)
+    targets = TargetClassifier(labels="table", n_epochs_zero=1, n_epochs_max=0, max_weight=1.0)
+    options = replace(STREAMED, balance="places", chunk_min=0.3, training=training, targets=targets)
+    speaker.train([tiny_data], options, tmp_path / "m", seed=1, device="cpu", augment=None)
+    first, second = (tmp_path / "m/train_log.txt").read_text().splitlines()
+    number = r"\d\.\d\de[+-]\d\d"
+    form = rf"epoch: \d, lr: {number}, tgt_weight: {number} - train loss: {number} - valid loss: {number}, valid "
+    form += rf"error_rate_src: {number}, valid error_rate_tgt: {number}"
+    assert re.fullmatch(form, first) and re.fullmatch(form, second)
+    # Two updates a round: 1e-6 + (1e-3 - 1e-6) n / 65000. The ramp of one round of two is linspace(0, 1, 3)[1].
+    assert first.startswith("epoch: 1, lr: 1.03e-06, tgt_weight: 0.00e+00 - ")
+    assert second.startswith("epoch: 2, lr: 1.06e-06, tgt_weight: 5.00e-01 - ")
+    assert speaker.log_line({"epoch": 3, "lr": 0.5, "tgt_weight": 0.0, "train_loss": 2}) == (
+        "epoch: 3, lr: 5.00e-01, tgt_weight: 0.00e+00 - train loss: 2.00e+00"
     )
 
 

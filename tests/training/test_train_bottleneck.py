@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from pseudovox.data import features
 from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir, Phone
 from pseudovox.kinds.content_extractors.bottleneck import Options as Bottleneck
-from pseudovox.kinds.content_extractors.bottleneck import Refinement
+from pseudovox.kinds.content_extractors.bottleneck import Quantizer, Refinement
 from pseudovox.models import store
 from pseudovox.training import bottleneck
 from pseudovox.training.bottleneck import IGNORED, PhoneBatches, frame_labels
@@ -325,3 +326,17 @@ def test_an_archive_that_lacks_an_utterance_is_named(tiny_data: DataDir, sources
     scp.write_text("".join(scp.read_text().splitlines(keepends=True)[1:]))
     with pytest.raises(DataError, match=r"teacher.scp: 1 utterances of data/tiny are missing, e.g. f1-0"):
         PhoneBatches([tiny_data], OPTIONS, 1, louder, sources)
+
+
+def test_the_quantiser_is_a_kind_of_its_own() -> None:
+    options = replace(OPTIONS, quantizer=Quantizer("sfvq", 5))
+    bottleneck.check(options)
+    assert bottleneck.quantizer(options) == {"codes": 32, "quantizer": "sfvq"}
+    assert bottleneck.quantizer(OPTIONS) == {"codes": 3}  # as models are stored that know no other kind
+    for wrong, said in (
+        (Quantizer("sfvq"), "quantiser sfvq: 3 codes: expected a power of 2"),
+        (Quantizer("lattice"), "quantiser 'lattice': expected one of grouped, nsvq"),
+        (Quantizer("vq", 17), "bits 17: expected 1 to 16"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            bottleneck.check(replace(OPTIONS, quantizer=wrong))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +118,24 @@ def trimmed(samples: np.ndarray) -> np.ndarray:
     return samples[max(0, int(speech[0]) * FRAME - margin) : (int(speech[-1]) + 1) * FRAME + margin]
 
 
+@dataclass(frozen=True)
+class Spoken:
+    """What a target has said, all utterances together.
+
+    Attributes:
+        layers: float32 (frames, dimension) of each layer that the extractor gives.
+        envelope, aperiodicity: float32 (frames, WORLD frames in one, width); None where WORLD does not speak.
+        contours: F0 of each utterance.
+        seconds: of speech.
+    """
+
+    layers: tuple[np.ndarray, ...]
+    envelope: np.ndarray | None
+    aperiodicity: np.ndarray | None
+    contours: list[np.ndarray]
+    seconds: float
+
+
 class Maker:
     """Makes targets' files, in worker processes.
 
@@ -140,7 +158,20 @@ class Maker:
         """
         from safetensors.torch import save
 
-        keys, envelopes, aperiodicities, contours = [], [], [], []
+        spoken = self.gather(speaker)
+        arrays, voice = self.arrays(speaker, spoken)
+        write_atomic(path, save({name: torch.from_numpy(array).contiguous() for name, array in arrays.items()}))
+        pitch = f0.statistics(spoken.contours)
+        return {
+            "id": speaker.id, "gender": speaker.gender, "frames": len(arrays["keys"]),
+            "seconds": round(spoken.seconds, 2), "log_f0": [pitch.mean, pitch.deviation],
+            "frame_shift": self.extract.frame_shift, "voice": [float(value) for value in voice],
+        }  # fmt: skip
+
+    def gather(self, speaker: Speaker) -> Spoken:
+        """Features, and where WORLD is to speak its frames, of a target's speech."""
+        layers: list[tuple[np.ndarray, ...]] = []
+        envelopes, aperiodicities, contours = [], [], []
         seconds = 0.0
         with_world = self.options.spoken == "world"
         for utterance in speaker.utterances:
@@ -152,25 +183,34 @@ class Maker:
             seconds += len(samples) / features.SAMPLE_RATE
             contour = f0.extract(samples, self.f0_options)
             contours.append(contour)
-            ((frames,),) = self.extract([samples])
-            keys.append(frames)
+            (found,) = self.extract([samples])
+            layers.append(found)
             if with_world:
                 analysis = world.analyse(samples, contour, self.options.world.coefficients)
                 inner = inner_frames(self.extract.frame_shift)
-                envelopes.append(grouped(analysis.envelope, len(frames), inner))
-                aperiodicities.append(grouped(analysis.aperiodicity, len(frames), inner))
-        together = np.concatenate(keys)
-        arrays = {"keys": np.clip(together, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)}
-        if with_world:
-            arrays |= {"envelope": np.concatenate(envelopes), "aperiodicity": np.concatenate(aperiodicities)}
-        write_atomic(path, save({name: torch.from_numpy(array).contiguous() for name, array in arrays.items()}))
-        pitch = f0.statistics(contours)
-        voice = arrays["envelope"].mean((0, 1)) if with_world else together.mean(0)
-        return {
-            "id": speaker.id, "gender": speaker.gender, "frames": len(together), "seconds": round(seconds, 2),
-            "log_f0": [pitch.mean, pitch.deviation], "frame_shift": self.extract.frame_shift,
-            "voice": [float(value) for value in voice],
-        }  # fmt: skip
+                envelopes.append(grouped(analysis.envelope, len(found[0]), inner))
+                aperiodicities.append(grouped(analysis.aperiodicity, len(found[0]), inner))
+        return Spoken(
+            tuple(np.concatenate(layer) for layer in zip(*layers, strict=True)),
+            np.concatenate(envelopes) if with_world else None,
+            np.concatenate(aperiodicities) if with_world else None,
+            contours,
+            seconds,
+        )
+
+    def arrays(self, speaker: Speaker, spoken: Spoken) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """What a target's file holds, and what is told of its voice, (width,): the mean of what speech is made of."""
+        (keys,) = spoken.layers
+        arrays: dict[str, np.ndarray] = {"keys": half(keys)}
+        if spoken.envelope is None or spoken.aperiodicity is None:
+            return arrays, keys.mean(0)
+        arrays |= {"envelope": spoken.envelope, "aperiodicity": spoken.aperiodicity}
+        return arrays, spoken.envelope.mean((0, 1))
+
+
+def half(frames: np.ndarray) -> np.ndarray:
+    """Frames in half precision, within its range."""
+    return np.clip(frames, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
 
 
 @dataclass(frozen=True)
@@ -180,15 +220,13 @@ class MakeJob:
     Attributes:
         speakers: they; a target whose file is there already is made again only as far as its facts go.
         folder: of the files, aside; each has its facts beside it, in json.
-        options, f0_options, bottleneck: see Maker.
+        maker: gives the Maker, with the device.
         device: as asked for.
     """
 
     speakers: tuple[Speaker, ...]
     folder: Path
-    options: Options
-    f0_options: F0
-    bottleneck: Path | None
+    maker: Callable[..., Maker]
     device: str
 
     def run(self) -> list[dict[str, Any]]:
@@ -200,8 +238,7 @@ class MakeJob:
                 noted = self.folder / f"{speaker.id}.json"
                 if not noted.is_file():
                     if make is None:
-                        device = resolve_device(self.device)
-                        make = Maker(self.options, self.f0_options, self.bottleneck, device=device)
+                        make = self.maker(device=resolve_device(self.device))
                     write_json(noted, make(speaker, self.folder / f"{speaker.id}.safetensors"))
                 found.append(json.loads(noted.read_text(encoding="utf-8")))
                 log.info("target %s: %.0f s of speech", speaker.id, found[-1]["seconds"])
@@ -209,7 +246,7 @@ class MakeJob:
 
 
 def make_all(
-    speakers: Sequence[Speaker], folder: Path, options: Options, f0_options: F0, bottleneck: Path | None, *,
+    speakers: Sequence[Speaker], folder: Path, options: Options, maker: Callable[..., Maker], *,
     jobs: int, device: str, step: str,
 ) -> None:  # fmt: skip
     """Make the files of all targets, and the card.
@@ -217,11 +254,12 @@ def make_all(
     Args:
         speakers: the targets.
         folder: of the output, aside.
-        options, f0_options, bottleneck: see Maker.
+        options: of the system.
+        maker: gives the Maker, with the device; it is sent to other processes.
         jobs: processes; device: as asked for; step: its name.
     """
     queues = [tuple(speakers[number::jobs]) for number in range(min(jobs, len(speakers)))]
-    payloads = [MakeJob(queue, folder, options, f0_options, bottleneck, device) for queue in queues]
+    payloads = [MakeJob(queue, folder, maker, device) for queue in queues]
     facts = [one for some in run_jobs(MakeJob.run, payloads, [folder / "log"], name=step) for one in some]
     order = {speaker.id: number for number, speaker in enumerate(speakers)}
     write_card(folder, options, sorted(facts, key=lambda one: order[one["id"]]))
@@ -291,7 +329,8 @@ class Store:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(f"{folder}/model.json: facts: {error}", store.REDO) from None
         width = 4 * (len(next(iter(self.voices.values()))) * 2 + 1024)
-        self.voice = functools.lru_cache(max(1, KEPT_BYTES // (largest * width)))(self._voice)
+        self.kept = max(1, KEPT_BYTES // (largest * width))
+        self.voice = functools.lru_cache(self.kept)(self._voice)
 
     def check(self, options: Options) -> None:
         """DataError if they were not made with the features, or for the speech, that the options say."""

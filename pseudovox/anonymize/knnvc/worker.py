@@ -20,6 +20,7 @@ from pseudovox.data.datadir.tables import UTT2TARGET
 
 if TYPE_CHECKING:
     from pseudovox.anonymize.knnvc.options import Options, World
+    from pseudovox.anonymize.knnvc.private_targets import PrivateVoice
     from pseudovox.stage.parallel import Utterance
 
 # Speech, float32 (samples,), from what was matched, (frames, width) on the device, and the original (samples,).
@@ -66,7 +67,8 @@ class ConvertWorker:
                 for root in (self.contours, self.sources)
                 if root
             )
-            speech = by_world(found.cpu().numpy(), voice, samples, contour, source, self.options.world)
+            loudness = world.loudness(samples, source) if self.options.world.level == "source" else None
+            speech = by_world(found.cpu().numpy(), voice, contour, loudness, len(samples), self.options.world)
             yield utterance, world.as_loud(speech, samples, self.level)
 
 
@@ -78,21 +80,23 @@ def target_of(table: Mapping[str, str], utterance: Utterance) -> str:
 
 
 def by_world(
-    found: np.ndarray, voice: Voice, samples: np.ndarray, contour: np.ndarray, source: np.ndarray, options: World
-) -> np.ndarray:
+    found: np.ndarray, voice: Voice | PrivateVoice, contour: np.ndarray, loudness: np.ndarray | None, samples: int,
+    options: World,
+) -> np.ndarray:  # fmt: skip
     """Speech of matched envelopes and aperiodicities, with F0 and voicing of its own.
 
     Args:
         found: float32 (frames, width) of matched values of `voice`.
         voice: the target.
-        samples: of the original.
-        contour: F0 to speak with, (WORLD frames,); source: that of the original.
-        options: level and sharpness.
+        contour: F0 to speak with, (WORLD frames,).
+        loudness: the original's (WORLD frames,), if speech is to have it.
+        samples: length of the result.
+        options: sharpness.
 
     Returns:
         float32 (samples,)
     """
-    count = f0.frame_count(len(samples))
+    count = f0.frame_count(samples)
     width = voice.inner * voice.coefficients
     envelope = f0.fit_length(found[:, :width].reshape(-1, voice.coefficients), count)
     aperiodicity = f0.fit_length(found[:, width:].reshape(-1, world.APERIODICITIES), count)
@@ -101,7 +105,7 @@ def by_world(
         gain = 1 + options.sharpen * (np.clip(voice.spread / np.maximum(own, 1e-6), 1, 2) - 1)
         gain[0] = 1.0  # the level
         envelope = (centre + (envelope - centre) * gain).astype(np.float32)
-    if options.level == "source":
-        loudness = f0.fit_length(world.loudness(samples, source), count)
+    if loudness is not None:
+        loudness = f0.fit_length(loudness, count)
         envelope[:, 0] = loudness - loudness.mean() + envelope[:, 0].mean()
-    return world.synthesize(world.Analysis(envelope, aperiodicity), f0.fit_length(contour, count), len(samples))
+    return world.synthesize(world.Analysis(envelope, aperiodicity), f0.fit_length(contour, count), samples)

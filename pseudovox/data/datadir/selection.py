@@ -45,6 +45,27 @@ def per_speaker(data: DataDir, count: int) -> list[str]:
     return chosen
 
 
+def minutes_of_speakers(data: DataDir, minutes: float) -> list[str]:
+    """The first utterances of every speaker that has so many minutes, until they come to that.
+
+    Raises:
+        DataError: no speaker has as much.
+    """
+    chosen: list[str] = []
+    longest = 0.0
+    for utterances in data.spk2utt.values():
+        ends = list(accumulate(map(data.duration, utterances)))
+        longest = max(longest, ends[-1] / 60.0)
+        if ends[-1] >= 60.0 * minutes:
+            chosen += utterances[: bisect_left(ends, 60.0 * minutes) + 1]
+    if not chosen:
+        raise DataError(
+            f"{data.path}: no speaker has {minutes:g} minutes of speech",
+            f"--minutes {int(longest * 100) / 100:g} is what one of them has",
+        )
+    return chosen
+
+
 def random_speakers(data: DataDir, count: int, seed: int) -> list[str]:
     """All utterances of as many speakers, drawn by the seed, as it takes to have `count` utterances."""
     order = sorted(data.speakers, key=lambda speaker: (seed_for(seed, "subset", speaker), speaker))

@@ -1,6 +1,6 @@
 """Independent judges: models that nobody trained here. Most have their weights in their packages' wheels; those of
-torchaudio must be in its cache (pseudovox.models.pretrained); Whisper's are fetched by its
-package where there is a network.
+torchaudio and NISQA are fetched by the user (pseudovox.models.pretrained); Whisper's are fetched by its package where
+there is a network.
 
 A judge is a module of this package with a class `Judge`, made once in a worker process:
 
@@ -44,7 +44,7 @@ class Kind:
         distribution: the package whose version the results name.
         modules: what must be importable. Not every package declares all that it needs.
         enrolment: it judges enrolment utterances too.
-        weights: of which bundle of torchaudio's it needs the weights; "" = none.
+        weights: of which model (pretrained.cache_file) it needs the weights; "" = none.
         reference: it compares with the recording `judges.reference`, which Judge takes.
         gpu: it works on --device, not always on the CPU.
         slow: it takes a third of the speech's duration or more, so `judges.utterances` may give it a part of a set.
@@ -65,6 +65,7 @@ JUDGES = {
     "whisper": Kind("faster-whisper", ("faster_whisper", "whisper_normalizer"), gpu=True),
     "dnsmos": Kind("speechmos", ("speechmos", "onnxruntime", "librosa", "requests")),
     "distillmos": Kind("distillmos", ("distillmos", "xls_r_sqa")),
+    "nisqa": Kind("torchmetrics", ("torchmetrics", "librosa", "requests"), slow=False, weights="NISQA"),
     "squim_objective": Kind("torchaudio", ("torchaudio",), weights="SQUIM_OBJECTIVE"),
     "squim_subjective": Kind("torchaudio", ("torchaudio",), weights="SQUIM_SUBJECTIVE", reference=True),
 }
@@ -165,7 +166,8 @@ def hint(judge: Asked) -> str:
         return whisper.fetch_command(judge.model)
     if not kind.weights:
         return HINT
-    hints = [] if pretrained.cache_file(kind.weights).is_file() else [pretrained.fetch_command(kind.weights)]
+    hints = [] if all(find_spec(module) for module in kind.modules) else [HINT]
+    hints += [] if pretrained.cache_file(kind.weights).is_file() else [pretrained.fetch_command(kind.weights)]
     return "; ".join([*hints, *(["--set judges.reference=FILE"] if kind.reference and not judge.reference else [])])
 
 

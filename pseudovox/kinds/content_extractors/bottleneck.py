@@ -29,6 +29,14 @@ class Refinement:
 
 
 @dataclass
+class Quantizer:
+    """The vector quantiser of the bottleneck."""
+
+    kind: str = "vq"  # of pseudovox/models/quantizers
+    bits: int = 0  # 2 to the power of this are the codes; 0 = as bottleneck.codes says
+
+
+@dataclass
 class Options(ContentExtractor):
     """Section `bottleneck` with kind bottleneck."""
 
@@ -53,7 +61,8 @@ class Options(ContentExtractor):
     dilations: list[int] = field(default_factory=lambda: [1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3])  # one a layer
     stride: int = 2  # 10 ms input frames per output frame, 1 or 2
     dimension: int = 256
-    codes: int = 48  # of the vector quantiser; 0 = none
+    codes: int = 48  # of the vector quantiser; 0 = none, unless it has bits
+    quantizer: Quantizer = field(default_factory=Quantizer)
     tail: int = 2  # layers after the bottleneck
     dropout: float = 0.1
     decay: float = 0.99  # of the codebook's moving averages

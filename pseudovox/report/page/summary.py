@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pseudovox.kinds.attackers import ATTACKERS
-from pseudovox.records import ORIGINAL, Record, Timing, whisper_label
+from pseudovox.records import ORIGINAL, Record, Timing, emotion_metric, is_emotion_metric, whisper_label
 from pseudovox.report.formatting import system_name
 from pseudovox.report.page.experiment import Experiment
 
@@ -49,6 +49,21 @@ COLUMNS = [
         for name, attacker in ATTACKERS.items()
     ),
     Column(
+        "disclosure_worst",
+        "bits, worst",
+        "Bits of who speaks that the rarest code of a quantised x-vector tells: one in 2 to the power of it has such a "
+        "code.",
+        "low",
+        2,
+    ),
+    Column(
+        "disclosure_average",
+        "bits, average",
+        "Bits of who speaks that a code of a quantised x-vector tells on average.",
+        "low",
+        2,
+    ),
+    Column(
         "wer",
         "WER %",
         "Word error rate: of 100 words, how many a recogniser gets wrong. Lower is better.",
@@ -76,6 +91,17 @@ COLUMNS = [
         "more of it.",
         "high",
     ),
+    *(
+        Column(
+            emotion_metric(model, "similarity"),
+            f"emotion {model}",
+            "Similarity of the emotion before and after: mean cosine of what a model of arousal, dominance and valence "
+            f"makes of the utterances ({of}); 1 = the same.",
+            "high",
+            2,
+        )
+        for model, of in (("wav2vec2", "audeering's wav2vec 2.0"), ("regression", "an approximation by a regression"))
+    ),
     Column(
         "dnsmos_ovrl",
         "DNSMOS",
@@ -87,6 +113,13 @@ COLUMNS = [
         "distillmos",
         "DistillMOS",
         "Another model's guess at the same, which hears the artefacts of synthesis better.",
+        "high",
+        2,
+    ),
+    Column(
+        "nisqa_mos",
+        "NISQA",
+        "A third model's guess at the quality of the speech, from 1 (bad) to 5 (excellent).",
         "high",
         2,
     ),
@@ -253,7 +286,7 @@ def figure_of(
         if (record.metric, record.system, record.attacker) == (metric, system, column.attacker)
         and record.level == level
         and (column.attacker or not record.training)
-        and (record.set == name or (metric == "uar" and record.set == "emotion"))
+        and (record.set == name or ((metric == "uar" or is_emotion_metric(metric)) and record.set == "emotion"))
     ]
     by_group = {record.group: record for record in sorted(own, key=lambda record: record.set == name)}
     if group in by_group or group != ALL:

@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from pseudovox.models.quantizer import Quantizer, k_means, nearest
+from pseudovox.models.quantizers.interface import nearest
+from pseudovox.models.quantizers.vq import Quantizer, k_means
 
 
 def clusters(centres: torch.Tensor, each: int, spread: float = 0.05) -> torch.Tensor:

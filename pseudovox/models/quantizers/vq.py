@@ -1,30 +1,27 @@
-"""Vector quantiser whose codebook follows exponential moving averages (van den Oord et al. 2017, appendix A.1)."""
+"""Kind vq: a quantiser whose codebook follows exponential moving averages (van den Oord et al. 2017, appendix A.1)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
+import numpy as np
 import torch
-from torch import nn
+
+from pseudovox.core.seeds import seed_for
+from pseudovox.models.quantizers.codebook import Codebook
+from pseudovox.models.quantizers.fitting import Fit, training_vectors
+from pseudovox.models.quantizers.interface import (
+    Quantized,
+    VectorQuantizer,
+    nearest,
+    perplexity,
+    register,
+    straight_through,
+)
 
 
-class Quantized(NamedTuple):
-    """What a quantiser gives for vectors (..., dimension).
-
-    Attributes:
-        vectors: nearest codes (..., dimension); in training the gradient passes straight through to the input.
-        indices: their numbers, int64 (...).
-        commitment: mean squared distance of the inputs from their (fixed) codes, a scalar with gradient.
-        perplexity: exp of the entropy of the code frequencies in this call, from 1 to the number of codes.
-    """
-
-    vectors: torch.Tensor
-    indices: torch.Tensor
-    commitment: torch.Tensor
-    perplexity: torch.Tensor
-
-
-class Quantizer(nn.Module):
+@register("vq")
+class Quantizer(VectorQuantizer):
     """Nearest-code quantiser; in training mode each call moves the codebook towards its input.
 
     The first call in training mode starts the codebook by k-means on its input, so it should be a large batch of
@@ -44,39 +41,43 @@ class Quantizer(nn.Module):
     started: torch.Tensor
 
     def __init__(self, codes: int, dimension: int, decay: float = 0.99, restart_below: float = 0.03) -> None:
-        super().__init__()
+        super().__init__(codes, dimension)
         self.decay, self.restart_below = decay, restart_below
         self.register_buffer("codebook", torch.randn(codes, dimension))
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dimension))
         self.register_buffer("started", torch.zeros((), dtype=torch.uint8))
 
-    def forward(self, vectors: torch.Tensor, mask: torch.Tensor | None = None) -> Quantized:
-        """Quantise (..., dimension).
-
-        Args:
-            mask: bool (...), False at padding, which is quantised but does not count for codebook or losses.
-        """
-        # Distances in float32: bfloat16 cannot tell near codes apart.
-        with torch.autocast(vectors.device.type, enabled=False):
-            flat = vectors.reshape(-1, vectors.shape[-1]).float()
-            counted = flat if mask is None else flat[mask.reshape(-1)]
-            if self.training and len(counted) >= len(self.codebook):
-                self._start(counted.detach())
-            indices = nearest(flat, self.codebook)
-            used = indices if mask is None else indices[mask.reshape(-1)]
-            codes = self.codebook[indices]
-            difference = counted - (codes if mask is None else codes[mask.reshape(-1)]).detach()
-            commitment = difference.square().mean()
+    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor) -> Quantized:
+        learned = vectors[counted]
+        if self.training and len(learned) >= len(self.codebook):
+            self._start(learned.detach())
+        indices = nearest(vectors, self.codebook)
+        codes = self.codebook[indices]
+        commitment = (learned - codes[counted].detach()).square().mean()
+        used = indices[counted]
+        spread = perplexity(used, len(self.codebook))
+        if self.training:
             share = torch.bincount(used, minlength=len(self.codebook)).float()
-            if self.training:
-                self._follow(counted.detach(), used, share)
-            share = share / share.sum().clamp(min=1)
-            perplexity = torch.exp(-(share * share.clamp(min=1e-10).log()).sum())
-            # Adding the difference rounds; codes as such are what inference must give.
-            straight = flat + (codes - flat).detach() if self.training else codes
-        shape = vectors.shape[:-1]
-        return Quantized(straight.reshape(vectors.shape), indices.reshape(shape), commitment, perplexity)
+            self._follow(learned.detach(), used, share)
+        return Quantized(straight_through(vectors, codes, self.training), indices, commitment, spread)
+
+    @property
+    def codewords(self) -> torch.Tensor:
+        return self.codebook
+
+    @classmethod
+    def fit(cls, vectors: np.ndarray, bits: Sequence[int], options: Fit, seed: int) -> dict[int, Codebook]:
+        """k-means; nothing of `options` is needed."""
+        from sklearn.cluster import KMeans
+
+        found = {}
+        for size in bits:
+            # scikit-learn takes 32-bit seeds.
+            state = seed_for(seed, "vq", str(size)) % 2**32
+            means = KMeans(2**size, n_init=1, random_state=state).fit(training_vectors(vectors, 2**size))
+            found[size] = Codebook(means.cluster_centers_.astype(np.float32))
+        return found
 
     @torch.no_grad()
     def _start(self, vectors: torch.Tensor) -> None:
@@ -105,12 +106,6 @@ class Quantizer(nn.Module):
             # Half an even share: enough time to win vectors before it counts as dead again.
             self.counts[dead] = even / 2
             self.sums[dead] = vectors[chosen] * (even / 2)
-
-
-def nearest(vectors: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
-    """Index of the code with the smallest Euclidean distance for each of (n, dimension): int64 (n,)."""
-    distance = codebook.square().sum(1) - 2 * vectors @ codebook.t()
-    return distance.argmin(1)
 
 
 def k_means(vectors: torch.Tensor, codes: int, rounds: int = 20) -> tuple[torch.Tensor, torch.Tensor]:
