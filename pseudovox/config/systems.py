@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pseudovox.config.schema import ANONYMIZED, STEPS, Config, SystemStep
 
@@ -45,6 +46,20 @@ def anonymized_sets(config: Config) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _given(config: Config, step: SystemStep) -> dict[str, str]:
+    """The options that a step is given, without those that the system's keys make superfluous (system.given)."""
+
+    def holds(condition: str) -> bool:
+        key, _, wanted = condition.partition("=")
+        found: Any = config.system.options
+        for word in key.split("."):
+            found = found.get(word) if isinstance(found, dict) else None
+        return str(found) == wanted
+
+    given = config.system.given
+    return {name: word for name, word in step.options.items() if word not in given or holds(given[word])}
+
+
 # What all systems share, by the words with which a system's steps ask for it; what is extracted asks for its model.
 _SHARED = {
     "MODELS/xvector": ("xvector",), "MODELS/bottleneck": ("bottleneck",), "EXP/xvectors": ("xvector", "xvectors"),
@@ -58,7 +73,7 @@ def needed_by(config: Config) -> set[str]:
     Of xvector, bottleneck, synthesizer (models) and xvectors, f0, content (extracted in stages embed, f0, content). A
     synthesizer of everybody is trained on x-vectors and content, and needs their models.
     """
-    words = {value for step in steps_of(config) for value in step.options.values()}
+    words = {value for step in steps_of(config) for value in _given(config, step).values()}
     found = {name for word in words for name in _SHARED.get(word, ())}
     if config.system.synthesizer:
         found.discard("synthesizer")  # it has one of its own
@@ -84,7 +99,7 @@ def words_of(config: Config, step: SystemStep, *, exp: Path, data: Path, models:
     def filled(text: str) -> str:
         return "/".join(words.get(part, part) for part in text.split("/"))
 
-    options = ((f"--{name}", filled(value)) for name, value in step.options.items())
+    options = ((f"--{name}", filled(value)) for name, value in _given(config, step).items())
     return [
         script_of(config, step),
         *(word for name, value in options if value for word in (name, value)),
