@@ -120,9 +120,7 @@ class System:
     base: str = ""  # the family (conf/family/<base>.yaml) whose steps it shares
     stages: list[str] = field(default_factory=list)  # which of the family's stages it goes through
     steps: list[SystemStep] = field(default_factory=list)  # what it does in which stage: the family's, or its own
-    given: dict[str, str] = field(
-        default_factory=dict
-    )  # words of steps, given only if <option>=<value>
+    given: dict[str, str] = field(default_factory=dict)  # words of steps, given only if <option>=<value>
     also: list[SystemStep] = field(default_factory=list)  # steps of its own besides its family's
     step: str = ""  # or else the one step that it is, in stage synthesize: x for steps/x.py, or a script below recipes/
     options: dict[str, Any] = field(default_factory=dict)  # keys of its own, which its steps know (stage.own_options)
