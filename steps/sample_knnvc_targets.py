@@ -24,6 +24,7 @@ from typing import Any
 from pseudovox import stage
 from pseudovox.anonymize import sampling
 from pseudovox.config import Config
+from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    options: Any = config.pseudo  # of strategy target
+    options: Any = config.pseudo
+    if options.gives != "targets":
+        raise UsageError(f"pseudo.strategy {options.strategy}: draws no targets; expected target")
     for data in stage.load_data(args, reads=("spk2gender",)):
         level = sampling.level_of(config, data)
         chosen = {"target": options.target, "target_gender": options.target_gender}

@@ -24,11 +24,13 @@ REDO = "train or import it again: the step that made this folder, with --force"
 RECOGNIZERS = {
     "recognizer": "pseudovox.models.recognizer:RecognizerNetwork",
     "wav2vec2": "pseudovox.models.wav2vec2:Wav2vec2Network",
+}
+# And those of systems that have steps of their own.
+OTHERS = {
+    "feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan",
     "phone_predictor": "pseudovox.models.conv_decoder:PhonePredictor",
     "duration_predictor": "pseudovox.models.conv_decoder:DurationPredictor",
 }
-# And those of systems that have steps of their own.
-OTHERS = {"feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan"}
 
 
 def speaker_networks() -> tuple[str, ...]:

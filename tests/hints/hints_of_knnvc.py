@@ -107,7 +107,9 @@ def target_with_nan(tiny_data: DataDir) -> Any:
 @obeyed("steps/convert_knnvc.py", "WORLD needs F0")
 def world_without_f0(tiny_data: DataDir) -> Any:
     fitted = prepared()
-    program("steps/sample_knnvc_targets.py", "--targets", fitted, "data/tiny", "pseudo")
+    program(
+        "steps/sample_knnvc_targets.py", "--set", "pseudo.strategy=target", "--targets", fitted, "data/tiny", "pseudo"
+    )
     program("steps/extract_f0.py", "--nj", 1, "data/tiny", "f0")
     words = ("--nj", 1, "--device", "cpu", *OPTIONS, "--targets", fitted, "--pseudo", "pseudo", "--bottleneck", MODEL)
     last = ("--suffix", "x", "data/tiny", "data")

@@ -109,23 +109,23 @@ def a_pool(women: int, men: int) -> strategy.Pool:
     return strategy.Pool(vectors, ("f",) * women + ("m",) * men, vectors, np.arange(women + men))
 
 
-def _fitted(name: str, people: strategy.Pool) -> Callable[[configuration.Config], Any]:
+def _fitted(people: strategy.Pool) -> Callable[[configuration.Config], Any]:
     return lambda found: found.pseudo.load().fit(people, found.pseudo, 1)
 
 
 @obeyed(ANONYMIZE + "voice_model.py", "mixtures need {}")
 def pool_of_few_speakers() -> Any:
-    yield from lead_on(_fitted("pca_gmm", a_pool(5, 5)))
+    yield from lead_on(_fitted(a_pool(5, 5)))
 
 
 @obeyed(ANONYMIZE + "voice_model.py", "mixtures need {}")
 def pool_of_one_woman() -> Any:
-    yield from lead_on(_fitted("pca_gmm", a_pool(1, 4)))
+    yield from lead_on(_fitted(a_pool(1, 4)))
 
 
 @obeyed(ANONYMIZE + "voice_model.py", "mixtures need {}")
 def pool_of_one_woman_and_one_man() -> Any:
-    yield from lead_on(_fitted("pca_gmm", a_pool(1, 1)))
+    yield from lead_on(_fitted(a_pool(1, 1)))
 
 
 @obeyed(ANONYMIZE + "pca_gmm.py", "holds nothing that tells genders")
@@ -160,12 +160,12 @@ def _without_genders(found: Any, data: DataDir) -> Any:
 
 @obeyed(ANONYMIZE + "pool.py", "pseudo-speakers are to be means of")
 def pool_of_few_to_be_averaged() -> Any:
-    yield from lead_on(_fitted("pool", a_pool(5, 5)))
+    yield from lead_on(_fitted(a_pool(5, 5)), "pseudo.strategy=pool")
 
 
 @obeyed(ANONYMIZE + "pool.py", "pseudo-speakers are to be means of")
 def pool_of_men_alone_to_be_averaged() -> Any:
-    yield from lead_on(_fitted("pool", a_pool(0, 5)))
+    yield from lead_on(_fitted(a_pool(0, 5)), "pseudo.strategy=pool")
 
 
 @obeyed(ANONYMIZE + "pool.py", "affinity propagation finds no clusters")
@@ -180,17 +180,17 @@ def pool_without_clusters(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr("sklearn.cluster.AffinityPropagation", Lost)
     sizes = ("pseudo.candidates=2", "pseudo.averaged=1")
-    yield from lead_on(_fitted("pool", a_pool(5, 5)), "pseudo.proximity=dense", *sizes)
+    yield from lead_on(_fitted(a_pool(5, 5)), "pseudo.strategy=pool", "pseudo.proximity=dense", *sizes)
 
 
 @obeyed(ANONYMIZE + "selection.py", "too few for every setting of pseudo.grid")
 def pool_too_small_for_every_setting() -> Any:
-    yield from lead_on(_fitted("pca_gmm", a_pool(4, 4)), "pseudo.select=true")
+    yield from lead_on(_fitted(a_pool(4, 4)), "pseudo.select=true")
 
 
 @obeyed(ANONYMIZE + "selection.py", "too few for every setting of pseudo.grid")
 def pool_too_small_for_any_selection() -> Any:
-    yield from lead_on(_fitted("pca_gmm", a_pool(2, 2)), "pseudo.select=true")
+    yield from lead_on(_fitted(a_pool(2, 2)), "pseudo.select=true")
 
 
 @obeyed(ANONYMIZE + "pseudo_speakers.py", "no pseudo-speakers ({} is missing)")
@@ -270,19 +270,19 @@ def _chosen(data: DataDir, *known: targets.Target) -> Callable[[configuration.Co
 @obeyed(ANONYMIZE + "targets.py", "needs the table spk2gender")
 def targets_by_gender_without_genders(tiny_data: DataDir) -> Any:
     del tiny_data.tables["spk2gender"]
-    yield from lead_on(_chosen(tiny_data, a_target("a", "f")), "pseudo.target_gender=same")
+    yield from lead_on(_chosen(tiny_data, a_target("a", "f")), "pseudo.strategy=target", "pseudo.target_gender=same")
 
 
 @obeyed(ANONYMIZE + "targets.py", "can be the target of {}{}")
 def no_target_of_a_gender(tiny_data: DataDir) -> Any:
-    yield from lead_on(_chosen(tiny_data, a_target("a", "f")), "pseudo.target_gender=same")
+    yield from lead_on(_chosen(tiny_data, a_target("a", "f")), "pseudo.strategy=target", "pseudo.target_gender=same")
 
 
 @obeyed(ANONYMIZE + "targets.py", "can be the target of {}{}")
 def no_target_but_the_speaker(tiny_data: DataDir) -> Any:
-    hint = yield lambda: _chosen(tiny_data, a_target("f1", "f"))(config())
+    hint = yield lambda: _chosen(tiny_data, a_target("f1", "f"))(config("pseudo.strategy=target"))
     assert "--set" not in hint
-    yield lambda: _chosen(tiny_data, a_target("f1", "f"), a_target("a", "f"))(config())
+    yield lambda: _chosen(tiny_data, a_target("f1", "f"), a_target("a", "f"))(config("pseudo.strategy=target"))
 
 
 @obeyed("pseudovox/components/synthesis.py", "speaks with the voices of its training speakers alone")

@@ -60,7 +60,7 @@ def predictors_of_different_phones(tmp_path: Path, monkeypatch: Any) -> Any:
 def predictor_that_was_not_given(tmp_path: Path, monkeypatch: Any) -> Any:
     monkeypatch.chdir(tmp_path)
     hint = yield lambda: predictor_of(None)
-    assert (ROOT / hint.split()[0]).is_file() and store.KINDS["phone_predictor"]
+    assert (ROOT / hint.split()[0]).is_file() and "phone_predictor" in store.OTHERS
     yield lambda: predictor_of(save("phones", "phone_predictor", ["sil", "s"], inputs=4))
 
 

@@ -33,7 +33,7 @@ system:
     targets: {shortest: 1, seconds: 10}
     phones: {layer: 0, hidden: 8, training: {epochs: 1, batch_size: 4, threads: 1}}
     durations: {hidden: 8, training: {epochs: 2, batch_size: 4, threads: 1}}
-pseudo: {target_gender: any}
+pseudo: {strategy: target, target_gender: any}
 levels: {default: utt}
 """
 
