@@ -65,8 +65,9 @@ class PrivateConvertWorker:
         voices = {name: self.store.private(name) for chain in chains for name in chain}
         spoken = conversion.convert(stretched, chains, {name: voice.rows for name, voice in voices.items()})
         for number, (utterance, samples) in enumerate(zip(batch, signals, strict=True)):
+            length = self._length(len(samples), stretched[number].places)
             if self.speak:
-                yield utterance, self.speak(spoken[number], samples)
+                yield utterance, self.speak(spoken[number], samples, length)
                 continue
             contour, source = (
                 np.asarray(self.archive(root / utterance.data.name / "f0.scp")[utterance.id])
@@ -80,7 +81,7 @@ class PrivateConvertWorker:
                 voices[chains[number][-1]],
                 at_places(contour, stretched[number].places, inner),
                 None if loudness is None else at_places(loudness, stretched[number].places, inner),
-                self._length(len(samples), stretched[number].places),
+                length,
                 self.options.world,
             )
             yield utterance, world.as_loud(speech, samples, self.level)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,10 +14,10 @@ from pseudovox.components import world
 from pseudovox.core.errors import DataError
 from pseudovox.models import store
 
+if TYPE_CHECKING:
+    from pseudovox.anonymize.knnvc.worker import Speak
+
 KIND = "feature_hifigan"
-
-
-Speak = Callable[[torch.Tensor, np.ndarray], np.ndarray]
 
 
 def speaker(model: Path, features: Features, level: float, device: str) -> Speak:
@@ -57,9 +57,9 @@ class Vocoder:
         """Of the feature vectors."""
         return len(self.network.feature_mean)
 
-    def speak(self, matched: torch.Tensor, original: np.ndarray) -> np.ndarray:
-        """Speech of matched features as long, and at silence as silent, as the original (n,): see `__call__`."""
-        return self(matched, len(original), original)
+    def speak(self, matched: torch.Tensor, original: np.ndarray, samples: int) -> np.ndarray:
+        """Speech of matched features, (samples,), at silence as silent as the original (n,): see `__call__`."""
+        return self(matched, samples, original)
 
     def __call__(
         self, features: np.ndarray | torch.Tensor, samples: int | None = None, original: np.ndarray | None = None

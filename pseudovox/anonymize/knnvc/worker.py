@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pseudovox.anonymize.knnvc.private_targets import PrivateVoice
     from pseudovox.stage.parallel import Utterance
 
-# Speech, float32 (samples,), from what was matched, (frames, width) on the device, and the original (samples,).
-Speak = Callable[[torch.Tensor, np.ndarray], np.ndarray]
+# Speech, float32 (samples,), of what was matched, (frames, width) on the device, given the original and how many samples.
+Speak = Callable[[torch.Tensor, np.ndarray, int], np.ndarray]
 
 
 class ConvertWorker:
@@ -60,7 +60,7 @@ class ConvertWorker:
                 queries = normalised(queries)
             (found,) = voice.target.convert([queries], self.options.neighbours)
             if self.speak:
-                yield utterance, self.speak(found, samples)
+                yield utterance, self.speak(found, samples, len(samples))
                 continue
             contour, source = (
                 np.asarray(self.archive(root / utterance.data.name / "f0.scp")[utterance.id])

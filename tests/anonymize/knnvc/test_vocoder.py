@@ -43,6 +43,10 @@ def test_silence_stays_silence(model: Path) -> None:
     speak = Vocoder(model)
     features = np.ones((10, 6), np.float32)
     assert not speak(features, 3200, original=np.zeros(3200, np.float32)).any()
+    # Where durations are moved, speech is of another length than the original.
+    original = 0.1 * np.random.default_rng(0).standard_normal(2000).astype(np.float32)
+    made = speak.speak(torch.from_numpy(features), original, 3200)
+    assert len(made) == 3200 and made[2000:].any()
 
 
 def test_a_vocoder_for_other_features_is_refused(model: Path) -> None:
