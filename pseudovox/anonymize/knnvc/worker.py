@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pseudovox.anonymize.knnvc.private_targets import PrivateVoice
     from pseudovox.stage.parallel import Utterance
 
-# Speech, float32 (samples,), of what was matched, (frames, width) on the device, given the original and how many samples.
+# Speech, float32 (samples,), of what was matched, (frames, width) on the device, given the original and a length.
 Speak = Callable[[torch.Tensor, np.ndarray, int], np.ndarray]
 
 
