@@ -137,7 +137,7 @@ def output(
             os.replace(final, partial)
             (partial / MARKER).unlink()
         script = getattr(args, "source", None)
-        code = sources.sources(script) if script else {}
+        code = sources.sources(script) | sources.of_kinds(settings) if script else {}
         begun_by_other = _prepare_partial(args, partial, made_from, code)
         if torch_device and jobs.place() == "local":
             args.device = resolve_device(args.device)

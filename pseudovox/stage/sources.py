@@ -11,13 +11,16 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from pseudovox.config.kinds import Component
 
 PACKAGE = "pseudovox"
 ROOT = Path(__file__).resolve().parents[2]  # of the checkout, or where the package is installed
 ALWAYS = f"{PACKAGE}/stage/parallel.py"  # reads the speech and writes the archives of most steps, by way of the frame
 FRAME = {f"{PACKAGE}/{name}.py" for name in (
-    "__init__", "config/__init__", "config/checks", "config/layers", "config/schema", "config/validation",
-    "core/__init__", "core/checkout", "core/errors", "data/__init__", "stage/__init__", "stage/audio_digests",
+    "__init__", "config/__init__", "config/checks", "config/kinds", "config/layers", "config/schema",
+    "config/validation", "core/__init__", "core/checkout", "core/errors", "data/__init__", "stage/__init__", "stage/audio_digests",
     "stage/device", "stage/digests", "stage/frame", "stage/jobs", "stage/locks", "stage/outputs", "stage/sources",
     "stage/versions",
 )}  # fmt: skip
@@ -44,6 +47,29 @@ def sources(script: Path, root: Path = ROOT) -> dict[str, str]:
                 waiting.append(path)
     names = sorted(path.relative_to(root).as_posix() for path in found if root in path.parents)
     return {name: digest(name, root) for name in names}
+
+
+def of_kinds(settings: Any, root: Path = ROOT) -> dict[str, str]:
+    """The sources of what does the work of the kinds of components among a step's settings, as `sources`.
+
+    Which they are the configuration decides, so no import statement tells. (A recipe's own kinds are told by the digest
+    of the settings.)
+    """
+    found: dict[str, str] = {}
+    waiting = [settings]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
+            waiting += value
+        elif isinstance(value, Component):
+            network = getattr(value, "network", None)
+            for name in (value.implementation, network.implementation if network else ""):
+                path = root / f"{name.partition(':')[0].replace('.', '/')}.py"
+                if path.is_file():
+                    found |= sources(path, root)
+    return dict(sorted(found.items()))
 
 
 def changed(recorded: Mapping[str, str], root: Path = ROOT) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pseudovox import config as configuration
 from pseudovox.stage import sources
 
 
@@ -56,7 +57,17 @@ def test_the_steps_of_pseudovox() -> None:
     steps = sources.ROOT / "steps"
     found = {path.stem: sources.sources(path) for path in steps.glob("*.py")}
     assert all(f"steps/{name}.py" in of for name, of in found.items())
-    assert "pseudovox/anonymize/pca_gmm.py" in found["sample_pseudo_speakers"]
-    assert "pseudovox/anonymize/pca_gmm.py" not in found["extract_f0"]
+    assert "pseudovox/anonymize/pseudo_speakers.py" in found["sample_pseudo_speakers"]
+    assert "pseudovox/anonymize/sampling.py" not in found["extract_f0"]
     assert "pseudovox/models/bottleneck.py" in found["extract_bottleneck"]
     assert not any(name in of for of in found.values() for name in sources.FRAME)
+
+
+def test_what_does_the_work_of_a_kind_is_among_the_sources() -> None:
+    config = configuration.load()
+    drawn = sources.of_kinds([{"pseudo": config.pseudo}, {"level": "spk"}])
+    assert {"pseudovox/anonymize/pca_gmm.py", "pseudovox/anonymize/voice_model.py"} <= drawn.keys()
+    assert "pseudovox/anonymize/pool.py" not in drawn
+    trained = sources.of_kinds(config.synthesizer)
+    assert {"pseudovox/training/synthesizer.py", "pseudovox/models/synthesizer.py"} <= trained.keys()
+    assert sources.of_kinds({"level": "spk"}) == {}
