@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]  # of the checkout, or where the pack
 ALWAYS = f"{PACKAGE}/stage/parallel.py"  # reads the speech and writes the archives of most steps, by way of the frame
 FRAME = {f"{PACKAGE}/{name}.py" for name in (
     "__init__", "config/__init__", "config/checks", "config/kinds", "config/layers", "config/schema",
-    "config/validation", "core/__init__", "core/checkout", "core/errors", "data/__init__", "stage/__init__", "stage/audio_digests",
-    "stage/device", "stage/digests", "stage/frame", "stage/jobs", "stage/locks", "stage/outputs", "stage/sources",
-    "stage/versions",
+    "config/validation", "core/__init__", "core/checkout", "core/errors", "data/__init__", "stage/__init__",
+    "stage/audio_digests", "stage/device", "stage/digests", "stage/frame", "stage/jobs", "stage/locks", "stage/outputs",
+    "stage/sources", "stage/versions",
 )}  # fmt: skip
 
 
