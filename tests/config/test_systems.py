@@ -11,7 +11,7 @@ import pytest
 from pseudovox import config as configuration
 from pseudovox import stage
 from pseudovox.config.schema import STAGES_OF_SYSTEMS, Config, SystemStep
-from pseudovox.config.systems import anonymized_sets, steps_of, words_of
+from pseudovox.config.systems import anonymized_sets, needed_by, steps_of, words_of
 from pseudovox.core import checkout
 from pseudovox.core.errors import UsageError
 
@@ -121,3 +121,21 @@ def test_a_systems_own_options_have_the_steps_defaults_and_no_unknown_key() -> N
     config.system.options = {"kk": 8}
     with pytest.raises(UsageError, match="unknown key 'kk'; the nearest valid key is 'k'"):
         stage.own_options(config, Options)
+
+
+def test_what_its_steps_read_is_made_for_a_system_and_nothing_else() -> None:
+    everything = {"xvector", "xvectors", "bottleneck", "content", "f0", "synthesizer"}
+    assert needed_by(configuration.compose("mini", "pca_gmm")) == everything
+    assert needed_by(configuration.compose("mini", "asrbn")) == everything - {"synthesizer"}, "it has one of its own"
+    assert needed_by(configuration.compose("mini", "mcadams")) == set()
+    assert needed_by(configuration.compose("openspeech", "knnvc")) == {"f0"}, "its features are Whisper's"
+    own = ["system.options.features.kind=bottleneck", "system.options.features.layer=4"]
+    assert needed_by(configuration.compose("openspeech", "knnvc", own)) == {"bottleneck", "f0"}
+    assert needed_by(configuration.compose("spane", "knnvc")) == set(), "a vocoder speaks, so F0 is not needed"
+
+
+def test_options_that_a_key_makes_superfluous_are_left_out() -> None:
+    world, vocoder = (dict(lines(configuration.compose(recipe, "knnvc"))) for recipe in ("openspeech", "spane"))
+    assert "--source-f0 exp/mini/f0" in world["synthesize"] and "--vocoder" not in world["synthesize"]
+    assert "--vocoder exp/mini/models/knnvc_vocoder" in vocoder["synthesize"] and "f0" not in vocoder["synthesize"]
+    assert list(vocoder) == ["fit", "sample", "synthesize", "synthesizer"], "a further step (also) comes last"
