@@ -15,7 +15,7 @@ from pseudovox.anonymize.knnvc import conversion, features
 from pseudovox.anonymize.knnvc.phones import Predictors
 from pseudovox.anonymize.knnvc.private_targets import PrivateStore
 from pseudovox.anonymize.knnvc.target_store import inner_frames, normalised
-from pseudovox.anonymize.knnvc.worker import Speak, by_world, target_of
+from pseudovox.anonymize.knnvc.worker import Speak, by_world, melody, target_of
 from pseudovox.components import f0, world
 from pseudovox.core.seeds import seed_for
 from pseudovox.data.archive import read_scp
@@ -69,12 +69,9 @@ class PrivateConvertWorker:
             if self.speak:
                 yield utterance, self.speak(spoken[number], samples, length)
                 continue
-            contour, source = (
-                np.asarray(self.archive(root / utterance.data.name / "f0.scp")[utterance.id])
-                for root in (self.contours, self.sources)
-                if root
+            contour, loudness = melody(
+                self.archive, (self.contours, self.sources), utterance, samples, self.options.world
             )
-            loudness = world.loudness(samples, source) if self.options.world.level == "source" else None
             inner = inner_frames(self.extract.frame_shift)
             speech = by_world(
                 spoken[number].cpu().numpy(),

@@ -62,14 +62,28 @@ class ConvertWorker:
             if self.speak:
                 yield utterance, self.speak(found, samples, len(samples))
                 continue
-            contour, source = (
-                np.asarray(self.archive(root / utterance.data.name / "f0.scp")[utterance.id])
-                for root in (self.contours, self.sources)
-                if root
+            contour, loudness = melody(
+                self.archive, (self.contours, self.sources), utterance, samples, self.options.world
             )
-            loudness = world.loudness(samples, source) if self.options.world.level == "source" else None
             speech = by_world(found.cpu().numpy(), voice, contour, loudness, len(samples), self.options.world)
             yield utterance, world.as_loud(speech, samples, self.level)
+
+
+def melody(
+    archive: Callable[[Path], Mapping[str, np.ndarray]], roots: tuple[Path | None, Path | None], utterance: Utterance,
+    samples: np.ndarray, options: World,
+) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
+    """The F0 that WORLD is to speak with, and the original's loudness if speech is to have it, each (WORLD frames,).
+
+    Args:
+        archive: opens a .scp.
+        roots: of the F0 to speak with and of the extracted F0.
+        samples: the original's.
+    """
+    contour, source = (
+        np.asarray(archive(root / utterance.data.name / "f0.scp")[utterance.id]) for root in roots if root
+    )
+    return contour, world.loudness(samples, source) if options.level == "source" else None
 
 
 def target_of(table: Mapping[str, str], utterance: Utterance) -> str:
