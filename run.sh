@@ -148,7 +148,7 @@ if stage 4 embed "x-vectors of pool and sets, by utterance and by speaker" && ne
 fi
 
 if stage 5 fit "fit the pseudo-speaker generator on the pool"; then
-  if needed f0 && trains pool; then step extract_f0 $pool_dirs "$exp/f0"; fi
+  if [ -n "${conf[pool]}" ] && needed f0; then step extract_f0 $pool_dirs "$exp/f0"; fi
   own_steps fit
 fi
 

@@ -62,7 +62,7 @@ own_steps() {
       run_step "${words[@]}"
       number=$((number + 1))
     done
-    [ "$number" -gt 0 ] || [ "$1" = synthesizer ] || printf '%s: has no stage "%s"\n' "$system" "$1"
+    [ "$number" -gt 0 ] || [ "$1" = synthesizer ] || printf '%s: nothing to do in stage "%s"\n' "$system" "$1"
   done
 }
 
@@ -136,14 +136,6 @@ dirs_of() {
     seen+="$set "
     printf '%s ' ${3:+"$3"} "$data/$set${2:+_$2}"
   done
-}
-
-# uses <stage>: does the current system use that stage? Selects the system's configuration.
-uses() {
-  config=$exp/$system/config.yaml
-  [[ " ${conf[stages.$system]} " == *" $1 "* ]] && return 0
-  printf '%s: has no stage "%s"\n' "$system" "$1"
-  return 1
 }
 
 # makers: `--pseudo <system>=<dir>` of every system that makes pseudo-speakers of its own, where they were made.
