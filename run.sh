@@ -229,19 +229,7 @@ if stage 12 asr "WER on original and anonymized speech" && recognizes; then
 fi
 
 if stage 13 utility "pitch correlation, voice distinctiveness, emotion, speed, independent judges"; then
-  for system in $systems; do config=$exp/$system/config.yaml
-    step score_pitch --system "$system" $(dirs_of "$spoken_sets ${conf[anonymize]}") "$exp/$system/utility"
-    [ -z "${conf[voices]}" ] || step score_voices --system "$system" --xvectors "$exp/asv/original" \
-      --plda "$exp/asv/original/plda" $(dirs_of "$spoken_sets") "$exp/$system/voices"
-    [ -z "${conf[emotion]}" ] || step score_emotion --system "$system" --model "$models/xvector" \
-      $(dirs_of "${conf[emotion]}") "$exp/emotion"
-    if [ -n "${conf[speed]}" ] && measured_as; then
-      step measure_speed --system "$system" "${measured[@]}" $(dirs_of "$spoken_sets ${conf[anonymize]}") \
-        "$exp/$system/speed"
-    fi
-    trains judge || continue
-    step judge --system "$system" $(dirs_of "${conf[judge]}") "$exp/judges"
-  done
+  own_steps utility
 fi
 
 if stage 14 report "the page, results.json, RESULTS.md and the table"; then

@@ -34,7 +34,7 @@ from pseudovox.config import Config
 from pseudovox.core.errors import UsageError
 from pseudovox.data.datadir import write_json
 from pseudovox.models import store
-from pseudovox.records import Record, write_records
+from pseudovox.records import write_records
 
 MODELS = ("xvector", "bottleneck", "synthesizer")
 
@@ -84,27 +84,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
             machines[device] = speed.machine_facts(device, config.speed.threads)
         found = {"machine": machines[args.device], "machines": machines, "options": asdict(config.speed)}
         write_json(out.path / "speed.json", {**found, "rows": [asdict(row) for row in rows]})
-        records = []
-        for row in rows:
-            machine = machines[row.device]
-            where = [machine["processor"], f"{machine['threads']} thread(s)"]
-            if "gpu" in machine:
-                where.append(machine["gpu"])
-            details = {name: value for name, value in asdict(row).items() if name not in ("factor", "low", "high")}
-            batch = "batch_1" if row.batch == 1 else "best_batch"
-            also = "" if row.device == args.device else "_cpu"
-            records.append(
-                Record(
-                    f"real_time_factor_{row.seconds:g}s_{batch}{also}",
-                    row.factor,
-                    system=args.system,
-                    ci_low=row.low,
-                    ci_high=row.high,
-                    n=config.speed.repetitions,
-                    n_of="repetitions",
-                    details={**details, "machine": ", ".join(where)},
-                )
-            )
+        records = speed.records(rows, machines, args.system, args.device, config.speed.repetitions)
         write_records(out.path / "results.json", records)
         out.counts["rows"] = len(rows)
 

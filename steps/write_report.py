@@ -49,14 +49,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    import json
-    import shutil
-
-    from pseudovox.core.files import finite
-    from pseudovox.data.datadir import write_atomic
-    from pseudovox.records import FILE, ORIGINAL, collect, read_timings, summary
-    from pseudovox.report import averages, challenge, latex, tables, tensorboard
-    from pseudovox.report.overview import overview_tables
+    from pseudovox.records import FILE, collect, read_timings
+    from pseudovox.report import tensorboard
+    from pseudovox.report.documents import write_documents
     from pseudovox.report.page.experiment import Experiment
     from pseudovox.report.page.write import write_page
     from pseudovox.report.warnings import with_validation
@@ -75,7 +70,6 @@ def run(args: argparse.Namespace, config: Config) -> None:
     records = with_validation(collect(files), args.exp_dir / "attacker")
     written = {os.path.relpath(made, args.exp_dir.parent) for made in (args.out_dir, args.tensorboard) if made}
     timings = [own for own in read_timings([args.exp_dir, *filter(None, [args.data_dir])]) if own.output not in written]
-    weights = config.report.weights
     run_facts = {"recipe": args.exp_dir.name, "seed": args.seed, "commit": stage.versions()["commit"]}
     most = config.report.max_audio if args.max_audio is None else args.max_audio
     # Whatever the page shows was made by a step, and a step that ran again took another time.
@@ -88,36 +82,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
         if out is None:
             return show(args.out_dir)
         when = time.strftime("%Y-%m-%d %H:%M %Z")
-        whole = summary(records, run=run_facts, timings=timings, when=when)
-        further = []
-        pictures = sorted(args.exp_dir.glob("diversity/*.svg"), reverse=True)
-        for picture in [*pictures, *args.exp_dir.glob("diversity/*.png")]:
-            shutil.copyfile(picture, out.path / picture.name)
-        if pictures:
-            rows = (args.exp_dir / "diversity/diversity.tsv").read_text(encoding="utf-8").splitlines()
-            cells = [row.split("\t") for row in rows]
-            further.append(tables.diversity_section(cells, [picture.name for picture in pictures]))
         shown = Experiment(args.exp_dir, args.data_dir, records, timings, run_facts, when, config)
-        standings = {split: averages.standings(records, split, weights) for split in averages.splits(records)}
-        texts = {
-            FILE: json.dumps(finite(whole), indent=1, allow_nan=False) + "\n",
-            "RESULTS.md": tables.results_page(
-                records, timings, run_facts, when, weights, further, first=overview_tables(shown)
-            ),
-            "table.txt": tables.console_page(records, timings, weights),
-            "results.tex": latex.results_tex(records, standings, run_facts),
-        }
-        for system in sorted({record.system for record in records} - {ORIGINAL}):
-            for name, anonymized in (("results", False), ("results_anon", True)):
-                text = challenge.results_txt(records, system, weights, semi_informed=anonymized)
-                texts[f"vpc/{system}/{name}.txt"] = text
-            texts[f"vpc/{system}/summary.txt"] = challenge.summary_txt(records, system, weights)
-            texts[f"vpc/result_for_rank_{system}"] = challenge.result_for_rank(
-                records, system, weights, when=time.strftime("%d-%m-%y_%H:%M"), dataset=args.exp_dir.name
-            )
-        for name, text in texts.items():
-            (out.path / name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(out.path / name, text)
+        write_documents(out.path, shown, config.report.weights)
         samples = write_page(out.path, shown, max_audio=most, files=["RESULTS.md", FILE, "results.tex"])
         out.counts["records"] = len(records)
     if args.tensorboard:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pseudovox.core import machine
 from pseudovox.core.machine import GIGABYTE, INSTALL, LEAST_PYTHON, MISSING, NOTE, OK
-from pseudovox.devtools.readiness import Report, of_recipe
+from pseudovox.devtools.setup_check import Report, of_recipe
 
 LEAST_DISK, LOW_DISK = 0.5, 5.0  # GB: below the first nothing runs, below the second a recipe may fill it
 

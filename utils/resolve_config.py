@@ -22,6 +22,7 @@ from pseudovox.core.errors import PseudovoxError
 from pseudovox.corpora import locations
 from pseudovox.data.datadir import write_atomic
 from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.kinds.measurements import STAGE, measuring_steps, not_measured
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,14 +73,13 @@ def main(argv: list[str] | None = None) -> int:
         "recognizer_kind": config.recognizer.kind,
         "alignment": config.bottleneck.alignment,
         "teacher": "yes" if config.bottleneck.teacher else "",
-        "speed": "yes" if config.speed.durations else "",
         "retrained": "yes" if config.recognizer.retrained else "",
         "release": "yes" if config.publish.release else "",
         **{f"root.{name}": folder for name, folder in roots.items()},
         **{name: getattr(config.sets, name) or config.sets.train for name in ("xvector", "bottleneck", "synthesizer")},
         **{
             name: getattr(config.sets, name)
-            for name in ("pool", "attacker", "recognizer", "anonymize", "judge", "emotion", "publish")
+            for name in ("pool", "attacker", "recognizer", "anonymize", "emotion", "publish")
         },
     }
     values["backend"] = config.scoring.backend
@@ -92,18 +92,19 @@ def main(argv: list[str] | None = None) -> int:
         print(f"trials={pair}")
     _print_steps(config, "")
     for system, its in resolved.items():
-        print(f"base.{system}={its.system.base}")
+        print(f"unmeasured.{system}={not_measured(its)}")
         print(f"stages.{system}={' '.join(its.system.stages)}")
         print(f"needed.{system}={' '.join(sorted(needed_by(its)))}")
         counts: Counter[str] = Counter()
         models = Path(config.models) if config.models else args.exp_dir / "models"
-        for step in steps_of(its):
+        for step in [*steps_of(its), *measuring_steps(its)]:
             if step.out.startswith("MODELS/") and step.stage == "fit" and not sets_of(its, step.data):
                 continue  # the family's generators are those that lie with the models
+            if step.stage == STAGE and not sets_of(its, step.data):
+                continue  # nothing to measure
             words = words_of(its, step, exp=args.exp_dir, data=args.data_dir or Path("data"), models=models)
-            print(f"own.{step.stage}.{system}.{counts[step.stage]}={' '.join(words)}")
+            print(f"own.{step.stage}.{system}.{counts[step.stage]}=" + "\t".join(words))
             counts[step.stage] += 1
-        print(f"synthesizer.{system}={its.system.synthesizer_dir}")
         print(f"ways.{system}={' '.join(its.attacks.semi_informed)}")
         for name, attacker in ATTACKERS.items():
             print(f"refused.{name}.{system}={attacker.refused(its)}")

@@ -52,16 +52,18 @@ run_step() {
   run_command "$PYTHON" "$1" --config "$config" --nj "$nj" --device "$device" ${force:+--force} "${@:2}"
 }
 
-# own_steps <stage>: what each system lists for this stage (conf/family, system.steps), with the options that all share.
+# own_steps <stage>: what each system lists for this stage (conf/family, system.steps), or what is measured of it
+# (kinds/measurements.py), with the options that all share.
 own_steps() {
   local number words
   for system in $systems; do
     config=$exp/$system/config.yaml number=0
     while words=${conf[own.$1.$system.$number]:-}; [ -n "$words" ]; do
-      read -ra words <<< "$words"
+      IFS=$'\t' read -ra words <<< "$words"
       run_step "${words[@]}"
       number=$((number + 1))
     done
+    [ "$1" != utility ] || [ -z "${conf[unmeasured.$system]}" ] || printf '%s: %s\n' "$system" "${conf[unmeasured.$system]}"
     [ "$number" -gt 0 ] || [ "$1" = synthesizer ] || printf '%s: nothing to do in stage "%s"\n' "$system" "$1"
   done
 }
@@ -154,24 +156,6 @@ needed() {
   [[ " ${conf[needed]} " == *" $1 "* ]] && return 0
   printf 'not needed: %s\n' "${systems:-no system}"
   return 1
-}
-
-# synthesizer: the model dir of the current system's synthesizer, its own or the one that all share.
-synthesizer() {
-  printf '%s' "$models/${conf[synthesizer.$system]}"
-}
-
-# measured_as: can the speed of the current system be measured? Sets `measured`, the options by which
-# steps/measure_speed.py knows it: the models of an x-vector system, or the command of a system that is one step.
-measured_as() {
-  if [ "${conf[base.$system]}" = xvector ] && [[ " ${conf[stages.$system]} " == *" synthesize "* ]]; then
-    measured=(--xvector "$models/xvector" --bottleneck "$models/bottleneck" --synthesizer "$(synthesizer)")
-  elif [ -z "${conf[stages.$system]}" ] && [ -n "${conf[own.synthesize.$system.0]:-}" ]; then
-    measured=(--command "${conf[own.synthesize.$system.0]}")
-  else
-    printf '%s: its speed is not measured: neither an x-vector system nor one step\n' "$system"
-    return 1
-  fi
 }
 
 # attacks <attacker>: does it attack the current system (kinds/attackers.py)? Selects the system's configuration, and

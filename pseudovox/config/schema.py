@@ -32,11 +32,12 @@ STEPS: dict[str, tuple[str, tuple[str, ...]]] = {
 # The steps whose work is a system's own; the others are the same for all systems of a run.
 STEPS_OF_SYSTEMS = ("fit", "sample", "f0", "synthesize")
 # The stages in which run.sh runs what the systems list (own_steps).
-STAGES_OF_SYSTEMS = ("synthesizer", "fit", "sample", "f0", "synthesize")
+STAGES_OF_SYSTEMS = ("synthesizer", "fit", "sample", "f0", "synthesize", "utility")
 # Ways to train the semi-informed attacker on anonymized speech: from scratch, as the VPC 2024 does, or going on from
 # the attacker that was trained on original speech.
 ATTACKER_TRAININGS = ("continued", "scratch")
-ANONYMIZED = "anonymized"  # SystemStep.data: the data dirs that a system anonymizes
+ANONYMIZED = "anonymized"  # SystemStep.data: the data dirs that a system anonymizes,
+SPOKEN = "spoken"  # and those whose utterances are the test speech of trials
 UNPROCESSED = "original"  # the rows of the tables that are no system's
 
 
@@ -101,7 +102,7 @@ class SystemStep:
     stage: str = ""  # by name
     step: str = ""  # x for steps/x.py, or the path of a script below recipes/
     options: dict[str, str] = field(default_factory=dict)  # --name value; one without a value is left out
-    data: str = ""  # the data dirs that it goes over: "anonymized" (what the system anonymizes), or a key of `sets`
+    data: str = ""  # the data dirs that it goes over: "anonymized" (what the system anonymizes), keys of `sets`
     out: str = ""  # the output
     when: str = ""  # a key of section `system`: the step runs only where it is set
 

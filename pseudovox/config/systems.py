@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pseudovox.config.schema import ANONYMIZED, STEPS, Config, SystemStep
+from pseudovox.config.schema import ANONYMIZED, SPOKEN, STEPS, Config, SystemStep
 
 OF_TRAINING = ("xvector", "bottleneck", "synthesizer")  # sets that are `sets.train` where they are not given
 
@@ -80,16 +80,39 @@ def needed_by(config: Config) -> set[str]:
     return found | ({"xvector", "bottleneck"} if "synthesizer" in found else set())
 
 
-def sets_of(config: Config, kind: str) -> list[str]:
-    """The names of the data dirs that `SystemStep.data` says."""
-    if kind == ANONYMIZED:
-        return anonymized_sets(config)
-    names = getattr(config.sets, kind)
-    return list(dict.fromkeys(names or (config.sets.train if kind in OF_TRAINING else ())))
+def sets_of(config: Config, kinds: str) -> list[str]:
+    """The names of the data dirs that `SystemStep.data` says, each once.
+
+    A word is a key of `sets`, ANONYMIZED (what the system anonymizes) or SPOKEN (the test speech of the trials).
+    """
+    names: list[str] = []
+    for kind in kinds.split():
+        if kind == ANONYMIZED:
+            names += anonymized_sets(config)
+        elif kind == SPOKEN:
+            names += (pair.split()[1] for pair in config.sets.trials)
+        else:
+            names += getattr(config.sets, kind) or (config.sets.train if kind in OF_TRAINING else ())
+    return list(dict.fromkeys(names))
+
+
+def template_of(config: Config, step: SystemStep) -> list[str]:
+    """The command line of a step, in the words that `words_of` puts folders in the place of."""
+    options = ((f"--{name}", value) for name, value in _given(config, step).items())
+    return [
+        script_of(config, step),
+        *(word for name, value in options for word in (name, value)),
+        *(f"DATA/{name}" for name in sets_of(config, step.data)),
+        *([step.out] if step.out else []),
+    ]
 
 
 def words_of(config: Config, step: SystemStep, *, exp: Path, data: Path, models: Path) -> list[str]:
-    """The command line of a step, without the options that all steps share: script, options, data dirs, output."""
+    """The command line of a step, without the options that all steps share: script, options, data dirs, output.
+
+    EXP, DATA, MODELS, SYSTEM, SYNTHESIZER and OWN_SYNTHESIZER stand for the folders; an option whose value is then
+    empty is left out. The value of an option may be a command line itself.
+    """
     synthesizer = str(models / config.system.synthesizer_dir)
     words = {
         "EXP": str(exp), "DATA": str(data), "MODELS": str(models), "SYSTEM": config.system.name,
@@ -97,12 +120,7 @@ def words_of(config: Config, step: SystemStep, *, exp: Path, data: Path, models:
     }  # fmt: skip
 
     def filled(text: str) -> str:
-        return "/".join(words.get(part, part) for part in text.split("/"))
+        return " ".join("/".join(words.get(part, part) for part in word.split("/")) for word in text.split(" "))
 
-    options = ((f"--{name}", filled(value)) for name, value in _given(config, step).items())
-    return [
-        script_of(config, step),
-        *(word for name, value in options if value for word in (name, value)),
-        *(str(data / name) for name in sets_of(config, step.data)),
-        *([filled(step.out)] if step.out else []),
-    ]
+    made = [filled(word) for word in template_of(config, step)]
+    return [word for word, after in zip(made, [*made[1:], "x"], strict=True) if word and after]

@@ -8,12 +8,15 @@ out with a loud note.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pseudovox.config import Config
 from pseudovox.core.errors import MissingModelError, UsageError
+
+FOLDERS = ("DATA", "FOLDER", "CORPORA")  # words of stage 0 that stand for other folders
 
 
 @dataclass(frozen=True)
@@ -29,37 +32,37 @@ class Corpus:
     source: str
 
 
-CORPORA = {
-    "librispeech": Corpus("LibriSpeech", "openslr.org/12 (local/download.py librispeech)"),
-    "libritts": Corpus("LibriTTS", "openslr.org/60 (local/download.py libritts)"),
-    "vctk": Corpus("VCTK-Corpus-0.92", "datashare.ed.ac.uk/handle/10283/3443 (local/download.py vctk)"),
-    "iemocap": Corpus(
-        "IEMOCAP_full_release", "to be asked for at sail.usc.edu/iemocap (local/download.py iemocap says how)"
-    ),
-    "minilibrispeech": Corpus("MiniLibriSpeech", "openslr.org/31 (local/download.py minilibrispeech)"),
-    "speechocean762": Corpus("speechocean762", "openslr.org/101 (local/download.py speechocean762)"),
-    "commonvoice": Corpus(
-        "CommonVoice", "to be asked for at commonvoice.mozilla.org (local/download.py commonvoice says how)"
-    ),
-    "voxceleb1": Corpus("VoxCeleb1", "to be asked for (local/download.py voxceleb1 says whom)"),
-    "voxceleb2": Corpus("VoxCeleb2", "to be asked for (local/download.py voxceleb2 says whom)"),
-}
+@functools.cache
+def corpora() -> dict[str, Corpus]:
+    """All corpora, from conf/downloads/corpora.yaml; librispeech-dev-clean is a part of librispeech."""
+    from pseudovox.corpora.downloads import catalogue
+
+    found: dict[str, Corpus] = {}
+    for entry in catalogue.read(names=["corpora"]).values():
+        name = entry.name.partition("-")[0]
+        how = f"{entry.home} (local/download.py {name})"
+        if entry.ask:
+            how = f"to be asked for, see {entry.home} (local/download.py {name} says how)"
+        found.setdefault(
+            name, Corpus(entry.folder.partition("/")[0], how.removeprefix("https://").removeprefix("www."))
+        )
+    return found
 
 
 def roots(config: Config) -> dict[str, str]:
-    """The folder of every corpus, there or not; UsageError for a corpus in `data` that is not known."""
-    for name in (*config.data.roots, *config.data.optional.values()):
-        if name not in CORPORA:
-            raise UsageError(f"data: no corpus called {name!r}; there are: {', '.join(CORPORA)}")
-    return {
-        name: config.data.roots.get(name) or f"{config.data.corpora}/{corpus.folder}"
-        for name, corpus in CORPORA.items()
-    }
+    """The folder of every corpus that the configuration names, there or not; UsageError for one that is not known."""
+    given = dict.fromkeys((*config.data.roots, *config.data.optional.values()))
+    for name in given:
+        if name not in corpora():
+            raise UsageError(f"data: no corpus called {name!r}; there are: {', '.join(corpora())}")
+    named = dict.fromkeys([*given, *(name for command in config.data.prepare for name in named_in(command))])
+    return {name: config.data.roots.get(name) or f"{config.data.corpora}/{corpora()[name].folder}" for name in named}
 
 
 def named_in(command: str) -> list[str]:
     """The corpora that a command of stage 0 names."""
-    return [word.lower() for word in command.split() if word.isupper() and word.lower() in CORPORA]
+    words = [word for word in command.split() if word.isupper() and word.partition("/")[0] not in FOLDERS]
+    return [word.lower() for word in words if word.lower() in corpora()]
 
 
 def absent(config: Config, data: Path) -> dict[str, list[str]]:
@@ -81,7 +84,7 @@ def note(config: Config, corpus: str, names: list[str]) -> str:
     """What to tell the user about optional data dirs that are left out."""
     return (
         f"NO DATA for {', '.join(names)}: {roots(config)[corpus]} is no folder; what they are for is left out\n"
-        f"  hint: {corpus} is {CORPORA[corpus].source}; --set data.roots.{corpus}=/where/it/lies"
+        f"  hint: {corpus} is {corpora()[corpus].source}; --set data.roots.{corpus}=/where/it/lies"
     )
 
 
@@ -102,7 +105,7 @@ def check(config: Config) -> None:
     named = dict.fromkeys(name for command in config.data.prepare for name in named_in(command))
     missing = [name for name in named if not Path(where[name]).is_dir()]
     if missing:
-        lines = [f"{where[name]}: no such folder ({name}: {CORPORA[name].source})" for name in missing]
+        lines = [f"{where[name]}: no such folder ({name}: {corpora()[name].source})" for name in missing]
         raise MissingModelError(
             "; ".join(lines), " ".join(f"--set data.roots.{name}=/where/it/lies" for name in missing)
         )

@@ -13,8 +13,8 @@ import resource
 import runpy
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,6 +24,7 @@ from pseudovox.components import f0
 from pseudovox.core import checkout, machine
 from pseudovox.core.errors import DataError
 from pseudovox.data.utterance import Utterance
+from pseudovox.records import Record
 from pseudovox.stage import parallel
 from pseudovox.stage.batching import out_of_memory
 
@@ -231,6 +232,34 @@ def measure_all(
         if best.batch > 1:
             rows.append(best)
     return rows
+
+
+def records(
+    rows: Sequence[Measurement], machines: Mapping[str, dict[str, Any]], system: str, device: str, repetitions: int
+) -> list[Record]:
+    """The figures of a system.
+
+    Args:
+        rows: as measured; with a GPU, those of its machine's CPU as well.
+        machines: `machine_facts` by device.
+        system: its name.
+        device: whose figures have the plain names.
+        repetitions: that each row is the median of.
+    """
+    made = []
+    for row in rows:
+        facts = machines[row.device]
+        where = [facts["processor"], f"{facts['threads']} thread(s)", *([facts["gpu"]] if "gpu" in facts else [])]
+        details = {name: value for name, value in asdict(row).items() if name not in ("factor", "low", "high")}
+        batch = "batch_1" if row.batch == 1 else "best_batch"
+        made.append(
+            Record(
+                f"real_time_factor_{row.seconds:g}s_{batch}{'' if row.device == device else '_cpu'}", row.factor,
+                system=system, ci_low=row.low, ci_high=row.high, n=repetitions, n_of="repetitions",
+                details={**details, "machine": ", ".join(where)},
+            )
+        )  # fmt: skip
+    return made
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.kinds.measurements import figures
 from pseudovox.metrics.privacy import METRICS
 from pseudovox.records import ORIGINAL, Record
 from pseudovox.report import formatting
@@ -17,7 +18,6 @@ from pseudovox.report.headline import headline
 
 # metric: (column, decimals)
 _PRIVACY = {name: (metric.title, metric.decimals) for name, metric in METRICS.items() if metric.title}
-_VOICES = {"voice_distinctiveness_gain": ("G_VD, dB", 1), "deid": ("DeID", 2)}
 
 MOST_PARTS = 16  # values of one table that are shown; targets are as many as training speakers
 
@@ -94,15 +94,16 @@ def _table_and_value(group: str) -> tuple[str, str]:
 
 def voices_table(records: Sequence[Record], name: str) -> Table:
     """Gain of voice distinctiveness and de-identification by system."""
-    own = [record for record in records if record.metric in _VOICES]
+    shown = {name: figure for name, figure in figures().items() if figure.table == "voices"}
+    own = [record for record in records if record.metric in shown]
     found = {(r.system, r.level, r.group, r.metric): r for r in own}
     rows = [
         [
             formatting.system_name(system, level),
             formatting.group_name(group),
             *(
-                formatting.cell(found.get((system, level, group, metric)), decimals)
-                for metric, (_, decimals) in _VOICES.items()
+                formatting.cell(found.get((system, level, group, metric)), figure.decimals)
+                for metric, figure in shown.items()
             ),
         ]
         for system, level, group in sorted({(r.system, r.level, r.group) for r in own})
@@ -112,7 +113,7 @@ def voices_table(records: Sequence[Record], name: str) -> Table:
         "G_VD, gain of voice distinctiveness: 0 = voices differ from each other as much as the original ones, below = "
         "less. DeID, de-identification: 1 = nothing links a voice to its original, 0 = as much as before. By a PLDA "
         "of original speech, as in the VoicePrivacy Challenge 2022.",
-        ["system", "speakers", *(column for column, _ in _VOICES.values())],
+        ["system", "speakers", *(figure.column for figure in shown.values())],
         rows,
         [],
     )

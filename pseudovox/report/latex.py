@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.kinds.measurements import figures
 from pseudovox.records import ORIGINAL, Record
 from pseudovox.report.averages import Standing
 from pseudovox.report.headline import headline
@@ -19,13 +20,6 @@ _INTERVAL = (
     r"\providecommand{\interval}[3]{\begin{tabular}[t]{@{}c@{}}#1\\[-2pt]{\scriptsize[#2, #3]}\end{tabular}}" + "\n"
 )
 _GROUPS = {"all": "all", "f": "female", "m": "male"}
-_UTILITY = (
-    ("wer", "WER", 1),
-    ("pitch_correlation_voiced", "pitch, voiced", 2),
-    ("pitch_correlation_vpc2022", "pitch, 2022", 2),
-    ("voice_distinctiveness_gain", "$G_{VD}$", 2),
-    ("uar", "UAR", 1),
-)
 
 
 def escape(text: str) -> str:
@@ -83,11 +77,17 @@ def privacy(records: Sequence[Record], name: str) -> str:
     return _table(caption, f"privacy-{name}", header, rows, len(columns))
 
 
+def _utility_columns() -> list[tuple[str, str, int]]:
+    """(metric, head, decimals) of what is measured of speech."""
+    shown = {name: figure for name, figure in figures().items() if figure.latex or figure.table == "utility"}
+    return [("wer", "WER", 1), *((name, one.latex or escape(one.column), one.decimals) for name, one in shown.items())]
+
+
 def utility(records: Sequence[Record], name: str) -> str:
     """What is left of the speech of a set, a row a system, original speech first; "" if nothing was measured."""
     found = {(r.system, r.level, r.metric, r.group): r for r in records if not r.training}
     columns = []
-    for metric, head, digits in _UTILITY:
+    for metric, head, digits in _utility_columns():
         groups = [group for group in _GROUPS if any((metric, group) == key[2:] for key in found)]
         # Of all speakers where that is known; some figures are of women and of men alone.
         for group in groups[:1] if "all" in groups else groups:

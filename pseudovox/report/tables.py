@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox.kinds.attackers import ATTACKERS
+from pseudovox.kinds.measurements import figures
 from pseudovox.records import ORIGINAL, Record, Timing, is_emotion_metric, whisper_label
 from pseudovox.report.averages import CONDITIONS, COUNTED, splits, standings
 from pseudovox.report.details import detail_tables
@@ -158,7 +159,8 @@ def conditions_table(records: Sequence[Record], split: str, weights: Mapping[str
 
 
 def utility_table(records: Sequence[Record], name: str) -> Table:
-    """Word error rate and pitch correlation by system; original speech in the first row."""
+    """Word error rate and what else is measured of speech by system; original speech in the first row."""
+    columns = {metric: figure for metric, figure in figures().items() if figure.table == "utility"}
     found = {(r.system, r.level, r.group, r.metric): r for r in records if not r.training}
     retrained = {(r.system, r.level): r for r in records if r.metric == "wer" and r.training and r.group == "all"}
     wer_groups = _groups([record for record in records if record.metric == "wer"])
@@ -167,9 +169,10 @@ def utility_table(records: Sequence[Record], name: str) -> Table:
         cells = [cell(found.get((system, level, group, "wer"))) for group in wer_groups]
         if retrained:
             cells.append("" if system == ORIGINAL else cell(retrained.get((system, level))))
-        for metric in ("pitch_correlation_voiced", "pitch_correlation_vpc2022"):
-            # Original speech against itself would be 1 by definition.
-            cells.append("" if system == ORIGINAL else cell(found.get((system, level, "all", metric)), 2))
+        for metric, figure in columns.items():
+            record = found.get((system, level, "all", metric))
+            # (Most compare with the original, which has no such figure.)
+            cells.append("" if system == ORIGINAL and record is None else cell(record, figure.decimals))
         rows.append([system_name(system, level), *cells])
     return Table(
         f"Utility ({name}): what is left of the speech",
@@ -179,8 +182,7 @@ def utility_table(records: Sequence[Record], name: str) -> Table:
             "system",
             *(f"WER {group_name(group)}" for group in wer_groups),
             *(["WER all, retrained"] if retrained else []),
-            "pitch, voiced frames",
-            "pitch, as VPC 2022",
+            *(figure.column for figure in columns.values()),
         ],
         rows,
         [

@@ -29,7 +29,7 @@ def test_roots() -> None:
 
 def test_downloads_lie_where_corpora_are_looked_for() -> None:
     entries = catalogue.read()
-    for name, corpus in locations.CORPORA.items():
+    for name, corpus in locations.corpora().items():
         found = catalogue.choose(entries, [name])
         assert {one.folder.split("/")[0] for one in found} == {corpus.folder}
         assert any(one.ask for one in found) == ("asked for" in corpus.source)

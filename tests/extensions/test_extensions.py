@@ -25,7 +25,7 @@ from pseudovox.metrics.ranking import Ranking
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # Files that each takes, at most (CONTRIBUTING.md: Adding things).
-FILES = {"strategy": 2, "vocoder": 3, "speaker_network": 2, "content_extractor": 3}
+FILES = {"strategy": 2, "vocoder": 3, "speaker_network": 2, "content_extractor": 3, "measurement": 3}
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,14 @@ def test_a_recipe_trains_draws_and_speaks_with_kinds_of_its_own(tree: Path, tmp_
         np.testing.assert_allclose(drawn[utterance], source + 0.25 * (pool - source), rtol=1e-4, atol=1e-6)
     made = DataDir.load(tmp_path / "data/test_trials_f_shifted")
     assert made.utterances == part.utterances and np.abs(load(made, made.utterances[0])).max() > 0
+    less = ("--set", "scoring.voices=false", "--set", "sets.judge=[]")
+    measured = run(tree, *folders, *settings, *less, "--stage", "utility", "--stop-stage", "report")
+    assert measured.returncode == 0, measured.stdout[-2000:] + measured.stderr[-4000:]
+    record = json.loads((tmp_path / "exp/shifted/level/results.json").read_text())["records"][0]
+    before, after = (np.mean([np.mean(load(p, u) ** 2) for u in part.utterances[:1]]) for p in (part, made))
+    assert record["n"] == len(part.utterances) and np.isfinite([before, after, record["value"]]).all()
+    assert "level, dB" in (tmp_path / "exp/report/RESULTS.md").read_text()
+    assert "level dB" in (tmp_path / "exp/report/index.html").read_text()
     # The bytes of a recipe's own kind are among what decides an output.
     again = (*folders, *settings, "--stage", "sample", "--stop-stage", "sample")
     assert "done already" in run(tree, *again).stderr

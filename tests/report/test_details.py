@@ -48,7 +48,7 @@ def test_parts() -> None:
 
 def test_voices() -> None:
     records = [figure("voice_distinctiveness_gain", "vq", "", -9.06), figure("deid", "vq", "", 0.987)]
-    assert details.voices_table(records, "test").rows == [["vq", "female", "-9.1", "0.99"]]
+    assert details.voices_table(records, "test").rows == [["vq", "female", "-9.06", "0.99"]]
 
 
 def test_they_stand_on_the_page_alone() -> None:

@@ -54,14 +54,17 @@ class Entry:
         return to / self.file if to else pretrained.cache_file(self.name)
 
 
-def read(folder: Path = FOLDER) -> dict[str, Entry]:
+def read(folder: Path = FOLDER, names: Sequence[str] = ("*",)) -> dict[str, Entry]:
     """All entries by name, in the order of the files.
+
+    Args:
+        names: of the files to read, without their ending; "*" = all.
 
     Raises:
         UsageError: an entry that lacks something or has too much, naming file and line.
     """
     entries: dict[str, Entry] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(path for name in names for path in folder.glob(f"{name}.yaml")):
         values, lines = strict_yaml.read(path)
         for name, given in values.items():
             entries[name] = _entry(name, given, f"{path}:{lines[name]}")

@@ -11,7 +11,7 @@ from pseudovox.records import ORIGINAL, Record
 from pseudovox.report.averages import CONDITIONS, COUNTED
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import GRID, INK, MUTED, Figure, as_svg, canvas, strokes, word
-from pseudovox.report.page.summary import ALL, COLUMNS, figure_of
+from pseudovox.report.page.summary import ALL, all_columns, figure_of
 
 Point = tuple[str, Record, Record]  # name, EER, WER
 
@@ -74,7 +74,7 @@ def baselines_of(config: Config) -> dict[str, tuple[float, float]]:
 
 def points_of(experiment: Experiment, name: str, attacker: str) -> list[Point]:
     """(system, EER, WER) of every system that has both in a set; the EER is the mean over its lists."""
-    columns = {column.key: column for column in COLUMNS}
+    columns = {column.key: column for column in all_columns()}
     levels = {record.system: record.level for record in experiment.records if record.metric == "eer"}
     found: list[Point] = []
     for system in experiment.systems:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pseudovox.kinds.attackers import ATTACKERS, TRAINED
+from pseudovox.kinds.measurements import figures
 from pseudovox.report.page.experiment import Experiment
 from pseudovox.report.page.figure import INK, SERIES, Figure, as_svg, canvas
 from pseudovox.report.warnings import code_warnings, privacy_warnings
@@ -63,12 +64,8 @@ def not_run(experiment: Experiment) -> list[NotRun]:
                 told.setdefault(one.what, one)
     metrics = {record.metric for record in experiment.records if record.value is not None}
     reasons = {
-        "uar": ("emotion (UAR)", "the recipe names no data dirs with emotions (sets.emotion)"),
+        **{name: figure.absent for name, figure in figures().items() if figure.absent},
         "wer": ("word error rates (WER)", "no recogniser was run (stage asr)"),
-        "voice_distinctiveness_gain": (
-            "voice distinctiveness (GVD)",
-            "the recipe does not ask for it (scoring.voices), or has no attacker",
-        ),
         "eer": ("attackers (EER)", "no trials were scored (stage asv)"),
     }
     for metric, (what, why) in reasons.items():

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pseudovox.kinds.attackers import ATTACKERS
-from pseudovox.records import ORIGINAL, Record, Timing, emotion_metric, is_emotion_metric, whisper_label
+from pseudovox.kinds.measurements import figures
+from pseudovox.records import ORIGINAL, Record, Timing, is_emotion_metric, whisper_label
 from pseudovox.report.formatting import system_name
 from pseudovox.report.page.experiment import Experiment
 
@@ -35,7 +36,7 @@ class Column:
     attacker: str = ""
 
 
-COLUMNS = [
+_PRIVACY = [
     *(
         Column(
             name,
@@ -63,78 +64,24 @@ COLUMNS = [
         "low",
         2,
     ),
-    Column(
-        "wer",
-        "WER %",
-        "Word error rate: of 100 words, how many a recogniser gets wrong. Lower is better.",
-        "low",
-    ),
-    Column(
-        "pitch_correlation_vpc2022",
-        "ρF0",
-        "Pitch correlation: 1 where the melody of the speech is kept exactly, 0 where nothing of it is left. Measured "
-        "as in the VoicePrivacy Challenge 2022.",
-        "high",
-        2,
-    ),
-    Column(
-        "voice_distinctiveness_gain",
-        "GVD dB",
-        "Gain of voice distinctiveness: 0 where the anonymized voices differ from one another as much as the original "
-        "ones; below 0, they sound more alike.",
-        "zero",
-    ),
-    Column(
-        "uar",
-        "UAR %",
-        "Unweighted average recall: how much of the emotion a classifier of original speech still hears. Higher keeps "
-        "more of it.",
-        "high",
-    ),
-    *(
-        Column(
-            emotion_metric(model, "similarity"),
-            f"emotion {model}",
-            "Similarity of the emotion before and after: mean cosine of what a model of arousal, dominance and valence "
-            f"makes of the utterances ({of}); 1 = the same.",
-            "high",
-            2,
-        )
-        for model, of in (("wav2vec2", "audeering's wav2vec 2.0"), ("regression", "an approximation by a regression"))
-    ),
-    Column(
-        "dnsmos_ovrl",
-        "DNSMOS",
-        "A model's guess at how listeners would rate the speech, from 1 (bad) to 5 (excellent).",
-        "high",
-        2,
-    ),
-    Column(
-        "distillmos",
-        "DistillMOS",
-        "Another model's guess at the same, which hears the artefacts of synthesis better.",
-        "high",
-        2,
-    ),
-    Column(
-        "nisqa_mos",
-        "NISQA",
-        "A third model's guess at the quality of the speech, from 1 (bad) to 5 (excellent).",
-        "high",
-        2,
-    ),
-    Column(
-        "real_time_factor",
-        "RTF",
-        "Real-time factor: seconds of work for one second of speech. Below 1 is faster than speaking.",
-        "low",
-        3,
-    ),
 ]
+_WORDS = Column(
+    "wer", "WER %", "Word error rate: of 100 words, how many a recogniser gets wrong. Lower is better.", "low"
+)
+
+
+def all_columns() -> list[Column]:
+    """Attackers, what codes disclose, words, and what is measured of speech (kinds/measurements)."""
+    measured = (
+        Column(name, figure.page, figure.meaning, figure.better, figure.decimals)
+        for name, figure in figures().items()
+        if figure.page
+    )
+    return [*_PRIVACY, _WORDS, *measured]
 
 
 def columns_among(keys: Iterable[str]) -> list[Column]:
-    """The columns of these keys in their order: COLUMNS, and after the WER one for each of Whisper's models."""
+    """The columns of these keys in their order: `all_columns`, and after the WER one for each of Whisper's models."""
     there = set(keys)
     whisper = [
         Column(
@@ -146,8 +93,9 @@ def columns_among(keys: Iterable[str]) -> list[Column]:
         for key in sorted(there)
         if (label := whisper_label(key))
     ]
-    after = next(number for number, column in enumerate(COLUMNS, 1) if column.key == "wer")
-    return [column for column in [*COLUMNS[:after], *whisper, *COLUMNS[after:]] if column.key in there]
+    columns = all_columns()
+    after = columns.index(_WORDS) + 1
+    return [column for column in [*columns[:after], *whisper, *columns[after:]] if column.key in there]
 
 
 EER_MEANING = (
@@ -239,7 +187,7 @@ def _rows(experiment: Experiment, name: str, group: str, run: str) -> list[Row]:
     pairs = [(system, level) for system in experiment.systems for level in sorted(v for s, v in levels if s == system)]
     # A figure without a level (speed) belongs to all levels of its system.
     pairs = [(s, v) for s, v in pairs if v or not any(other == s and level for other, level in pairs)]
-    keys = {*(column.key for column in COLUMNS), *(record.metric for record in experiment.records)}
+    keys = {*(column.key for column in all_columns()), *(record.metric for record in experiment.records)}
     rows = []
     for system, level in [(ORIGINAL, ""), *pairs]:
         cells = {}

@@ -74,7 +74,7 @@ def corpora(report: Report, config: Config, data: Path) -> None:
     report.line(OK, "data dirs", f"{len(made)} of {len(wanted)} in {data}; stage data makes the others")
     roots = locations.roots(config)
     for name in dict.fromkeys(name for command in config.data.prepare for name in locations.named_in(command)):
-        source(report, "corpus", roots[name], "", f"data.roots.{name}", locations.CORPORA[name].source)
+        source(report, "corpus", roots[name], "", f"data.roots.{name}", locations.corpora()[name].source)
     for command in config.data.prepare:
         for word in command.split()[1:]:
             if word.startswith("FOLDER"):
