@@ -41,7 +41,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
         Aligner()  # says what is missing before anything is written
         return AlignWorker
 
-    stage.map_utterances(args, data, args.out_dir, settings={}, worker=worker, arrays=("alignment",), finish=_finish)
+    stage.map_utterances(
+        args, data, args.out_dir, settings={}, worker=worker, arrays=("alignment",), finish=_finish, gpu=False
+    )
 
 
 def _finish(data: DataDir, out: Any) -> None:

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         settings=config.f0.extraction(),
         worker=worker,
         arrays=("f0",),
+        gpu=False,
     )
 
 
