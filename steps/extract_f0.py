@@ -43,7 +43,6 @@ def run(args: argparse.Namespace, config: Config) -> None:
         settings=config.f0.extraction(),
         worker=worker,
         arrays=("f0",),
-        gpu=False,
     )
 
 

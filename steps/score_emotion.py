@@ -99,7 +99,6 @@ def _extract(args: argparse.Namespace, config: Config, kind: str, data: list[Dat
         worker=functools.partial(emotion_features.worker, kind, config, args.model),
         inputs=lambda _: [args.model] if kind == "xvector" else [],
         arrays=(emotion_features.ARRAYS[kind],),
-        gpu=kind != "prosody",
     )
     args.device = device
 

@@ -46,7 +46,6 @@ def run(args: argparse.Namespace, config: Config) -> None:
         worker=worker,
         inputs=lambda part: [made[part.path]],
         arrays=("pitch",),
-        gpu=False,
     )
     inputs = [args.out_dir / part.name for part in data]
     settings = [config.pitch, {"system": args.system}]

@@ -73,7 +73,6 @@ def run(args: argparse.Namespace, config: Config) -> None:
         inputs=lambda part: [root / part.name for root in (args.f0, args.pseudo) if root],
         arrays=("f0",),
         seeded=bool(set(transforms) & {"noise", "phones"}),
-        gpu=False,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pseudovox.core.errors import UsageError
@@ -33,30 +32,21 @@ def resolve_device(asked: str) -> str:
     return asked
 
 
-def may_have_gpu() -> bool:
-    """Whether a GPU could be here: quick, and without torch. (Its driver's files are there, or that cannot be seen.)"""
-    proc = Path("/proc")
-    return not proc.is_dir() or any(Path(path).exists() for path in ("/proc/driver/nvidia", "/dev/nvidia0", "/dev/dxg"))
-
-
-def job_devices(asked: str, nj: int) -> list[str]:
+def job_devices(device: str, nj: int) -> list[str]:
     """The device of each job on this machine: every GPU works for one, or `nj` share the processor.
 
     Args:
-        asked: as of `--device`.
-        nj: jobs on a CPU, and at most so many GPUs are taken where it is named `cuda` or `auto`.
+        device: as `resolve_device` gives it; of `cuda` all are taken.
+        nj: jobs on a CPU, and at most so many GPUs.
     """
-    if asked == "cpu" or (asked == "auto" and not may_have_gpu()):
-        return ["cpu"] * nj
-    found = resolve_device(asked)
-    if found == "cpu":
-        return ["cpu"] * nj
-    if ":" in found:
-        return [found]
+    if not is_cuda(device):
+        return [device] * nj
+    if ":" in device:
+        return [device]
     import torch
 
     count = min(torch.cuda.device_count(), nj)
-    return ["cuda"] if count <= 1 else [f"cuda:{number}" for number in range(count)]
+    return [device] if count <= 1 else [f"{device}:{number}" for number in range(count)]
 
 
 def is_cuda(device: str) -> bool:

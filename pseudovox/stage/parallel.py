@@ -109,7 +109,6 @@ def map_utterances(
     out_names: Callable[[str], str] = lambda name: name,
     finish: Callable[[DataDir, Any], None] | None = None,
     seeded: bool = False,
-    gpu: bool = True,
 ) -> None:
     """Run a worker over every utterance of the data dirs; one output dir each, `<out_dir>/<name of the data dir>`.
 
@@ -128,8 +127,9 @@ def map_utterances(
         out_names: the name of the output of a data dir.
         finish: called with (data dir, stage.Output) when the arrays or audio are there, for further files.
         seeded: the worker draws random numbers by the seed.
-        gpu: the worker can use a GPU. Where it cannot, there are --nj jobs whatever --device is; where it can, one for
-            each GPU.
+
+    On this machine there is a job for each GPU, or --nj of them on the processor: a step whose worker knows no GPU sets
+    `args.device` to "cpu".
 
     The outputs share the wall time by their seconds of speech (see stage.Output).
 
@@ -163,7 +163,7 @@ def map_utterances(
             return
         pieces = [piece for data, out in opened for piece in _pieces(data, out, arrays)]
         waiting = [piece for piece in pieces if not _is_made(piece)]
-        failed = _run(args, waiting, make, [out.path for _, out in opened], gpu=gpu)
+        failed = _run(args, waiting, make, [out.path for _, out in opened])
         for data, out in opened:
             out.audio_seconds = sum(data.duration(utterance) for utterance in data.utterances)
         total = sum(out.audio_seconds for _, out in opened)
@@ -192,15 +192,14 @@ def map_utterances(
 
 
 def _run(
-    args: argparse.Namespace, waiting: list[Piece], worker: Callable[[], Callable[..., Worker]], folders: list[Path],
-    *, gpu: bool,
-) -> list[tuple[str, str, str]]:  # fmt: skip
+    args: argparse.Namespace, waiting: list[Piece], worker: Callable[[], Callable[..., Worker]], folders: list[Path]
+) -> list[tuple[str, str, str]]:
     from tqdm import tqdm
 
     if not waiting:
         return []
-    nj, asked = min(args.nj, len(waiting)), args.device if gpu else "cpu"
-    devices = job_devices(asked, nj) if jobs.place() == "local" else [asked] * nj
+    nj = min(args.nj, len(waiting))
+    devices = job_devices(args.device, nj) if jobs.place() == "local" else [args.device] * nj
     nj = len(devices)
     progress = folders[0] / "log" / "progress"
     shutil.rmtree(progress, ignore_errors=True)  # of a run that was killed, perhaps with more jobs
