@@ -79,7 +79,7 @@ def of_phones() -> tuple[Learner, Any]:
 
 def of_durations() -> tuple[Learner, Any]:
     options = few(PrivateOptions().durations)
-    network = store.build("duration_predictor", {"phones": 4, "hidden": 8, "embedding": 4, "dropout": 0.1})
+    network = store.build("duration_predictor", {"phones": 4, "hidden": 8, "dropout": 0.1})
     learner = durations.DurationLearner(network, options.training, 1)
     return learner, {"phones": torch.tensor([[0, 1, 2, 3], [2, 1, 4, 4]]), "frames": torch.rand(2, 4)}
 
