@@ -166,8 +166,14 @@ def systems(args: argparse.Namespace) -> None:
     left_out: dict[str, str] = {}
 
     def config_of(system: str, *overrides: str) -> Path:
+        """The configuration of a system with the pack's models; packs.config_of knows those of one family alone."""
+        own = configuration.block_file("system", system)
+        family = configuration.merge([own]).system.base
+        below = [configuration.block_file("family", family)] if family else []
+        config = configuration.merge([ROOT / "conf/default.yaml", PACK / packs.CONFIG, *below, own], overrides)
+        config.system.name = system
         path: Path = args.work / f"{system}.yaml"
-        path.write_text(configuration.to_yaml(packs.config_of(PACK, system, overrides)))
+        path.write_text(configuration.to_yaml(config))
         return path
 
     def attempt(name: str, work: Callable[[], None]) -> None:

@@ -47,7 +47,7 @@ part() { # name, seconds at most, command...: in the time that is left
     echo "$name: no time left"
     return
   fi
-  [ "$left" -lt "$most" ] && most="$left"
+  if [ "$left" -lt "$most" ] || [ "$size" = tiny ]; then most="$left"; fi # (what is tried may take its time)
   echo "== $name (at most $most s)"
   timeout --kill-after=5 "$most" "$@" 2>&1 | tee "$out/$name.log" | tail -n 25
   code=${PIPESTATUS[0]}

@@ -18,7 +18,7 @@ from pseudovox.models import store
 from pseudovox.training import bottleneck, durations, knn_vocoder, phones, recognizer, speaker, synthesizer, vocoder
 from pseudovox.training.fit import Learner
 
-FEW = {"updates": 5, "round_updates": 5, "warmup": 0, "threads": 1}
+FEW = {"updates": 5, "round_updates": 5, "epochs": 0, "keep": "last", "patience": 0, "warmup": 0, "threads": 1}
 CONTENT: dict[str, Any] = {
     "bins": 8, "phones": 4, "channels": 8, "factor": 4, "dilations": [1], "stride": 2, "dimension": 6, "codes": 4,
 }  # fmt: skip
@@ -110,7 +110,7 @@ def of_vocoder(kind: str) -> tuple[Learner, Any]:
         }  # fmt: skip
         return vocoder.VocoderLearner(store.build(kind, sizes), options, 1), batch
     options = few(hifigan.Options(), resolutions=[[256, 64, 256]])
-    options = replace(options, adversarial=replace(options.adversarial, start=0, width=4))
+    options = replace(options, adversarial=replace(options.adversarial, start=0, width=0.05, scales=1, periods=[2]))
     sizes |= {
         "channels": 16, "rates": [10, 8, 2], "kernels": [20, 16, 4], "block_kernels": [3], "block_dilations": [1],
         "pitch": "absolute", "harmonics": 2, "weight_norm": True,
@@ -120,7 +120,7 @@ def of_vocoder(kind: str) -> tuple[Learner, Any]:
 
 def of_features() -> tuple[Learner, Any]:
     options = few(Vocoder(), resolutions=[[256, 64, 256]])
-    options = replace(options, adversarial=replace(options.adversarial, start=0, width=4))
+    options = replace(options, adversarial=replace(options.adversarial, start=0, width=0.05, scales=1, periods=[2]))
     sizes = {
         "features": 6, "width": 8, "channels": 16, "rates": [10, 8, 4], "kernels": [20, 16, 8], "block_kernels": [3],
         "block_dilations": [1], "weight_norm": True,
