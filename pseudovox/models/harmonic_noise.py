@@ -81,7 +81,7 @@ class HarmonicNoise(FrameNetwork):
             return self._filtered(tone * inside, noise.float() * inside, responses, lengths)
 
     def _filtered(
-        self, tone: torch.Tensor, noise: torch.Tensor, responses: torch.Tensor, lengths: torch.Tensor | None
+        self, tone: torch.Tensor, noise: torch.Tensor, responses: torch.Tensor, lengths: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Both excitations (B, HOP * T) through the responses (B, T, bands), added."""
         # One more frame, a copy of the last, so that the end does not fade out.
