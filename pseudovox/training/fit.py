@@ -99,6 +99,15 @@ class Learner(lightning.LightningModule):
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.log("valid/loss", self.loss(batch, "valid"), batch_size=1)
 
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        if self.training_options.precision == "16-mixed":  # whose gradients are scaled
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_val:  # (with bf16-mixed Lightning refuses fused optimisers, though nothing is scaled there)
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         options = self.training_options
         kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}

@@ -79,7 +79,7 @@ class SpeakerLearner(Learner):
         guessed = self.target_head(reverse_gradient(embedding, weight), targets[0])
         of_targets = functional.cross_entropy(guessed.float(), targets[0])
         self.log("train/target_loss", of_targets)
-        self.log("train/target_weight", weight)
+        self.log("train/target_weight", torch.full((), weight, device=embedding.device))
         return (found + of_targets) / 2
 
     def frames(self, inputs: torch.Tensor) -> torch.Tensor:
