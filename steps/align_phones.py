@@ -41,6 +41,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         Aligner()  # says what is missing before anything is written
         return AlignWorker
 
+    args.device = "cpu"  # pocketsphinx knows no other
     stage.map_utterances(args, data, args.out_dir, settings={}, worker=worker, arrays=("alignment",), finish=_finish)
 
 

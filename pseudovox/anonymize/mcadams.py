@@ -16,9 +16,10 @@ the default of 9 dB hardly any would grow with 0.9, a fifth with 0.8, most with 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from pseudovox.core import blocks
 from pseudovox.core.errors import UsageError
 from pseudovox.core.seeds import generator
 from pseudovox.data.audio import SAMPLE_RATE, is_silent
+from pseudovox.data.utterance import read_audio
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -415,12 +417,14 @@ class McAdamsWorker:
         self.options, self.level, self.seed, self.decibels, self.device = options, level, seed, decibels, device
         self.drawn: dict[Path, dict[str, float]] = {}
 
-    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, np.ndarray]]:
+    read = staticmethod(read_audio)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, Callable[[], np.ndarray]]]:
         for utterance in batch:
             data = utterance.data
             if data.path not in self.drawn:
                 self.drawn[data.path] = coefficients(data, self.options, self.level, self.seed)
-        signals = [utterance.audio() for utterance in batch]
+        signals = [utterance.given(self.read) for utterance in batch]
         found = warp(
             signals,
             [self.drawn[utterance.data.path][utterance.id] for utterance in batch],
@@ -429,7 +433,7 @@ class McAdamsWorker:
             device=self.device,
         )
         for utterance, signal in zip(batch, signals, strict=True):
-            yield utterance, scaled(found.pop(0), signal, self.options, self.decibels)
+            yield utterance, functools.partial(scaled, found.pop(0), signal, self.options, self.decibels)
 
 
 class UndoWorker:
@@ -449,8 +453,10 @@ class UndoWorker:
         self.variant = replace(VARIANTS[variant], clip=True)
         self.drawn, self.decibels, self.device = drawn, decibels, device
 
+    read = staticmethod(read_audio)
+
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, np.ndarray]]:
-        signals = [utterance.audio() for utterance in batch]
+        signals = [utterance.given(self.read) for utterance in batch]
         inverse = [1.0 / self.drawn[utterance.id] for utterance in batch]
         found = warp(signals, inverse, self.variant, largest_gain=UNDOING_GAIN, device=self.device)
         for utterance, signal, undone in zip(batch, signals, found, strict=True):

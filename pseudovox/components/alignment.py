@@ -15,6 +15,7 @@ import numpy as np
 
 from pseudovox.components import espeak, f0
 from pseudovox.core.errors import MissingModelError
+from pseudovox.data.utterance import read_audio
 
 if TYPE_CHECKING:
     from pseudovox.stage.parallel import Utterance
@@ -106,7 +107,9 @@ class AlignWorker:
     def __init__(self, *, device: str = "cpu") -> None:
         self.align = Aligner()
 
+    read = staticmethod(read_audio)
+
     def process(self, batch: Sequence[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
-            labels = self.align(utterance.audio(), utterance.data.text[utterance.id])
+            labels = self.align(utterance.given(self.read), utterance.data.text[utterance.id])
             yield utterance, {ARRAY: labels.astype(np.float32)}

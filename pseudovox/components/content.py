@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,10 @@ from pseudovox.components import f0
 from pseudovox.config import kinds
 from pseudovox.core import blocks
 from pseudovox.data import features
+from pseudovox.data.utterance import read_audio
 from pseudovox.models import store
 from pseudovox.models.bottleneck import speech_statistics
+from pseudovox.stage.device import Fetched, is_cuda, to_device
 
 if TYPE_CHECKING:
     from pseudovox.stage.parallel import Utterance
@@ -24,7 +27,7 @@ FRAMES_PER_SECOND = 1000 / f0.FRAME_PERIOD
 ATTENTION = 10.0
 
 
-def log_mel(samples: np.ndarray, bins: int, floor_decibels: float) -> torch.Tensor:
+def log_mel(samples: np.ndarray | torch.Tensor, bins: int, floor_decibels: float) -> torch.Tensor:
     """The extractor's input: log-mel frames without the recording's level, float32 (frames, bins).
 
     Args:
@@ -58,15 +61,19 @@ class Extractor:
     Args:
         model: its model dir.
         device: torch device.
+        padded: work on the signals of a call of `later` together, padded; what is beyond the end of one does not show
+            but for rounding. Not on a CPU unless asked for, where that takes longer, and never with a front end of
+            wav2vec 2.0 or for signals that are longer than a block.
     """
 
-    def __init__(self, model: Path, device: str = "cpu") -> None:
+    def __init__(self, model: Path, device: str = "cpu", padded: bool | None = None) -> None:
         self.network, self.facts = store.load(model, *store.content_extractors(), device=device)
         hyperparameters = store.read_card(model, *store.content_extractors())["hyperparameters"]
         if self.network.speaker_factors is not None:  # which work on whole utterances, behind the network
             self.network.speaker_factors.cpu()
         self.bins, self.from_samples = int(hyperparameters["bins"]), bool(hyperparameters.get("front"))
         self.device = device
+        self.padded = (is_cuda(device) if padded is None else padded) and not self.from_samples
         warps = self.facts.get("warps", ())  # (cards of older models know nothing of them)
         self.warps = [torch.from_numpy(features.mel_warp(self.bins, factor)).float() for factor in warps]
 
@@ -84,15 +91,71 @@ class Extractor:
             frames = log_mel(samples, self.bins, self.facts["floor_decibels"])
             if change is not None:
                 frames = torch.from_numpy(change(frames.numpy()))
-        factors = self.network.speaker_factors
-        if not self.warps and factors is None:
+        if not self._needs_posteriors:
             return self._in_blocks(self.network.extract, frames).numpy()
         stretched = [frames @ warp for warp in self.warps] or [frames]
-        found = [self._in_blocks(self.network.extract_with_posteriors, one) for one in stretched]
-        dimension = self.network.dimension
+        return self._surest([self._in_blocks(self.network.extract_with_posteriors, one) for one in stretched])
+
+    @property
+    def _needs_posteriors(self) -> bool:
+        return bool(self.warps) or self.network.speaker_factors is not None
+
+    @torch.no_grad()
+    def _surest(self, found: Sequence[torch.Tensor]) -> np.ndarray:
+        """The content of that warp whose phones are surest, without its speaker's factors, if there are such.
+
+        Args:
+            found: what the network gives for each warp, (frames, dimension + phones), on the host.
+        """
+        dimension, factors = self.network.dimension, self.network.speaker_factors
         surest = min(found, key=lambda one: float(torch.special.entr(one[:, dimension:]).sum(1).mean()))
         content, posteriors = surest[:, :dimension], surest[:, dimension:]
-        return (content.clone() if factors is None else factors.remove(content, posteriors)).numpy()
+        result = content.clone() if factors is None else factors.remove(content, posteriors)
+        return result.numpy()  # type: ignore[no-any-return]
+
+    def later(self, signals: Sequence[np.ndarray]) -> list[Callable[[], np.ndarray]]:
+        """As a call for each of the signals, but a GPU's work is not waited for before what is given here is called."""
+        frames = [features.frame_count(len(samples)) for samples in signals]
+        whole = [number for number, count in enumerate(frames) if count <= blocks.size(FRAMES_PER_SECOND)]
+        found: dict[int, Callable[[], np.ndarray]] = {}
+        if self.padded and whole:
+            found = dict(zip(whole, self._together([signals[number] for number in whole]), strict=True))
+        for number, samples in enumerate(signals):
+            if number not in found:
+                made = functools.partial(self, samples)
+                # On a GPU at once: what it is asked for is asked by one thread.
+                found[number] = functools.partial(np.asarray, made()) if is_cuda(self.device) else made
+        return [found[number] for number in range(len(signals))]
+
+    @torch.no_grad()
+    def _together(self, signals: Sequence[np.ndarray]) -> list[Callable[[], np.ndarray]]:
+        """`later` of signals that are not longer than a block, in one batch."""
+        stride, floor = self.network.stride, self.facts["floor_decibels"]
+        rows = [log_mel(to_device(samples, self.device), self.bins, floor) for samples in signals]
+        # The last frame stands in for what lacks of a step of the network.
+        rows = [torch.cat([row, row[-1:].expand(-len(row) % stride, -1)]) if len(row) % stride else row for row in rows]
+        counts = [len(row) // stride for row in rows]
+        lengths = to_device(torch.tensor(counts), self.device)
+        work = self.network.extract_with_posteriors if self._needs_posteriors else self.network.extract
+        outputs = []
+        for warp in range(max(1, len(self.warps))):
+            stretched = [row @ self.warps[warp].to(row.device) for row in rows] if self.warps else rows
+            statistics = None
+            if self.network.adaptation is not None:
+                own = [
+                    one[: features.frame_count(len(samples))] for one, samples in zip(stretched, signals, strict=True)
+                ]
+                statistics = torch.cat([speech_statistics(one[None]) for one in own])
+            padded = torch.nn.utils.rnn.pad_sequence(stretched, batch_first=True)
+            outputs.append(work(padded, statistics, lengths))
+        fetched = Fetched(outputs)
+        return [functools.partial(self._fetched, fetched, row, count) for row, count in enumerate(counts)]
+
+    def _fetched(self, fetched: Fetched, row: int, count: int) -> np.ndarray:
+        found = [array[row, :count] for array in fetched.arrays()]
+        if not self._needs_posteriors:
+            return found[0].copy()
+        return self._surest([torch.from_numpy(one) for one in found])
 
     @torch.no_grad()
     def hidden(self, samples: np.ndarray, layers: Sequence[int]) -> tuple[np.ndarray, ...]:
@@ -155,16 +218,25 @@ def load(model: Path, device: str = "cpu") -> Extractor:
     return kinds.imported(kinds.networks("content_extractors")[kind].user)(model, device)  # type: ignore[no-any-return]
 
 
-class ExtractWorker:
-    """Extracts the bottleneck in a worker process; gives {"bottleneck": (frames, dimension)} for each utterance.
+def later(extract: Extractor, signals: Sequence[np.ndarray]) -> list[Callable[[], np.ndarray]]:
+    """What gives the content of each signal, by an extractor of any kind: one of a recipe's own may know one signal."""
+    found = getattr(extract, "later", None)
+    return found(signals) if found else [functools.partial(extract, samples) for samples in signals]
 
-    One by one on every device: reading audio takes longer than the network does, and an utterance's result
-    cannot depend on what it would share a batch with.
-    """
+
+class ExtractWorker:
+    """Extracts the bottleneck in a worker process; gives {"bottleneck": (frames, dimension)} for each utterance."""
 
     def __init__(self, model: Path, *, device: str = "cpu") -> None:
         self.extract = load(model, device)
 
-    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
-        for utterance in batch:
-            yield utterance, {"bottleneck": self.extract(utterance.audio())}
+    read = staticmethod(read_audio)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, Callable[[], dict[str, np.ndarray]]]]:
+        signals = [utterance.given(self.read) for utterance in batch]
+        for utterance, content in zip(batch, later(self.extract, signals), strict=True):
+            yield utterance, functools.partial(_named, content)
+
+
+def _named(content: Callable[[], np.ndarray]) -> dict[str, np.ndarray]:
+    return {"bottleneck": content()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from pseudovox.data.archive import read_parts, write_arrays
 from pseudovox.data.datadir import bytewise, write_atomic
+from pseudovox.data.utterance import read_audio
+from pseudovox.stage.device import Fetched, to_device
 
 if TYPE_CHECKING:
     import torch
@@ -45,16 +48,49 @@ class Embedder:
 
     def __call__(self, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Embeddings, float32 (dimension,) each, of signals (samples,) at 16 kHz."""
+        return [vector() for vector in self.later(signals)]
+
+    def later(self, signals: Sequence[np.ndarray]) -> list[Callable[[], np.ndarray]]:
+        """As a call, but a GPU's work is not waited for before what is given here is called."""
         import torch
 
+        from pseudovox.data.features import frame_count
+
+        whole = [number for number, samples in enumerate(signals) if frame_count(len(samples)) <= LONGEST]
+        found: dict[int, Callable[[], np.ndarray]] = {}
         with torch.inference_mode():
-            pieces = [self._pieces(samples) for samples in signals]
-            vectors = self._embed([frames for parts in pieces for frames in parts])
-            means = []
-            for parts in pieces:
-                weights = torch.tensor([float(len(frames)) for frames in parts], device=self.device)
-                own, vectors = vectors[: len(parts)], vectors[len(parts) :]
-                means.append((weights @ own / weights.sum()).cpu().numpy())
+            if self.padded and whole:
+                fetched = Fetched([self._together([signals[number] for number in whole])])
+                for row, number in enumerate(whole):
+                    found[number] = functools.partial(_row, fetched, row)
+            rest = [number for number in range(len(signals)) if number not in found]
+            for number, vector in zip(rest, self._one_by_one([signals[number] for number in rest]), strict=True):
+                found[number] = functools.partial(np.asarray, vector)
+        return [found[number] for number in range(len(signals))]
+
+    def _together(self, signals: Sequence[np.ndarray]) -> torch.Tensor:
+        """Embeddings (signals, dimension) on the device, of signals that are embedded at once each."""
+        import torch
+
+        from pseudovox.data.features import padded_speaker_features
+
+        rows = [padded_speaker_features(to_device(samples, self.device), self.options, SHORTEST) for samples in signals]
+        frames = torch.nn.utils.rnn.pad_sequence([row for row, _ in rows], batch_first=True)
+        found: torch.Tensor = self.network.embed(frames, torch.stack([count for _, count in rows]))
+        return found
+
+    def _one_by_one(self, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
+        import torch
+
+        if not signals:
+            return []
+        pieces = [self._pieces(samples) for samples in signals]
+        vectors = self._embed([frames for parts in pieces for frames in parts])
+        means = []
+        for parts in pieces:
+            weights = torch.tensor([float(len(frames)) for frames in parts], device=self.device)
+            own, vectors = vectors[: len(parts)], vectors[len(parts) :]
+            means.append((weights @ own / weights.sum()).cpu().numpy())
         return means
 
     def _pieces(self, samples: np.ndarray) -> list[torch.Tensor]:
@@ -82,10 +118,20 @@ class EmbeddingWorker:
     def __init__(self, model: Path, *, device: str = "cpu", padded: bool | None = None) -> None:
         self.embedder = Embedder(model, device, padded)
 
-    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
-        vectors = self.embedder([utterance.audio() for utterance in batch])
+    read = staticmethod(read_audio)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, Callable[[], dict[str, np.ndarray]]]]:
+        vectors = self.embedder.later([utterance.given(self.read) for utterance in batch])
         for utterance, vector in zip(batch, vectors, strict=True):
-            yield utterance, {"xvector": vector}
+            yield utterance, functools.partial(_named, vector)
+
+
+def _row(fetched: Fetched, row: int) -> np.ndarray:
+    return fetched.arrays()[0][row].copy()
+
+
+def _named(vector: Callable[[], np.ndarray]) -> dict[str, np.ndarray]:
+    return {"xvector": vector()}
 
 
 def speaker_means(spk2utt: Mapping[str, Sequence[str]], vectors: Mapping[str, Any]) -> dict[str, np.ndarray]:

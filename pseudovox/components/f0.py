@@ -18,6 +18,7 @@ import numpy as np
 from pseudovox.core import blocks
 from pseudovox.core.errors import UsageError
 from pseudovox.data.praat import import_praat
+from pseudovox.data.utterance import read_audio
 
 if TYPE_CHECKING:
     from pseudovox import config
@@ -231,6 +232,8 @@ class ExtractWorker:
     def __init__(self, options: config.F0, *, device: str = "cpu") -> None:
         self.options = options
 
+    read = staticmethod(read_audio)
+
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
-            yield utterance, {"f0": extract(utterance.audio(), self.options)}
+            yield utterance, {"f0": extract(utterance.given(self.read), self.options)}

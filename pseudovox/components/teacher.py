@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from pseudovox.data.utterance import read_audio
 from pseudovox.models import whisper
+from pseudovox.stage.device import Fetched, to_device
 
 if TYPE_CHECKING:
     from pseudovox.stage.parallel import Utterance
@@ -31,9 +34,16 @@ class TeacherWorker:
         self.encoder, self.device = whisper.load(model, device), device
         self.longest = int(whisper.LONGEST_SECONDS * 16000)
 
+    read = staticmethod(read_audio)
+
     @torch.inference_mode()
-    def process(self, batch: Sequence[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+    def process(self, batch: Sequence[Utterance]) -> Iterator[tuple[Utterance, Callable[[], dict[str, np.ndarray]]]]:
+        """(utterance, what gives its array); nobody waits for a GPU before that is called."""
         for utterance in batch:
-            samples = torch.from_numpy(utterance.audio()).to(self.device)
+            samples = to_device(utterance.given(self.read), self.device)
             windows = [self.encoder(window.unsqueeze(0))[0] for window in samples.split(self.longest)]
-            yield utterance, {ARRAY: torch.cat(windows).cpu().numpy()}
+            yield utterance, functools.partial(_named, Fetched([torch.cat(windows)]))
+
+
+def _named(fetched: Fetched) -> dict[str, np.ndarray]:
+    return {ARRAY: fetched.arrays()[0].copy()}

@@ -10,6 +10,7 @@ dither, `snip_edges=False`: frame t is centred on sample 160 t + 80 and the sign
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -144,7 +145,25 @@ def energy_vad(
 def speech_frames(energy: torch.Tensor) -> torch.Tensor:
     """`energy_vad`, but never empty: all frames of a signal in which the rule finds no speech."""
     speech = energy_vad(energy)
-    return speech if bool(speech.any()) else torch.ones_like(speech)
+    return speech | ~speech.any()
+
+
+def gathered(frames: torch.Tensor, kept: torch.Tensor, least: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    """The frames that are kept, `frames[kept]`, without waiting for the device to say how many there are.
+
+    Args:
+        frames: (frames, n).
+        kept: bool (frames,), at least one.
+        least: fewer are repeated from their beginning up to this.
+
+    Returns:
+        ((max(frames, least), n) of which the first ones are those kept, and then they are repeated; how many they are,
+        or `least`, int64 ())
+    """
+    count = kept.sum()
+    place = torch.arange(max(len(frames), least), device=frames.device) % count
+    first = torch.argsort(~kept, stable=True)  # those kept first, in their order
+    return frames[first[place]], count.clamp(min=least)
 
 
 def sliding_mean(features: torch.Tensor, window: int = 300) -> torch.Tensor:
@@ -211,6 +230,17 @@ def speaker_features(samples: torch.Tensor | np.ndarray, options: SpeakerFeature
     if options.window:
         found = sliding_mean(found, options.window)
     return found[speech_frames(log_energy(samples))] if options.speech_only else found
+
+
+def padded_speaker_features(
+    samples: torch.Tensor, options: SpeakerFeatures, least: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`speaker_features` of one signal (samples,) without waiting for the device: see `gathered`."""
+    found = speaker_features(samples, replace(options, speech_only=False))
+    speech = (
+        speech_frames(log_energy(samples)) if options.speech_only else torch.ones_like(found[:, 0], dtype=torch.bool)
+    )
+    return gathered(found, speech, least)
 
 
 def _window_sum(values: torch.Tensor, context: int) -> torch.Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pseudovox.data.audio import load
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pseudovox.data.datadir import DataDir
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -31,3 +34,12 @@ class Utterance:
     def audio(self) -> np.ndarray:
         """float32 (samples,), 16 kHz mono."""
         return load(self.data, self.id)
+
+    def given(self, read: Callable[[Utterance], Read]) -> Read:
+        """What `read`, a worker's own, reads of the utterance; it may have been read ahead (stage.pipeline)."""
+        return read(self)
+
+
+def read_audio(utterance: Utterance) -> np.ndarray:
+    """What most workers read: the samples, float32 (samples,)."""
+    return utterance.audio()

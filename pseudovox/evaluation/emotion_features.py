@@ -16,6 +16,7 @@ import numpy as np
 from pseudovox.components import f0
 from pseudovox.config import F0
 from pseudovox.data import features
+from pseudovox.data.utterance import read_audio
 from pseudovox.models import pretrained
 
 if TYPE_CHECKING:
@@ -91,9 +92,11 @@ class ProsodyWorker:
     def __init__(self, options: Pitch, *, device: str = "cpu") -> None:
         self.options = options
 
+    read = staticmethod(read_audio)
+
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
-            yield utterance, {"features": prosody_statistics(utterance.audio(), self.options)}
+            yield utterance, {"features": prosody_statistics(utterance.given(self.read), self.options)}
 
 
 class Wav2vec2Worker:
@@ -116,9 +119,11 @@ class Wav2vec2Worker:
         self.network: Any = network.eval().to(device)
         self.device, self.layer = device, options.layer
 
+    read = staticmethod(read_audio)
+
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
-            yield utterance, {"features": self.network.statistics(utterance.audio(), self.device, self.layer)}
+            yield utterance, {"features": self.network.statistics(utterance.given(self.read), self.device, self.layer)}
 
 
 class DimensionsWorker:
@@ -137,9 +142,11 @@ class DimensionsWorker:
         self.network: Any = emotion_network.load(weights, "emotion.dimensions_weights").to(device)
         self.device = device
 
+    read = staticmethod(read_audio)
+
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
-            yield utterance, {"features": np.concatenate(self.network.rate(utterance.audio(), self.device))}
+            yield utterance, {"features": np.concatenate(self.network.rate(utterance.given(self.read), self.device))}
 
 
 def settings(kind: str, config: Config) -> Any:

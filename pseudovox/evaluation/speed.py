@@ -92,11 +92,18 @@ class XvectorSystem:
             contours = [f0.extract(samples, self.options) for samples in batch]
             own = f0.statistics(contours)
             moved = [f0.shift(contour, own, own, self.options) for contour in contours]
+        from pseudovox.components.content import later as content_of
+
         with timed("content"):
-            contents = [self.extract(samples) for samples in batch]
+            contents = [made() for made in content_of(self.extract, batch)]
         with timed("synthesize"):
-            for samples, content, contour, voice in zip(batch, contents, moved, voices, strict=True):
-                self.synthesize(content, contour, voice, len(samples))
+            for made in self.synthesize.later(
+                [
+                    self.synthesize.asked(content, contour, voice, len(samples))
+                    for samples, content, contour, voice in zip(batch, contents, moved, voices, strict=True)
+                ]
+            ):
+                made()
         return seconds
 
 
@@ -152,8 +159,9 @@ class StepSystem:
         for name, worker, data in self.parts:
             held = [Held.of(data, data.utterances[0], samples) for samples in batch]
             started = time.perf_counter()
-            for _ in worker.process(list(held)):
-                pass
+            for _, made in list(worker.process(list(held))):
+                if callable(made):
+                    made()
             wait(self.device)
             seconds[name] = time.perf_counter() - started
         return seconds

@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pseudovox.models.buffers import known, set_known
+from pseudovox.models.frames import places
 from pseudovox.models.quantizers import SEVERAL, Quantized, build
 from pseudovox.models.speaker_factors import SpeakerFactors
 
@@ -273,7 +275,9 @@ class BottleneckNetwork(nn.Module):
             found[top - 1 :] = [self._widened(narrow if quantized is None else quantized.vectors)]
         return [found[number - 1].transpose(1, 2).float() for number in layers]
 
-    def project(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
+    def project(
+        self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None, lengths: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Log-mel frames, or samples, (B, T, bins) -> bottleneck before quantisation (B, ceil(T / stride), dimension).
 
         Each vector has mean 0 and variance 1, which keeps the codebook's scale in place during training.
@@ -281,15 +285,19 @@ class BottleneckNetwork(nn.Module):
         Args:
             log_mel: the frames.
             statistics: an adapted network's `speech_statistics` (B, 2 * bins); None: those of these frames.
+            lengths: output frames of each (B,), where the rest is padding that is not to show; T is then a multiple of
+                `stride`, as what counts of each is. Not with a front end.
         """
-        return self._narrow(self._outputs(log_mel, statistics)[-1])
+        return self._narrow(self._outputs(log_mel, statistics, lengths)[-1])
 
     def _narrow(self, frames: torch.Tensor) -> torch.Tensor:
         """The bottleneck before quantisation, (B, T', dimension), from the last layer before it (B, channels, T')."""
         narrow = self.bottleneck(frames).transpose(1, 2).float()
         return functional.layer_norm(narrow, narrow.shape[-1:])
 
-    def _outputs(self, log_mel: torch.Tensor, statistics: torch.Tensor | None) -> list[torch.Tensor]:
+    def _outputs(
+        self, log_mel: torch.Tensor, statistics: torch.Tensor | None, lengths: torch.Tensor | None = None
+    ) -> list[torch.Tensor]:
         """What the layers with `dilations` put out, (B, channels, T') each; arguments as of `project`."""
         short = -log_mel.shape[1] % self.stride
         told: torch.Tensor | None = None
@@ -307,19 +315,26 @@ class BottleneckNetwork(nn.Module):
             frames = frames.transpose(1, 2)
             if short:
                 frames = functional.pad(frames, (0, short), mode="replicate")
+        if lengths is not None:  # beyond an utterance's end a convolution is to find zeros, as it does alone
+            frames = frames * places(self.stride * lengths, frames.shape[2])
         frames = self.entry(frames)
         if told is not None:
             frames = frames + told
         frames = self.step(frames)
         found = []
         for layer in self.layers:
-            frames = layer(frames)
+            frames = layer(frames if lengths is None else frames * places(lengths, frames.shape[2]))
             found.append(frames)
         return found or [frames]
 
-    def extract(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
-        """The bottleneck as other networks get it, quantised if the quantiser is on: (B, T', dimension)."""
-        narrow = self.project(log_mel, statistics)
+    def extract(
+        self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None, lengths: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """The bottleneck as other networks get it, quantised if the quantiser is on: (B, T', dimension).
+
+        Arguments as of `project`.
+        """
+        narrow = self.project(log_mel, statistics, lengths)
         quantized = self._quantize(narrow)
         return narrow if quantized is None else quantized.vectors
 
@@ -341,21 +356,28 @@ class BottleneckNetwork(nn.Module):
             projected,
         )  # fmt: skip
 
-    def extract_with_posteriors(self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None) -> torch.Tensor:
+    def extract_with_posteriors(
+        self, log_mel: torch.Tensor, statistics: torch.Tensor | None = None, lengths: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """The bottleneck as of `extract`, and behind it the phones' posteriors: (B, T', dimension + phones)."""
-        narrow = self.extract(log_mel, statistics)
-        posteriors = self.frame_head(self._widened(narrow)).float().softmax(1)
+        narrow = self.extract(log_mel, statistics, lengths)
+        posteriors = self.frame_head(self._widened(narrow, lengths)).float().softmax(1)
         return torch.cat([narrow, posteriors.transpose(1, 2)], 2)
 
-    def _widened(self, narrow: torch.Tensor) -> torch.Tensor:
+    def _widened(self, narrow: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """The last hidden layer, (B, channels, T'), from the bottleneck (B, T', dimension)."""
         frames = self.widen(narrow.transpose(1, 2))
         for layer in self.tail:
-            frames = layer(frames)
+            frames = layer(frames if lengths is None else frames * places(lengths, frames.shape[2]))
         return frames
 
     def _quantize(self, narrow: torch.Tensor, mask: torch.Tensor | None = None) -> Quantized | None:
-        return self.quantizer(narrow, mask) if self.quantizer is not None and bool(self.quantizing) else None
+        return self.quantizer(narrow, mask) if self.quantizer is not None and known(self, "quantizing") else None
+
+    def start_quantizing(self) -> None:
+        """Have the quantiser act from now on."""
+        if not known(self, "quantizing"):
+            set_known(self, "quantizing", 1)
 
     def constrain(self) -> None:
         """Take the semi-orthogonal step in every factorised layer."""

@@ -59,10 +59,10 @@ class FeatureHifiGan(Generator):
         """Frames before and behind a place on which the waveform there depends."""
         return -(-self.reach // FRAME)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """(B, T, features) -> float32 (B, 320 * T) in [-1, 1]"""
+    def forward(self, features: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, T, features), of which `lengths` (B,) count -> float32 (B, 320 * T) in [-1, 1]"""
         scaled = (features - self.feature_mean) / self.feature_deviation
-        return self.speak(self.reduce(scaled).transpose(1, 2))
+        return self.speak(self.reduce(scaled).transpose(1, 2), lengths=lengths)
 
     @torch.no_grad()
     def long(self, features: torch.Tensor) -> torch.Tensor:

@@ -30,10 +30,10 @@ class Block(nn.Module):
         nn.init.zeros_(self.film.bias)
         nn.init.zeros_(self.point.weight)
 
-    def forward(self, frames: torch.Tensor, speaker: torch.Tensor) -> torch.Tensor:
-        """frames (B, channels, T), speaker (B, speaker) -> (B, channels, T)"""
+    def forward(self, frames: torch.Tensor, speaker: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """frames (B, channels, T), speaker (B, speaker), mask (B, 1, T), 0 at padding -> (B, channels, T)"""
         scale, offset = self.film(speaker).unsqueeze(2).chunk(2, dim=1)
-        hidden = self.norm(self.wide(frames)) * (1 + scale) + offset
+        hidden = self.norm(self.wide(frames if mask is None else frames * mask)) * (1 + scale) + offset
         return frames + self.point(self.dropout(functional.relu(hidden)))
 
 
@@ -75,8 +75,9 @@ class FrameNetwork(nn.Module):
         return sum(block.wide.padding[0] for block in blocks)
 
     def frames(
-        self, content: torch.Tensor, log_f0: torch.Tensor, voiced: torch.Tensor, xvector: torch.Tensor
-    ) -> torch.Tensor:
+        self, content: torch.Tensor, log_f0: torch.Tensor, voiced: torch.Tensor, xvector: torch.Tensor,
+        lengths: torch.Tensor | None = None,
+    ) -> torch.Tensor:  # fmt: skip
         """The numbers of each frame.
 
         Args:
@@ -84,11 +85,13 @@ class FrameNetwork(nn.Module):
             log_f0: (B, T) natural logarithm of F0, continuous.
             voiced: (B, T) of 0 and 1.
             xvector: (B, dimension), of any length; only its direction counts.
+            lengths: frames of each (B,), where the rest is padding that is not to show; content reaches as far as they.
 
         Returns:
             float32 (B, T, outputs).
         """
         length = log_f0.shape[1]
+        mask = None if lengths is None else places(lengths, length)
         frames = self.content(content.transpose(1, 2)).repeat_interleave(self.stride, dim=2)
         if frames.shape[2] < length:
             frames = functional.pad(frames, (0, length - frames.shape[2]), mode="replicate")
@@ -97,8 +100,13 @@ class FrameNetwork(nn.Module):
         frames = frames[:, :, :length] + self.pitch(pitch)
         speaker = self.reduce(centred(xvector, self.xvector_mean))
         for block in self.blocks:
-            frames = block(frames, speaker)
+            frames = block(frames, speaker, mask)
         return self.head(functional.relu(self.norm(frames))).transpose(1, 2).float()
+
+
+def places(lengths: torch.Tensor, count: int) -> torch.Tensor:
+    """float32 (B, 1, count): 1 in the first `lengths` (B,) places of each row, 0 where it is padded."""
+    return (torch.arange(count, device=lengths.device) < lengths[:, None])[:, None].float()
 
 
 def centred(xvector: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pseudovox.models.frames import FrameNetwork
+from pseudovox.models.frames import FrameNetwork, places
 from pseudovox.models.vocoder import HOP, SAMPLE_RATE, Before, Conditions, pulses, to_samples
 
 LOUDEST = 6.0  # nepers: no filter amplifies by more
@@ -54,29 +54,42 @@ class HarmonicNoise(FrameNetwork):
         """Frames before and behind a place on which the waveform there depends."""
         return super().context + -(-self.fft // HOP) + 1
 
-    def forward(self, conditions: Conditions, noise: torch.Tensor, before: Before | None = None) -> torch.Tensor:
+    def forward(
+        self, conditions: Conditions, noise: torch.Tensor, before: Before | None = None,
+        lengths: torch.Tensor | None = None,
+    ) -> torch.Tensor:  # fmt: skip
         """The waveform.
 
         Args:
             conditions: T frames.
             noise: (B, HOP * T), white, of variance 1.
             before: where the frames do not begin with the utterance.
+            lengths: frames of each (B,); behind them F0 and voicing hold their last values, and nothing else counts.
 
         Returns:
             float32 (B, HOP * T).
         """
         content, log_f0, voiced, voice, _ = conditions
-        responses = self.frames(content, log_f0, voiced, voice)
+        responses = self.frames(content, log_f0, voiced, voice, lengths)
+        inside = None if lengths is None else places(HOP * lengths, noise.shape[1])[:, 0]
         with torch.autocast(responses.device.type, enabled=False):  # no Fourier transform in half precision
             with torch.no_grad():
                 tone = pulses(to_samples(log_f0.float()).exp(), before.phase if before else None)
                 tone = tone * to_samples(voiced.float())
-            return self._filtered(tone, noise.float(), responses)
+            if inside is None:
+                return self._filtered(tone, noise.float(), responses, lengths)
+            return self._filtered(tone * inside, noise.float() * inside, responses, lengths)
 
-    def _filtered(self, tone: torch.Tensor, noise: torch.Tensor, responses: torch.Tensor) -> torch.Tensor:
+    def _filtered(
+        self, tone: torch.Tensor, noise: torch.Tensor, responses: torch.Tensor, lengths: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Both excitations (B, HOP * T) through the responses (B, T, bands), added."""
         # One more frame, a copy of the last, so that the end does not fade out.
         responses = torch.cat([responses, responses[:, -1:]], dim=1)
+        if lengths is not None:
+            frame = torch.arange(responses.shape[1], device=responses.device).expand(len(responses), -1)
+            frame = torch.minimum(frame, lengths[:, None] - 1)
+            responses = responses.gather(1, frame[:, :, None].expand(-1, -1, responses.shape[2]))
         count = responses.shape[1]
         padded = [functional.pad(signal, (HOP, HOP)) for signal in (tone, noise)]
         out = tone.new_zeros(len(tone), (count - 1) * HOP + self.fft)

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations, parametrize
 
-from pseudovox.models.frames import centred
+from pseudovox.models.frames import centred, places
 from pseudovox.models.vocoder import HOP, Before, Conditions, match_length, sines, to_samples
 
 SLOPE = 0.1  # of the leaky rectifiers
@@ -36,10 +36,11 @@ class ResidualBlock(nn.Module):
         for layer in [*self.wide, *self.plain]:
             nn.init.normal_(layer.weight, 0.0, 0.01)  # type: ignore[arg-type]
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, channels, N) -> (B, channels, N)"""
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, channels, N), mask (B, 1, N), 0 at padding -> (B, channels, N)"""
         for wide, plain in zip(self.wide, self.plain, strict=True):
-            x = x + plain(functional.leaky_relu(wide(functional.leaky_relu(x, SLOPE)), SLOPE))
+            inner = wide(functional.leaky_relu(_masked(x, mask), SLOPE))
+            x = x + plain(functional.leaky_relu(_masked(inner, mask), SLOPE))
         return x
 
 
@@ -126,18 +127,27 @@ class Generator(nn.Module):
             if parametrize.is_parametrized(layer):
                 parametrize.remove_parametrizations(layer, "weight")
 
-    def speak(self, vectors: torch.Tensor, source: torch.Tensor | None = None) -> torch.Tensor:
-        """Vectors (B, inputs, T), and an excitation (B, 1, frame * T) -> float32 (B, frame * T) in [-1, 1]."""
-        x = self.first(vectors)
+    def speak(
+        self, vectors: torch.Tensor, source: torch.Tensor | None = None, lengths: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Vectors (B, inputs, T), and an excitation (B, 1, frame * T) -> float32 (B, frame * T) in [-1, 1].
+
+        `lengths`: vectors of each (B,), where the rest is padding that is not to show in what comes before.
+        """
+        mask = None if lengths is None else places(lengths, vectors.shape[2])
+        x = self.first(_masked(vectors, mask))
         for level, (rise, blocks) in enumerate(zip(self.rise, self.blocks, strict=True)):
-            x = rise(functional.leaky_relu(x, SLOPE))
+            x = rise(functional.leaky_relu(_masked(x, mask), SLOPE))
+            if lengths is not None:
+                lengths = lengths * rise.stride[0]  # type: ignore[operator,index]
+                mask = places(lengths, x.shape[2])
             if source is not None:
                 x = x + match_length(self.inject[level](source), x.shape[2])
-            x = torch.stack([block(x) for block in blocks]).mean(0)  # type: ignore[attr-defined]
-        x = self.last(functional.leaky_relu(x)).float()
-        return self._inverse(x) if self.fft else torch.tanh(x)[:, 0]
+            x = torch.stack([block(x, mask) for block in blocks]).mean(0)  # type: ignore[attr-defined]
+        x = self.last(functional.leaky_relu(_masked(x, mask))).float()
+        return self._inverse(x, mask) if self.fft else torch.tanh(x)[:, 0]
 
-    def _inverse(self, x: torch.Tensor) -> torch.Tensor:
+    def _inverse(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Log magnitudes and phases (B, fft + 2, T) -> (B, hop * T): windowed frames, overlapped and added.
 
         Frame t is centred on the hop t; a hop near the ends, which fewer frames reach, is weighed up.
@@ -148,10 +158,14 @@ class Generator(nn.Module):
             spectrum = torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
             frames = torch.fft.irfft(spectrum, dim=1) * self.window.unsqueeze(1)
             weights = self.window.square().unsqueeze(1).expand(-1, x.shape[2]).unsqueeze(0)
+            if mask is not None:  # (beyond an utterance's end there is nothing, and nothing to weigh it by)
+                frames, weights = frames * mask, torch.where(mask > 0, weights, 0.0)
             margin = (self.fft - self.hop) // 2
             wave, weight = (
                 _added(one, self.hop)[:, margin : margin + self.hop * x.shape[2]] for one in (frames, weights)
             )
+            if mask is not None:
+                weight = torch.where(weight > 0, weight, 1.0)
             return (wave / weight).clamp(-1.0, 1.0)
 
 
@@ -200,19 +214,26 @@ class HifiGan(Generator):
         """Frames of 10 ms before and behind a place on which the waveform there depends."""
         return -(-self.reach // HOP) + self.step
 
-    def forward(self, conditions: Conditions, noise: torch.Tensor, before: Before | None = None) -> torch.Tensor:
+    def forward(
+        self, conditions: Conditions, noise: torch.Tensor, before: Before | None = None,
+        lengths: torch.Tensor | None = None,
+    ) -> torch.Tensor:  # fmt: skip
         """The waveform.
 
         Args:
             conditions: T frames.
             noise: (B, HOP * T), white, of variance 1; used by the source alone.
             before: where the frames do not begin with the utterance.
+            lengths: frames of each (B,); behind them F0 and voicing hold their last values, and nothing else counts.
+                Only where an input frame is one of 10 ms (`step` is 1).
 
         Returns:
             float32 (B, HOP * T) in [-1, 1].
         """
         source = self._source(conditions, noise, before).unsqueeze(1) if self.harmonics else None
-        wave = self.speak(self._inputs(conditions), source)
+        if lengths is not None and source is not None:
+            source = source * places(HOP * lengths, source.shape[2])
+        wave = self.speak(self._inputs(conditions), source, lengths)
         return match_length(wave.unsqueeze(1), noise.shape[1])[:, 0]
 
     def _inputs(self, conditions: Conditions) -> torch.Tensor:
@@ -247,6 +268,10 @@ class HifiGan(Generator):
             level = voiced * VOICED_NOISE + (1 - voiced) * UNVOICED_NOISE
             tone = tone + level * noise.float().unsqueeze(2)
         return torch.tanh(self.merge(tone).squeeze(2))
+
+
+def _masked(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    return x if mask is None else x * mask
 
 
 def _conv(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Conv1d:

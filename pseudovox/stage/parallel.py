@@ -3,6 +3,10 @@
 The utterances of all data dirs are cut into pieces (by the data alone, so the pieces do not depend on the number of
 jobs). A piece is the unit of work, of output (`<name>.<k>.ark` and `.scp`, as Kaldi leaves them, or audio files)
 and of resuming: what is there is not made again.
+
+In a job, threads read what the next utterances need while a worker is at work, and another one writes what it made
+(stage.pipeline). On a GPU utterances come in batches by duration, and what the processor does last with each is done
+beside, too.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,8 +30,9 @@ from pseudovox.data.datadir import DataDir, bytewise, read_table, scp_path, writ
 from pseudovox.data.utterance import Utterance
 from pseudovox.stage import jobs
 from pseudovox.stage.batching import Memory, by_duration, out_of_memory
-from pseudovox.stage.device import resolve_device
+from pseudovox.stage.device import is_cuda, job_devices, resolve_device
 from pseudovox.stage.outputs import output
+from pseudovox.stage.pipeline import BATCHES, MOST_READERS, ON_CPU, Ahead, Beside, Readers
 
 if TYPE_CHECKING:
     import argparse
@@ -44,10 +50,18 @@ SAY_SECONDS = 60.0  # a line on the progress so often, where there is no bar to 
 
 
 class Worker(Protocol):
-    """What does the work, made in the worker process by `worker(device=...)`."""
+    """What does the work, made in the worker process by `worker(device=...)`.
+
+    It may have a method `read(utterance)`: what it needs of an utterance, gathered by the processor alone. Threads call
+    it ahead of time, and `process` gets the result by `utterance.given(self.read)`.
+    """
 
     def process(self, batch: list[Utterance]) -> Iterable[tuple[Utterance, Any]]:
-        """Yield (utterance, {name: array}) or (utterance, samples) for each of the batch."""
+        """Yield (utterance, {name: array}) or (utterance, samples) for each of the batch.
+
+        In the place of either it may give a function without arguments that makes it: on a GPU it is called in another
+        thread, while the next batch is at work.
+        """
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,9 @@ def map_utterances(
         out_names: the name of the output of a data dir.
         finish: called with (data dir, stage.Output) when the arrays or audio are there, for further files.
         seeded: the worker draws random numbers by the seed.
+
+    On this machine there is a job for each GPU, or --nj of them on the processor: a step whose worker knows no GPU sets
+    `args.device` to "cpu".
 
     The outputs share the wall time by their seconds of speech (see stage.Output).
 
@@ -182,8 +199,8 @@ def _run(
     if not waiting:
         return []
     nj = min(args.nj, len(waiting))
-    if args.device.startswith("cuda") and jobs.place() == "local":
-        nj = 1  # jobs would share the one GPU; its batches are what keeps it busy
+    devices = job_devices(args.device, nj) if jobs.place() == "local" else [args.device] * nj
+    nj = len(devices)
     progress = folders[0] / "log" / "progress"
     shutil.rmtree(progress, ignore_errors=True)  # of a run that was killed, perhaps with more jobs
     progress.mkdir(parents=True)
@@ -192,7 +209,7 @@ def _run(
     order = sorted(waiting, key=lambda piece: (-weights[id(piece)], piece.data.name, piece.number))
     made = worker()
     payloads = [
-        _Job(order[job::nj], made, args.device, args.batch_seconds, progress / f"{job}.txt") for job in range(nj)
+        _Job(order[job::nj], made, devices[job], args.batch_seconds, progress / f"{job}.txt") for job in range(nj)
     ]
     total = sum(weights.values())
     started = said = time.monotonic()
@@ -212,12 +229,12 @@ def _run(
                 line = "%s: %.0f of %.0f s of speech, real-time factor %.4f"
                 log.log(logging.INFO if bar.disable else logging.DEBUG, line, args.step, done, total, factor)
 
-        where = {"local": args.device, "slurm": "Slurm"}[jobs.place()]
+        where = {"local": ", ".join(dict.fromkeys(devices)), "slurm": "Slurm"}[jobs.place()]
         log.info("%s: %.0f s of speech in %d pieces, %d jobs on %s", args.step, total, len(order), nj, where)
         results = jobs.run(_run_job, payloads, [folder / "log" for folder in folders], name=args.step, poll=poll)
         poll()
     shutil.rmtree(progress, ignore_errors=True)
-    args.device = results[0].device
+    args.device = results[0].device if nj == 1 else results[0].device.partition(":")[0]
     return [failure for result in results for failure in result.failed]
 
 
@@ -265,54 +282,107 @@ def _torch_threads() -> int | None:
 def _make_pieces(job: _Job) -> _Result:
     """Make every piece of the job that an earlier life of it has not made."""
     device = resolve_device(job.device)
+    cuda = is_cuda(device)
+    if ":" in device and cuda:
+        import torch
+
+        torch.cuda.set_device(device)
     worker = job.worker(device=device)
-    failed: list[tuple[str, str, str]] = []
     memory = Memory(job.batch_seconds if device.startswith(BATCHED) else 0.0)
-    done = 0.0
+    writing = _Writing(job.progress)
+    threads = min(MOST_READERS, machine.cores()) if cuda else 1
+    ahead = BATCHES * max(job.batch_seconds, ON_CPU) if cuda else ON_CPU
+    read = getattr(worker, "read", None)
+    with contextlib.ExitStack() as stack:
+        finishing = stack.enter_context(ThreadPoolExecutor(threads, "finisher")) if cuda else None
+        beside = stack.enter_context(Beside(ahead))
+        readers = stack.enter_context(Readers(_to_make(job, writing), read, threads=threads, seconds=ahead))
+        for piece, utterances in readers:
+            for utterance, found in _results(worker, piece, utterances, device, memory, writing, readers):
+                result: Any = found
+                if callable(found) and finishing is not None:
+                    result = finishing.submit(found)
+                beside.call(functools.partial(writing.write, piece, utterance, result), utterance.duration)
+            beside.call(functools.partial(writing.end, piece))
+    return _Result(writing.failed, device)
+
+
+def _to_make(job: _Job, writing: _Writing) -> Iterator[tuple[Piece, list[Ahead]]]:
+    """The job's pieces that are not there, with the utterances that are not, longest first as `by_duration` does."""
     for piece in job.pieces:
         if _is_made(piece):
-            done += sum(piece.data.duration(utterance) for utterance in piece.utterances)
+            writing.done += sum(piece.data.duration(utterance) for utterance in piece.utterances)
             continue
-        collected: dict[str, dict[str, np.ndarray]] = {name: {} for name in piece.arrays}
-        lost = len(failed)
+        utterances = [Ahead.of(Utterance(piece.data, utterance)) for utterance in piece.utterances]
+        if not piece.arrays:
+            (piece.folder / "wav").mkdir(exist_ok=True)
+            utterances = [utt for utt in utterances if not (piece.folder / "wav" / f"{utt.id}.wav").exists()]
+        yield piece, sorted(utterances, key=lambda utterance: -utterance.duration)
 
-        def tell(batch: list[Utterance], share: float) -> None:
-            if len(batch) == 1:  # of several, nobody knows which one a share is of
-                with contextlib.suppress(OSError):  # a full disk is told of where output is written
-                    job.progress.write_text(f"{done + share * batch[0].duration:.3f}")  # noqa: B023
 
-        for utterance, result in _results(worker, piece, device, memory, failed, tell):
-            if piece.arrays:
-                for name in piece.arrays:
-                    collected[name][utterance.id] = result[name]
-            else:
-                from pseudovox.data.audio import write_wav
+class _Writing:
+    """What is written of a job's results, and what is to be told of it."""
 
-                write_wav(piece.folder / "wav" / f"{utterance.id}.wav", result)
-            done += utterance.duration
-            job.progress.write_text(f"{done:.3f}")
-        if len(failed) == lost:
-            _write_arrays(piece, collected)
-    return _Result(failed, device)
+    def __init__(self, progress: Path) -> None:
+        self.progress = progress
+        self.done = 0.0  # seconds of speech
+        self.failed: list[tuple[str, str, str]] = []
+        self.collected: dict[str, dict[str, np.ndarray]] = {}  # arrays of the present piece, by name and utterance
+
+    def tell(self, batch: Sequence[Utterance], share: float) -> None:
+        """How much of a batch is done."""
+        if len(batch) == 1:  # of several, nobody knows which one a share is of
+            with contextlib.suppress(OSError):  # a full disk is told of where output is written
+                self.progress.write_text(f"{self.done + share * batch[0].duration:.3f}")
+
+    def fail(self, piece: Piece, utterance: Utterance, error: BaseException) -> None:
+        """An utterance is lost."""
+        reason = str(error) if isinstance(error, PseudovoxError) else f"{type(error).__name__}: {error}"
+        if not isinstance(error, PseudovoxError):
+            log.warning("%s failed", utterance.id, exc_info=error)
+        self.failed.append((piece.data.name, utterance.id, " ".join(reason.split())))
+
+    def write(self, piece: Piece, utterance: Utterance, result: Any) -> None:
+        """An utterance's result: at once, where it is audio."""
+        if isinstance(result, Future):
+            try:
+                result = result.result()
+            except Exception as error:
+                self.fail(piece, utterance, error)
+                return
+        if piece.arrays:
+            for name in piece.arrays:
+                self.collected.setdefault(name, {})[utterance.id] = result[name]
+        else:
+            from pseudovox.data.audio import write_wav
+
+            write_wav(piece.folder / "wav" / f"{utterance.id}.wav", result)
+        self.done += utterance.duration
+        self.progress.write_text(f"{self.done:.3f}")
+
+    def end(self, piece: Piece) -> None:
+        """All results of a piece are there, or it has failures and is left open."""
+        if all(len(self.collected.get(name, {})) == len(piece.utterances) for name in piece.arrays):
+            _write_arrays(piece, self.collected)
+        self.collected = {}
 
 
 def _results(
-    worker: Worker, piece: Piece, device: str, memory: Memory, failed: list[tuple[str, str, str]],
-    tell: Callable[[list[Utterance], float], None],
+    worker: Worker, piece: Piece, utterances: Sequence[Ahead], device: str, memory: Memory, writing: _Writing,
+    readers: Readers[Piece],
 ) -> Iterator[tuple[Utterance, Any]]:  # fmt: skip
-    """(utterance, what the worker makes of it); a batch that fails is tried in halves, and if memory was what
-    it lacked,     later batches, of other pieces too, are no larger than what it held."""
-    utterances = [Utterance(piece.data, utterance) for utterance in piece.utterances]
-    if not piece.arrays:
-        (piece.folder / "wav").mkdir(exist_ok=True)
-        utterances = [utt for utt in utterances if not (piece.folder / "wav" / f"{utt.id}.wav").exists()]
+    """(utterance, what the worker makes of it); a batch that fails is tried in halves, and if memory was what it
+    lacked, later batches, of other pieces too, are no larger than what it held."""
     later = by_duration(utterances, [utterance.duration for utterance in utterances], memory.bound)
-    halves: list[list[Utterance]] = []
+    halves: list[list[Ahead]] = []
     while batch := halves.pop(0) if halves else next(later, []):
+        readers.fill()
         try:
-            with blocks.watched(functools.partial(tell, batch)):
-                found = list(worker.process(batch))
-            yield from found
+            with blocks.watched(functools.partial(writing.tell, batch)):
+                given: list[Utterance] = list(batch)
+                found = list(worker.process(given))
+                if not is_cuda(device):
+                    found = [(utterance, made() if callable(made) else made) for utterance, made in found]
         except Exception as error:  # one bad utterance must not take the others with it
             if len(batch) > 1:
                 half = len(batch) // 2
@@ -322,10 +392,11 @@ def _results(
                     memory.ended(len(batch), max(utterance.duration for utterance in batch))
                 _free_memory(device)
             else:
-                reason = str(error) if isinstance(error, PseudovoxError) else f"{type(error).__name__}: {error}"
-                if not isinstance(error, PseudovoxError):
-                    log.warning("%s failed", batch[0].id, exc_info=True)
-                failed.append((piece.data.name, batch[0].id, " ".join(reason.split())))
+                writing.fail(piece, batch[0], error)
+            continue
+        finally:
+            readers.done(batch)
+        yield from found
 
 
 def _read_progress(path: Path) -> float:

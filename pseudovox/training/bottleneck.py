@@ -40,6 +40,7 @@ from pseudovox.data.datadir.selection import per_speaker
 from pseudovox.models import pretrained, quantizers
 from pseudovox.models.bottleneck import FRAME_SAMPLES
 from pseudovox.training.alteration import alter
+from pseudovox.training.ctc import ctc_loss
 from pseudovox.training.data import FeatureCache, cut, emphasis
 from pseudovox.training.fit import Learner, finish, fit
 
@@ -397,6 +398,7 @@ class PhoneBatches:
         return {
             "frames": torch.from_numpy(frames),
             "mask": torch.from_numpy(mask),
+            "lengths": torch.from_numpy(mask.sum(1)),
             "targets": torch.tensor([label for sequence in sequences for label in sequence]),
             "target_lengths": torch.tensor([len(sequence) for sequence in sequences]),
         }
@@ -427,7 +429,7 @@ class BottleneckLearner(Learner):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         super().on_train_batch_start(batch, batch_idx)
         if self.global_step >= self.options.quantizer_start:
-            self.network.quantizing.fill_(1)
+            self.network.start_quantizing()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.network.constrain()
@@ -465,10 +467,7 @@ class BottleneckLearner(Learner):
         return value
 
     def _ctc(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-        return functional.ctc_loss(
-            logits.log_softmax(2).transpose(0, 1), batch["targets"], batch["mask"].sum(1), batch["target_lengths"],
-            blank=logits.shape[2] - 1, zero_infinity=True,
-        )  # fmt: skip
+        return ctc_loss(logits.log_softmax(2), batch, batch["lengths"], blank=logits.shape[2] - 1)
 
 
 def check(options: Options) -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from pseudovox.core import seeds
 from pseudovox.core.errors import DataError
@@ -22,6 +21,7 @@ from pseudovox.data import audio
 from pseudovox.metrics.wer import normalise
 from pseudovox.models import store
 from pseudovox.models.wav2vec2 import SAMPLE_RATE, WHOLE_SECONDS, Wav2vec2Network
+from pseudovox.training.ctc import ctc_loss, on_host
 from pseudovox.training.fit import Learner, finish, fit
 from pseudovox.training.transcribed import Key, TranscribedUtterances, unit_error_rate
 
@@ -100,9 +100,9 @@ class FinetuneLearner(Learner):
 
     def loss(self, batch: Any, stage: str) -> torch.Tensor:
         log_posteriors, counts = self._forward(batch["waveforms"], batch["lengths"])
-        value = functional.ctc_loss(
-            log_posteriors.transpose(0, 1), batch["targets"], counts, batch["target_lengths"], zero_infinity=True
-        )
+        lengths = on_host(batch, "lengths")
+        frames = (lengths - self.network.field) // self.network.hop + 1 if self.network.can_be_padded else counts
+        value = ctc_loss(log_posteriors, batch, frames)
         if stage == "valid":
             self.log("valid/unit_errors", unit_error_rate(log_posteriors.detach(), counts, batch), batch_size=1)
         return value

@@ -27,16 +27,20 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader, Dataset
 
+from pseudovox.core import machine
 from pseudovox.core.errors import DataError, UsageError
 from pseudovox.core.seeds import seed_for
 from pseudovox.models import store
 from pseudovox.stage import jobs
+from pseudovox.stage.device import is_cuda
+from pseudovox.training import ctc
 from pseudovox.training.schedules import rate_factor
 
 if TYPE_CHECKING:
     from pseudovox.config import Training
 
 log = logging.getLogger("pseudovox")
+MOST_LOADERS = 12  # processes
 
 
 class BatchSource(Protocol):
@@ -80,13 +84,29 @@ class Learner(lightning.LightningModule):
         rank = f"/{self.global_rank}" if self.global_rank else ""
         torch.manual_seed(seed_for(self.seed, "update", f"{self.update}{rank}"))
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        moved = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        if isinstance(batch, dict) and (kept := ctc.kept_on_host(batch)):
+            moved = {**moved, ctc.HOST: kept}
+        return moved
+
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        """The loss. Nothing in it may wait for a GPU: what is logged is a tensor until the round is at its end."""
         value = self.loss(batch, "train")
-        self.log("train/loss", value, prog_bar=True)
+        self.log("train/loss", value)
         return value
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.log("valid/loss", self.loss(batch, "valid"), batch_size=1)
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        if self.training_options.precision == "16-mixed":  # whose gradients are scaled
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_val:  # (with bf16-mixed Lightning refuses fused optimisers, though nothing is scaled there)
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
         options = self.training_options
@@ -95,9 +115,19 @@ class Learner(lightning.LightningModule):
             [parameter for parameter in self.parameters() if parameter.requires_grad],
             lr=options.learning_rate,
             weight_decay=options.weight_decay,
+            **fused(self, options),
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda update: rate_factor(options, update))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def fused(module: torch.nn.Module, options: Training) -> dict[str, bool]:
+    """The argument of an optimiser by which all its arithmetic is one kernel, where the weights are on a GPU.
+
+    Not with 16-mixed: Lightning cannot clip the gradients of an optimiser that takes the scale off them itself.
+    """
+    on_gpu = all(parameter.is_cuda for parameter in module.parameters())
+    return {"fused": True} if on_gpu and options.precision != "16-mixed" else {}
 
 
 class _Numbered(Dataset):
@@ -136,13 +166,24 @@ class _Batches(lightning.LightningDataModule):
         count = min(per_round, self.options.updates - first)
         ranks, rank = trainer.world_size, trainer.global_rank
         data = _Numbered(self.source, first * ranks + rank * count, max(count, 1))
-        workers = self.options.workers
-        return DataLoader(data, batch_size=None, num_workers=workers, pin_memory=torch.cuda.is_available())
+        workers = _loaders(self.options.workers, self.source, on_gpu=trainer.strategy.root_device.type == "cuda")
+        return DataLoader(
+            data, batch_size=None, num_workers=workers, pin_memory=torch.cuda.is_available(),
+            multiprocessing_context="fork" if workers else None, prefetch_factor=4 if workers else None,
+        )  # fmt: skip
 
     def val_dataloader(self) -> DataLoader:
         # All processes validate on everything: it is short, and then nothing has to be put together.
         batches = self.source.validation()
         return DataLoader(batches, batch_size=None, num_workers=self.options.workers)  # type: ignore[arg-type]
+
+
+def _loaders(asked: int, source: BatchSource, *, on_gpu: bool) -> int:
+    """Processes that prepare batches: those asked for; with a GPU, which would wait for one alone, as many as the cores
+    it has, but for a source that works on it itself."""
+    if asked or not on_gpu or getattr(source, "on_device", False):
+        return asked
+    return min(MOST_LOADERS, max(1, machine.cores() // max(1, torch.cuda.device_count()) - 1))
 
 
 class _Report(Callback):
@@ -278,6 +319,33 @@ def _cpu_has_bf16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def _is_on(variable: str, default: bool) -> bool:
+    """A switch in the environment: 0 or 1."""
+    value = os.environ.get(variable, "")
+    if value not in ("", "0", "1"):
+        raise UsageError(f"{variable} is {value!r}; expected 0 or 1")
+    return value == "1" if value else default
+
+
+def set_determinism(device: str) -> None:
+    """Whether the same training gives the same weights to the bit, and with what rounding matrices are multiplied.
+
+    It does unless PSEUDOVOX_DETERMINISTIC=0, by which algorithms are chosen for speed alone; on a CPU that is no
+    difference. (CTC's gradient has no such algorithm on a GPU, and a warning tells it.) On a GPU float32 matrices are
+    multiplied in TF32. PSEUDOVOX_COMPILE=1 has torch.compile make kernels of the network for a GPU.
+    """
+    on = _is_on("PSEUDOVOX_DETERMINISTIC", True)
+    if on:
+        # Read when the first matrices are multiplied on a GPU; without it cuBLAS may add up in another order each time.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(on, warn_only=True)
+    torch.backends.cudnn.benchmark = False  # chunks differ in length, and each length would be measured
+    # Filling takes a sixth of the time, and nothing here reads what was not written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if is_cuda(device):
+        torch.set_float32_matmul_precision("high")
+
+
 def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> Fitted:
     """Train `learner` in place for `training.updates` updates, or until `training.patience` is at its end.
 
@@ -298,11 +366,9 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
     _check(options)
     if device == "cpu" and options.threads:
         torch.set_num_threads(options.threads)
-    # Read when the first matrices are multiplied on a GPU; without it, cuBLAS may add up in another order each time.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Filling takes a sixth of the time, and nothing here reads what was not written.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    set_determinism(device)
+    if is_cuda(device) and _is_on("PSEUDOVOX_COMPILE", False):
+        learner.network.compile()
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
     last = folder / "checkpoints" / "last.ckpt"
@@ -329,7 +395,7 @@ def fit(learner: Learner, source: BatchSource, folder: Path, *, device: str) -> 
         num_sanity_val_steps=0,
         enable_progress_bar=sys.stderr.isatty(),  # its lines would fill a log file
         enable_model_summary=False,
-        log_every_n_steps=10,
+        log_every_n_steps=options.round_updates,  # TensorBoard wants numbers, for which a GPU is waited for
         logger=TensorBoardLogger(folder, name="tensorboard", version=""),
         callbacks=[
             _Report(),

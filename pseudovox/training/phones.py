@@ -26,6 +26,7 @@ from pseudovox.models import store
 from pseudovox.models.conv_decoder import PhonePredictor
 from pseudovox.training.aligned import AlignedSpeech, Key, split
 from pseudovox.training.bottleneck import IGNORED
+from pseudovox.training.ctc import ctc_loss
 from pseudovox.training.data import FeatureCache, pooled
 from pseudovox.training.fit import Learner, finish, fit, with_epochs
 
@@ -63,6 +64,7 @@ class PhoneFrames:
         self.train, self.held_out = split(speech.data, speech.keys, options.held_out, seed)
         self.cache: FeatureCache[Key, np.ndarray] = FeatureCache(compute, int(options.cache_gigabytes * 1e9))
         self.batches = max(1, len(self.train) // self.size)
+        self.on_device = True  # features that do not fit into memory are computed again, by a network
         self._order = functools.lru_cache(maxsize=2)(self._epoch)
 
     def _epoch(self, epoch: int) -> list[list[Key]]:
@@ -132,10 +134,7 @@ class PhoneLearner(Learner):
         by_phone, labels = logits[:, :, : self.network.phones], batch["labels"]
         known = labels != IGNORED
         frames = functional.cross_entropy(by_phone.transpose(1, 2), labels, reduction="sum") / known.sum().clamp(min=1)
-        ctc = functional.ctc_loss(
-            logits.log_softmax(2).transpose(0, 1), batch["targets"], batch["lengths"], batch["target_lengths"],
-            blank=self.network.phones, zero_infinity=True,
-        )  # fmt: skip
+        ctc = ctc_loss(logits.log_softmax(2), batch, batch["lengths"], blank=self.network.phones)
         self.log(f"{stage}/frames", frames, batch_size=1)
         if stage == "valid":
             right = (by_phone.argmax(2) == labels)[known].float().mean()

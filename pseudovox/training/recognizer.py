@@ -24,6 +24,7 @@ from pseudovox.data import audio
 from pseudovox.models import store
 from pseudovox.models.recognizer import BLANK, BOUNDARY, input_features
 from pseudovox.training.alteration import alter
+from pseudovox.training.ctc import ctc_loss, on_host
 from pseudovox.training.data import FeatureCache
 from pseudovox.training.fit import Learner, finish, fit
 from pseudovox.training.transcribed import TranscribedUtterances, unit_error_rate
@@ -152,19 +153,18 @@ class RecognizerLearner(Learner):
 
     def loss(self, batch: Any, stage: str) -> torch.Tensor:
         hidden = self.network.encode(batch["log_mel"], batch["lengths"])
-        lengths = self.network.output_lengths(batch["lengths"])
         log_posteriors = self.network.out(hidden).float().transpose(1, 2).log_softmax(-1)
-        value = functional.ctc_loss(
-            log_posteriors.transpose(0, 1), batch["targets"], lengths, batch["target_lengths"], zero_infinity=True
-        )
+        value = ctc_loss(log_posteriors, batch, self.network.output_lengths(on_host(batch, "lengths")))
         if stage == "valid":
+            lengths = self.network.output_lengths(batch["lengths"])
             self.log("valid/unit_errors", unit_error_rate(log_posteriors, lengths, batch), batch_size=1)
             return value
         if self.network.phones is not None and self.phone_weight > 0:
             labels = batch["phones"][:, :: self.network.subsampling]
             logits = self.network.phones(hidden).float()
-            if bool((labels != NO_PHONE).any()):
-                value = value + self.phone_weight * functional.cross_entropy(logits, labels, ignore_index=NO_PHONE)
+            total = functional.cross_entropy(logits, labels, ignore_index=NO_PHONE, reduction="sum")
+            # (Without a single label in it a batch has no mean.)
+            value = value + self.phone_weight * total / (labels != NO_PHONE).sum().clamp(min=1)
         return value
 
 

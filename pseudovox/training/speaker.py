@@ -79,7 +79,7 @@ class SpeakerLearner(Learner):
         guessed = self.target_head(reverse_gradient(embedding, weight), targets[0])
         of_targets = functional.cross_entropy(guessed.float(), targets[0])
         self.log("train/target_loss", of_targets)
-        self.log("train/target_weight", weight)
+        self.log("train/target_weight", torch.full((), weight, device=embedding.device))
         return (found + of_targets) / 2
 
     def frames(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -90,9 +90,8 @@ class SpeakerLearner(Learner):
         with torch.no_grad(), torch.autocast(inputs.device.type, enabled=False):
             if not options.speech_only:
                 return features.speaker_features(inputs, options)
-            length = features.frame_count(inputs.shape[1])
-            spoken = [features.speaker_features(samples, options) for samples in inputs]
-            return torch.stack([found[torch.arange(length, device=found.device) % len(found)] for found in spoken])
+            # (Frames of speech, repeated to the length of all; nobody waits to hear how many they are.)
+            return torch.stack([features.padded_speaker_features(samples, options)[0] for samples in inputs])
 
     def judge(self, batch: Any) -> dict[str, torch.Tensor]:
         """What a validation batch comes to: embeddings, and which speakers and pseudo-speakers are told right."""
@@ -104,7 +103,7 @@ class SpeakerLearner(Learner):
             found["loss"] = functional.cross_entropy(logits.float(), labels, reduction="none")
         if self.target_head is not None:
             found["target_right"] = self.target_head(embedding).argmax(1) == targets[0]
-        return {name: value.cpu() for name, value in found.items()}
+        return found
 
     def on_train_epoch_start(self) -> None:
         self.losses = torch.zeros(2, device=self.device)
@@ -173,7 +172,7 @@ def figures(seen: Sequence[dict[str, torch.Tensor]]) -> dict[str, float]:
     """Of what `SpeakerLearner.judge` found: eer, error and target_error (percent), loss; what can be said of them."""
     if not seen:
         return {}
-    whole = {name: torch.cat([part[name] for part in seen]) for name in seen[0]}
+    whole = {name: torch.cat([part[name] for part in seen]).cpu() for name in seen[0]}
     kept = np.unique(np.linspace(0, len(whole["labels"]) - 1, MOST_COMPARED).round().astype(int))
     found = {"eer": pairwise_eer(*(whole[name][kept] for name in ("embedding", "labels", "is_female")))}
     for name, right in (("error", "right"), ("target_error", "target_right")):

@@ -22,7 +22,7 @@ from pseudovox.models.discriminators import Discriminators
 from pseudovox.models.vocoder import HOP, Conditions
 from pseudovox.training import spectral
 from pseudovox.training.data import FeatureCache, cut
-from pseudovox.training.fit import Learner, finish, fit
+from pseudovox.training.fit import Learner, finish, fit, fused
 from pseudovox.training.synthesizer import FRAMES_PER_SECOND
 from pseudovox.training.voice_chunks import ChunkBatches, Key, model_facts
 
@@ -145,7 +145,7 @@ class AdversarialLearner(VocoderLearner):
         return [
             torch.optim.AdamW(
                 part.parameters(), lr=self.training_options.learning_rate, betas=(first, second),
-                weight_decay=self.training_options.weight_decay,
+                weight_decay=self.training_options.weight_decay, **fused(part, self.training_options),
             )
             for part in (self.network, self.discriminators)
         ]  # fmt: skip
@@ -179,7 +179,7 @@ class AdversarialLearner(VocoderLearner):
             value = value + self.options.feature_weight * spectral.feature_loss(natural, generated)
         self._step(generator, value)
         self.untoggle_optimizer(generator)
-        self.log("train/loss", value, prog_bar=True)
+        self.log("train/loss", value)
         self.log("train/reconstruction", distance)
         self._update += 1
 

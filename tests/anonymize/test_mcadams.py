@@ -193,7 +193,8 @@ def test_systems_of_the_challenges_are_theirs_to_the_sample(system: str, tmp_pat
     write_wav(tmp_path / "s-0.wav", sound)
     part = DataDir(tmp_path / "a", {"utt2spk": {"s-0": "s"}, "wav.scp": {"s-0": str(tmp_path / "s-0.wav")}})
     worker = mcadams.McAdamsWorker(options, "utt", seed=1, decibels=config.synthesis.level)
-    [(_, got)] = worker.process([Utterance(part, "s-0")])
+    [(_, made)] = worker.process([Utterance(part, "s-0")])
+    got = made()
     coefficient = mcadams.coefficients(part, options, "utt", 1)["s-0"]
     expected = plain_loop()(np.round(sound * 32768) / 32768, coefficient, options.variant)
     if options.variant == 2020:
@@ -230,13 +231,14 @@ def test_who_knows_the_coefficient_moves_formants_back(tmp_path: Path) -> None:
     write_wav(tmp_path / "a-0.wav", sound)
     original = DataDir(tmp_path / "a", {"wav.scp": {"a-0": str(tmp_path / "a-0.wav")}, "utt2spk": {"a-0": "a"}})
     options = mcadams.resolved(McAdams())
-    [(_, moved)] = mcadams.McAdamsWorker(options, "spk", 1, -26.0).process([Utterance(original, "a-0")])
+    [(_, made)] = mcadams.McAdamsWorker(options, "spk", 1, -26.0).process([Utterance(original, "a-0")])
+    moved = made()
     write_wav(tmp_path / "a-1.wav", moved)
-    made = DataDir(tmp_path / "b", {"wav.scp": {"a-0": str(tmp_path / "a-1.wav")}, "utt2spk": {"a-0": "a"}})
+    again = DataDir(tmp_path / "b", {"wav.scp": {"a-0": str(tmp_path / "a-1.wav")}, "utt2spk": {"a-0": "a"}})
 
     def apart(drawn: dict[str, float]) -> float:
         """Mean distance of the envelopes' logarithms, without the level, of what the attacker gets."""
-        [(_, undone)] = mcadams.UndoWorker(2024, drawn, -26.0).process([Utterance(made, "a-0")])
+        [(_, undone)] = mcadams.UndoWorker(2024, drawn, -26.0).process([Utterance(again, "a-0")])
         assert undone.shape == sound.shape
         envelopes = []
         for signal in (sound, undone):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,60 @@ def test_bf16_is_left_to_what_has_it(monkeypatch: pytest.MonkeyPatch, has_bf16: 
     assert has_bf16 is training._cpu_has_bf16()
     assert _precision("bf16-mixed", "cpu") == ("bf16-mixed" if has_bf16 else "32-true")
     assert _precision("bf16-mixed", "cuda") == "bf16-mixed" and _precision("16-mixed", "cpu") == "16-mixed"
+
+
+class Noisy(Walker):
+    """Writes down what it draws, and its weight after every update, for each process in a file of its own."""
+
+    folder = ""
+
+    def _write(self, name: str, value: torch.Tensor) -> None:
+        with open(f"{self.folder}/{name}{self.global_rank}", "a", encoding="ascii") as file:
+            file.write(f"{float(value.detach()):.9f}\n")
+
+    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        noise = torch.rand(())
+        if stage == "train":
+            self._write("noise", noise)
+        return super().loss(batch, stage) * (1 + noise)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._write("weight", self.network.weight.sum())
+
+
+@pytest.mark.slow  # as above
+def test_two_processes_have_noise_of_their_own_and_the_same_weights(tmp_path: Path) -> None:
+    """Two ranks with gloo, as of two GPUs with NCCL; the first draws what it would draw alone."""
+    for devices in (2, 1):
+        folder = tmp_path / str(devices)
+        folder.mkdir()
+        learner = walker(devices=devices, updates=4)
+        learner.__class__, learner.folder = Noisy, str(folder)
+        fit(learner, Line(wanted=2.0), folder / "model", device="cpu")
+    first, second = ((tmp_path / f"2/noise{rank}").read_text().split() for rank in (0, 1))
+    assert len(first) == len(second) == 4 and not set(first) & set(second)
+    assert first == (tmp_path / "1/noise0").read_text().split()
+    assert (tmp_path / "2/weight0").read_text() == (tmp_path / "2/weight1").read_text()
+
+
+def test_determinism_is_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setenv("PSEUDOVOX_DETERMINISTIC", "0")
+    training.set_determinism("cpu")
+    assert not torch.are_deterministic_algorithms_enabled() and "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    monkeypatch.delenv("PSEUDOVOX_DETERMINISTIC")
+    training.set_determinism("cpu")
+    assert torch.are_deterministic_algorithms_enabled() and os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    monkeypatch.setenv("PSEUDOVOX_DETERMINISTIC", "no")
+    with pytest.raises(UsageError, match="PSEUDOVOX_DETERMINISTIC is 'no'; expected 0 or 1"):
+        training.set_determinism("cpu")
+
+
+def test_loaders_are_sized_to_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training.machine, "cores", lambda: 16)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    source: Any = Line(None)
+    assert training._loaders(0, source, on_gpu=False) == 0 and training._loaders(3, source, on_gpu=True) == 3
+    assert training._loaders(0, source, on_gpu=True) == 7  # of eight cores for each GPU, one is the training's
+    source.on_device = True
+    assert training._loaders(0, source, on_gpu=True) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,11 @@ from pseudovox.core.seeds import seed_for
 from pseudovox.data.archive import read_scp
 from pseudovox.data.datadir import read_table
 from pseudovox.data.datadir.tables import UTT2TARGET
+from pseudovox.stage.device import Fetched
 
 if TYPE_CHECKING:
     from pseudovox.anonymize.knnvc.private import PrivateOptions
+    from pseudovox.anonymize.knnvc.private_targets import PrivateVoice
     from pseudovox.config import PseudoSpeakers
     from pseudovox.data.datadir import DataDir
     from pseudovox.stage.parallel import Utterance
@@ -53,8 +55,17 @@ class PrivateConvertWorker:
         self.speak = speak(device) if speak else None
         self.table, self.archive, self.device = cache(read_table), cache(read_scp), device
 
-    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, np.ndarray]]:
-        signals = [utterance.audio() for utterance in batch]
+    def read(self, utterance: Utterance) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray | None] | None]:
+        """The samples, and the melody that WORLD is to speak with."""
+        samples = utterance.audio()
+        if self.speak:
+            return samples, None
+        return samples, melody(self.archive, (self.contours, self.sources), utterance, samples, self.options.world)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, Callable[[], np.ndarray]]]:
+        """(utterance, what gives its samples)"""
+        given = [utterance.given(self.read) for utterance in batch]
+        signals = [samples for samples, _ in given]
         found = self.extract(signals)
         keys = [torch.from_numpy(layers[0]).to(self.device) for layers in found]
         if self.options.features.normalise:
@@ -64,24 +75,33 @@ class PrivateConvertWorker:
         chains = [self._chain(utterance) for utterance in batch]
         voices = {name: self.store.private(name) for chain in chains for name in chain}
         spoken = conversion.convert(stretched, chains, {name: voice.rows for name, voice in voices.items()})
-        for number, (utterance, samples) in enumerate(zip(batch, signals, strict=True)):
-            length = self._length(len(samples), stretched[number].places)
-            if self.speak:
-                yield utterance, self.speak(spoken[number], samples, length)
-                continue
-            contour, loudness = melody(
-                self.archive, (self.contours, self.sources), utterance, samples, self.options.world
-            )
-            inner = inner_frames(self.extract.frame_shift)
-            speech = by_world(
-                spoken[number].cpu().numpy(),
-                voices[chains[number][-1]],
-                at_places(contour, stretched[number].places, inner),
-                None if loudness is None else at_places(loudness, stretched[number].places, inner),
-                length,
-                self.options.world,
-            )
-            yield utterance, world.as_loud(speech, samples, self.level)
+        lengths = [self._length(len(samples), own.places) for samples, own in zip(signals, stretched, strict=True)]
+        if self.speak:
+            yield from zip(batch, self.speak(spoken, signals, lengths), strict=True)
+            return
+        fetched = Fetched(spoken)
+        for number, (utterance, (samples, tune)) in enumerate(zip(batch, given, strict=True)):
+            assert tune is not None
+            yield utterance, partial(
+                self._by_world, fetched, number, voices[chains[number][-1]], tune, stretched[number].places,
+                lengths[number], samples,
+            )  # fmt: skip
+
+    def _by_world(
+        self, fetched: Fetched, number: int, voice: PrivateVoice, tune: tuple[np.ndarray, np.ndarray | None],
+        places: np.ndarray, length: int, samples: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        contour, loudness = tune
+        inner = inner_frames(self.extract.frame_shift)
+        speech = by_world(
+            fetched.arrays()[number],
+            voice,
+            at_places(contour, places, inner),
+            None if loudness is None else at_places(loudness, places, inner),
+            length,
+            self.options.world,
+        )
+        return world.as_loud(speech, samples, self.level)
 
     def _chain(self, utterance: Utterance) -> tuple[str, ...]:
         """The targets of an utterance, in their order."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,16 @@ from pseudovox.core.errors import DataError
 from pseudovox.data.archive import read_scp
 from pseudovox.data.datadir import read_table
 from pseudovox.data.datadir.tables import UTT2TARGET
+from pseudovox.stage.device import Fetched
 
 if TYPE_CHECKING:
     from pseudovox.anonymize.knnvc.options import Options, World
     from pseudovox.anonymize.knnvc.private_targets import PrivateVoice
     from pseudovox.stage.parallel import Utterance
 
-# Speech, float32 (samples,), of what was matched, (frames, width) on the device, given the original and a length.
-Speak = Callable[[torch.Tensor, np.ndarray, int], np.ndarray]
+# Of several utterances what gives the speech, float32 (samples,), of what was matched, (frames, width) on the device,
+# given the originals and lengths.
+Speak = Callable[[Sequence[torch.Tensor], Sequence[np.ndarray], Sequence[int]], list[Callable[[], np.ndarray]]]
 
 
 class ConvertWorker:
@@ -51,22 +53,40 @@ class ConvertWorker:
         self.speak = speak(device) if speak else None
         self.table, self.archive = cache(read_table), cache(read_scp)
 
-    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, np.ndarray]]:
-        signals = [utterance.audio() for utterance in batch]
-        for utterance, samples, (frames,) in zip(batch, signals, self.extract(signals), strict=True):
+    def read(self, utterance: Utterance) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray | None] | None]:
+        """The samples, and the melody that WORLD is to speak with."""
+        samples = utterance.audio()
+        if self.speak:
+            return samples, None
+        return samples, melody(self.archive, (self.contours, self.sources), utterance, samples, self.options.world)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, Callable[[], np.ndarray]]]:
+        """(utterance, what gives its samples)"""
+        given = [utterance.given(self.read) for utterance in batch]
+        signals = [samples for samples, _ in given]
+        spoken, voices = [], []
+        for utterance, (frames,) in zip(batch, self.extract(signals), strict=True):
             voice = self.store.voice(target_of(self.table(self.pseudo / utterance.data.name / UTT2TARGET), utterance))
             queries = torch.from_numpy(frames)
             if self.options.features.normalise:
                 queries = normalised(queries)
             (found,) = voice.target.convert([queries], self.options.neighbours)
-            if self.speak:
-                yield utterance, self.speak(found, samples, len(samples))
-                continue
-            contour, loudness = melody(
-                self.archive, (self.contours, self.sources), utterance, samples, self.options.world
-            )
-            speech = by_world(found.cpu().numpy(), voice, contour, loudness, len(samples), self.options.world)
-            yield utterance, world.as_loud(speech, samples, self.level)
+            spoken.append(found)
+            voices.append(voice)
+        if self.speak:
+            yield from zip(batch, self.speak(spoken, signals, [len(samples) for samples in signals]), strict=True)
+            return
+        fetched = Fetched(spoken)
+        for number, (utterance, (samples, tune)) in enumerate(zip(batch, given, strict=True)):
+            assert tune is not None
+            yield utterance, partial(self._by_world, fetched, number, voices[number], tune, samples)
+
+    def _by_world(
+        self, fetched: Fetched, number: int, voice: Voice, tune: tuple[np.ndarray, np.ndarray | None],
+        samples: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        speech = by_world(fetched.arrays()[number], voice, *tune, len(samples), self.options.world)
+        return world.as_loud(speech, samples, self.level)
 
 
 def melody(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from pseudovox.components.recognition.language_model import LANGUAGE_MODEL, read
 from pseudovox.components.recognition.lexicon_decoder import LexiconDecoder, decode_greedy
 from pseudovox.core.errors import UsageError
 from pseudovox.data.datadir import bytewise, write_atomic
+from pseudovox.data.utterance import read_audio
 from pseudovox.models import store
 from pseudovox.models.recognizer import BLANK, BOUNDARY, input_features, spell
+from pseudovox.stage.device import Fetched, to_device
 
 if TYPE_CHECKING:
     from pseudovox.config import Decoder
@@ -69,32 +72,41 @@ class RecognizeWorker:
             )
             self.numbers = {word: number for number, word in enumerate(words)}
 
-    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+    read = staticmethod(read_audio)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, Callable[[], dict[str, np.ndarray]]]]:
+        """(utterance, what decodes it): the search is the processor's, beside a GPU's work on the next batch."""
         for utterance, log_posteriors in zip(batch, self.log_posteriors(batch), strict=True):
-            score, tokens = 0.0, []
-            if self.decoder is None:
-                tokens = decode_greedy(log_posteriors)
-            else:
-                words, score = self.decoder.decode(log_posteriors)
-                tokens = [self.numbers[word] for word in words]
-            yield utterance, {"tokens": np.array([max(score, -1e30), *tokens], np.float32)}
+            yield utterance, functools.partial(self._decoded, log_posteriors)
+
+    def _decoded(self, log_posteriors: np.ndarray) -> dict[str, np.ndarray]:
+        score, tokens = 0.0, []
+        if self.decoder is None:
+            tokens = decode_greedy(log_posteriors)
+        else:
+            words, score = self.decoder.decode(log_posteriors)
+            tokens = [self.numbers[word] for word in words]
+        return {"tokens": np.array([max(score, -1e30), *tokens], np.float32)}
 
     def log_posteriors(self, batch: Sequence[Utterance]) -> list[np.ndarray]:
         """Log posteriors (frames', units) of each utterance."""
         import torch
 
         if self.bins is None:
-            found: list[np.ndarray] = self.network.log_posteriors([utt.audio() for utt in batch], self.device)
+            found: list[np.ndarray] = self.network.log_posteriors([utt.given(self.read) for utt in batch], self.device)
             return found
         inputs = [
-            input_features(torch.from_numpy(utterance.audio()).to(self.device), self.bins, self.floor_decibels)
+            input_features(to_device(utterance.given(self.read), self.device), self.bins, self.floor_decibels)
             for utterance in batch
         ]
-        lengths = torch.tensor([len(frames) for frames in inputs], device=self.device)
+        counts = [len(frames) for frames in inputs]
+        lengths = to_device(torch.tensor(counts), self.device)
         with torch.inference_mode():
             padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
-            outputs, counts = self.network(padded, lengths)
-        return [row[:count].cpu().numpy() for row, count in zip(outputs, counts.tolist(), strict=True)]
+            outputs, _ = self.network(padded, lengths)
+            frames = self.network.output_lengths(torch.tensor(counts)).tolist()
+        (rows,) = Fetched([outputs]).arrays()
+        return [row[:count] for row, count in zip(rows, frames, strict=True)]
 
 
 def import_bundle(name: str, weights: str, folder: Path) -> int:

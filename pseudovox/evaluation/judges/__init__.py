@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from pseudovox.config import check_name
 from pseudovox.core.errors import UsageError
 from pseudovox.data.datadir import DataDir, write_json
+from pseudovox.data.utterance import read_audio
 from pseudovox.evaluation.judges import whisper
 from pseudovox.models import pretrained
 
@@ -242,6 +243,8 @@ class JudgeWorker:
             arguments = [judge.reference]
         self.judge: Judge = importlib.import_module(f"pseudovox.evaluation.judges.{judge.family}").Judge(*arguments)
 
+    read = staticmethod(read_audio)
+
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
-            yield utterance, {"judgement": self.judge(utterance.audio())}
+            yield utterance, {"judgement": self.judge(utterance.given(self.read))}

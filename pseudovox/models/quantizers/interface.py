@@ -58,16 +58,18 @@ class VectorQuantizer(nn.Module):
         # Distances in float32: bfloat16 cannot tell near codes apart.
         with torch.autocast(vectors.device.type, enabled=False):
             flat = vectors.reshape(-1, vectors.shape[-1]).float()
-            counted = torch.ones(len(flat), dtype=torch.bool, device=flat.device) if mask is None else mask.reshape(-1)
-            found = self.quantize(flat, counted)
+            found = self.quantize(flat, None if mask is None else mask.reshape(-1))
         shape = vectors.shape[:-1]
         return found._replace(
             vectors=found.vectors.reshape(vectors.shape),
             indices=found.indices.reshape(*shape, *found.indices.shape[1:]),
         )
 
-    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor) -> Quantized:
-        """As `forward`, of float32 (n, dimension), with the mask bool (n,)."""
+    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor | None) -> Quantized:
+        """As `forward`, of float32 (n, dimension), with the mask bool (n,); None = all count.
+
+        It does not wait for a GPU, but in calls that begin or replace codewords by what the device has counted.
+        """
         raise NotImplementedError
 
     @property
@@ -116,9 +118,31 @@ def noise_substituted(vectors: torch.Tensor, codes: torch.Tensor) -> torch.Tenso
     return vectors + noise * (error / torch.linalg.vector_norm(noise, dim=1, keepdim=True).clamp(min=1e-12))
 
 
-def perplexity(indices: torch.Tensor, codes: int) -> torch.Tensor:
-    """exp of the entropy of codes (n,), from 1 to `codes`; 1 if there are none."""
-    share = torch.bincount(indices, minlength=codes).float()
+def counts_of(indices: torch.Tensor, codes: int, counted: torch.Tensor | None) -> torch.Tensor:
+    """How often each code is among those of (n,) that count: float32 (codes,). (bincount would wait for a GPU.)"""
+    ones = torch.ones(len(indices), device=indices.device) if counted is None else counted.float()
+    return torch.zeros(codes, device=indices.device).index_add_(0, indices, ones)
+
+
+def mean_of(values: torch.Tensor, counted: torch.Tensor | None) -> torch.Tensor:
+    """The mean of the rows (n, dimension) that count; 0 if there are none."""
+    if counted is None:
+        return values.mean()
+    weights = counted.to(values.dtype)
+    return (values * weights[:, None]).sum() / (weights.sum() * values.shape[1]).clamp(min=1)
+
+
+def random_rows(counted: torch.Tensor | None, rows: int, wanted: int, device: torch.device) -> torch.Tensor:
+    """Numbers of `wanted` of the rows that count, drawn with replacement: int64 (wanted,). Of none: any."""
+    if counted is None:
+        return torch.randint(rows, (wanted,), device=device)
+    places = counted.long().cumsum(0)
+    drawn = (torch.rand(wanted, device=device, dtype=torch.float64) * places[-1]).long()
+    return torch.searchsorted(places, drawn + 1).clamp(max=rows - 1)
+
+
+def perplexity(share: torch.Tensor) -> torch.Tensor:
+    """exp of the entropy of codes that occur so often (codes,), from 1 to their number; 1 if none does."""
     share = share / share.sum().clamp(min=1)
     return torch.exp(-(share * share.clamp(min=1e-10).log()).sum())
 

@@ -19,7 +19,7 @@ class NoiseSubstitution(PlainQuantizer):
     vq_plain. Trained by itself it is vq_plain: the length of the noise, and so the squared error, is the same.
     """
 
-    def _loss(self, vectors: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    def _loss(self, vectors: torch.Tensor, codes: torch.Tensor, counted: torch.Tensor | None) -> torch.Tensor:
         return vectors.new_zeros(())
 
     def _passed_on(self, vectors: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:

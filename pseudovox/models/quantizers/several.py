@@ -50,7 +50,7 @@ class _Several(VectorQuantizer):
 class Residual(_Several):
     """Each codebook quantises the error of the sum of those before it; the output is the sum of all."""
 
-    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor) -> Quantized:
+    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor | None) -> Quantized:
         left, found = vectors, []
         for part in self._quantizers():
             found.append(part.quantize(left, counted))
@@ -75,7 +75,7 @@ class Grouped(_Several):
             raise UsageError(f"quantiser grouped: {dimension} dimensions do not divide into {codebooks} groups")
         return dimension // codebooks
 
-    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor) -> Quantized:
+    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor | None) -> Quantized:
         parts = vectors.chunk(len(self.parts), dim=1)
         found = [own.quantize(part, counted) for own, part in zip(self._quantizers(), parts, strict=True)]
         return _joined(torch.cat([one.vectors for one in found], 1), found)

@@ -16,12 +16,14 @@ from torch import nn
 
 from pseudovox.core.errors import UsageError
 from pseudovox.core.seeds import generator
+from pseudovox.models.buffers import known, set_known
 from pseudovox.models.quantizers import curve
 from pseudovox.models.quantizers.codebook import Codebook
 from pseudovox.models.quantizers.fitting import Adam, Chosen, Fit, Scale, batches, training_vectors
 from pseudovox.models.quantizers.interface import (
     Quantized,
     VectorQuantizer,
+    counts_of,
     nearest,
     noise_substituted,
     perplexity,
@@ -61,9 +63,9 @@ class SpaceFilling(VectorQuantizer):
         self.register_buffer("size", torch.zeros((), dtype=torch.int64))  # 0 = not begun
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
 
-    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor) -> Quantized:
+    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor | None) -> Quantized:
         if self.training:
-            self._advance(vectors[counted].detach())
+            self._advance(vectors.detach(), counted)
         corners = self.codewords
         if not self.training:
             indices = nearest(vectors, corners)
@@ -73,27 +75,31 @@ class SpaceFilling(VectorQuantizer):
             dithered = (1 - share) * corners[:-1] + share * corners[1:]
             indices = nearest(vectors, dithered)
             codes = noise_substituted(vectors, dithered[indices])
-        return Quantized(codes, indices, vectors.new_zeros(()), perplexity(indices[counted], len(corners)))
+        spread = perplexity(counts_of(indices, len(corners), counted))
+        return Quantized(codes, indices, vectors.new_zeros(()), spread)
 
     @property
     def codewords(self) -> torch.Tensor:
         """The corners of the curve as it is now, (size, dimension)."""
-        return self.corners[: max(4, int(self.size))]
+        return self.corners[: max(4, known(self, "size"))]
 
     @torch.no_grad()
-    def _advance(self, vectors: torch.Tensor) -> None:
-        size = int(self.size)
+    def _advance(self, vectors: torch.Tensor, counted: torch.Tensor | None) -> None:
+        size = known(self, "size")
         if not size:
+            if counted is not None:
+                vectors = vectors[counted]
             if len(vectors) < 4:
                 return
             begun = curve.first_corners(vectors.cpu().numpy())
             self.corners[:4] = torch.from_numpy(begun).to(self.corners)
-            self.size.fill_(4)
-        self.calls += 1
-        if size and size < self.codes and int(self.calls) % self.stage == 0:
+            set_known(self, "size", 4)
+        calls = known(self, "calls") + 1
+        set_known(self, "calls", calls)
+        if size and size < self.codes and calls % self.stage == 0:
             finer = curve.double(self.corners[:size].cpu().numpy(), self.epsilon)
             self.corners[: 2 * size] = torch.from_numpy(finer).to(self.corners)
-            self.size.fill_(2 * size)
+            set_known(self, "size", 2 * size)
 
     @classmethod
     def fit(cls, vectors: np.ndarray, bits: Sequence[int], options: Fit, seed: int) -> dict[int, Codebook]:

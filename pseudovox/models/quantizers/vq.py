@@ -8,13 +8,17 @@ import numpy as np
 import torch
 
 from pseudovox.core.seeds import seed_for
+from pseudovox.models.buffers import known, set_known
 from pseudovox.models.quantizers.codebook import Codebook
 from pseudovox.models.quantizers.fitting import Fit, training_vectors
 from pseudovox.models.quantizers.interface import (
     Quantized,
     VectorQuantizer,
+    counts_of,
+    mean_of,
     nearest,
     perplexity,
+    random_rows,
     register,
     straight_through,
 )
@@ -48,18 +52,16 @@ class Quantizer(VectorQuantizer):
         self.register_buffer("sums", torch.zeros(codes, dimension))
         self.register_buffer("started", torch.zeros((), dtype=torch.uint8))
 
-    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor) -> Quantized:
-        learned = vectors[counted]
-        if self.training and len(learned) >= len(self.codebook):
-            self._start(learned.detach())
+    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor | None) -> Quantized:
+        if self.training and not known(self, "started"):
+            self._start((vectors if counted is None else vectors[counted]).detach())
         indices = nearest(vectors, self.codebook)
         codes = self.codebook[indices]
-        commitment = (learned - codes[counted].detach()).square().mean()
-        used = indices[counted]
-        spread = perplexity(used, len(self.codebook))
+        commitment = mean_of((vectors - codes.detach()).square(), counted)
+        share = counts_of(indices, len(self.codebook), counted)
+        spread = perplexity(share)
         if self.training:
-            share = torch.bincount(used, minlength=len(self.codebook)).float()
-            self._follow(learned.detach(), used, share)
+            self._follow(vectors.detach(), indices, counted, share)
         return Quantized(straight_through(vectors, codes, self.training), indices, commitment, spread)
 
     @property
@@ -81,17 +83,20 @@ class Quantizer(VectorQuantizer):
 
     @torch.no_grad()
     def _start(self, vectors: torch.Tensor) -> None:
-        if bool(self.started):
+        if len(vectors) < len(self.codebook):
             return
         codes, counts = k_means(vectors, len(self.codebook))
         self.codebook.copy_(codes)
         self.counts.copy_(counts)
         self.sums.copy_(codes * counts.unsqueeze(1))
-        self.started.fill_(1)
+        set_known(self, "started", 1)
 
     @torch.no_grad()
-    def _follow(self, vectors: torch.Tensor, indices: torch.Tensor, counts: torch.Tensor) -> None:
-        sums = torch.zeros_like(self.sums).index_add_(0, indices, vectors)
+    def _follow(
+        self, vectors: torch.Tensor, indices: torch.Tensor, counted: torch.Tensor | None, counts: torch.Tensor
+    ) -> None:
+        learned = vectors if counted is None else vectors * counted[:, None]
+        sums = torch.zeros_like(self.sums).index_add_(0, indices, learned)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(counts)
             torch.distributed.all_reduce(sums)
@@ -99,13 +104,16 @@ class Quantizer(VectorQuantizer):
         self.sums.lerp_(sums, 1 - self.decay)
         self.codebook.copy_(self.sums / self.counts.clamp(min=1e-5).unsqueeze(1))
         even = self.counts.sum() / len(self.counts)
-        dead = (self.counts < self.restart_below * even).nonzero()[:, 0]
-        if len(dead) and len(vectors):
-            chosen = torch.randint(len(vectors), (len(dead),), device=vectors.device)
-            self.codebook[dead] = vectors[chosen]
+        # Which codes are dead only the device knows: a vector is drawn for each, and most are not used.
+        dead = self.counts < self.restart_below * even
+        if counted is not None:
+            dead = dead & counted.any()
+        if len(vectors):
+            chosen = vectors[random_rows(counted, len(vectors), len(dead), vectors.device)]
+            self.codebook.copy_(torch.where(dead[:, None], chosen, self.codebook))
             # Half an even share: enough time to win vectors before it counts as dead again.
-            self.counts[dead] = even / 2
-            self.sums[dead] = vectors[chosen] * (even / 2)
+            self.counts.copy_(torch.where(dead, even / 2, self.counts))
+            self.sums.copy_(torch.where(dead[:, None], chosen * (even / 2), self.sums))
 
 
 def k_means(vectors: torch.Tensor, codes: int, rounds: int = 20) -> tuple[torch.Tensor, torch.Tensor]:

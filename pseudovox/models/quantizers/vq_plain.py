@@ -13,11 +13,14 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from pseudovox.core.seeds import generator
+from pseudovox.models.buffers import known, set_known
 from pseudovox.models.quantizers.codebook import Codebook
 from pseudovox.models.quantizers.fitting import Adam, Chosen, Fit, Scale, batches, training_vectors
 from pseudovox.models.quantizers.interface import (
     Quantized,
     VectorQuantizer,
+    counts_of,
+    mean_of,
     nearest,
     perplexity,
     register,
@@ -50,20 +53,21 @@ class PlainQuantizer(VectorQuantizer):
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
         self.register_buffer("started", torch.zeros((), dtype=torch.uint8))
 
-    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor) -> Quantized:
+    def quantize(self, vectors: torch.Tensor, counted: torch.Tensor | None) -> Quantized:
         if self.training:
-            self._prepare(vectors[counted].detach())
+            self._prepare(vectors.detach(), counted)
         indices = nearest(vectors, self.codebook)
         codes = self.codebook[indices]
+        share = counts_of(indices, self.codes, counted)
         if self.training:
-            self.usage[indices[counted].unique()] += 1
-        loss = self._loss(vectors[counted], codes[counted])
-        spread = perplexity(indices[counted], self.codes)
+            self.usage += share > 0
+        loss = self._loss(vectors, codes, counted)
+        spread = perplexity(share)
         return Quantized(self._passed_on(vectors, codes), indices, loss, spread)
 
-    def _loss(self, vectors: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-        """A scalar, for vectors and their codewords (n, dimension)."""
-        return (vectors - codes).square().mean()
+    def _loss(self, vectors: torch.Tensor, codes: torch.Tensor, counted: torch.Tensor | None) -> torch.Tensor:
+        """A scalar, for vectors and their codewords (n, dimension), and which of them count (n,)."""
+        return mean_of((vectors - codes).square(), counted)
 
     def _passed_on(self, vectors: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
         """What the next layer gets, (n, dimension)."""
@@ -74,12 +78,18 @@ class PlainQuantizer(VectorQuantizer):
         return self.codebook
 
     @torch.no_grad()
-    def _prepare(self, vectors: torch.Tensor) -> None:
-        if not bool(self.started) and len(vectors) >= self.codes:
+    def _prepare(self, vectors: torch.Tensor, counted: torch.Tensor | None) -> None:
+        calls = known(self, "calls") + 1
+        set_known(self, "calls", calls)
+        started = bool(known(self, "started"))
+        if started and calls % REPLACED_EVERY:
+            return
+        if counted is not None:
+            vectors = vectors[counted]
+        if not started and len(vectors) >= self.codes:
             self.codebook.copy_(vectors[torch.randperm(len(vectors), device=vectors.device)[: self.codes]])
-            self.started.fill_(1)
-        self.calls += 1
-        if int(self.calls) % REPLACED_EVERY:
+            set_known(self, "started", 1)
+        if calls % REPLACED_EVERY:
             return
         dead = (self.usage < DEAD * REPLACED_EVERY).nonzero()[:, 0]
         used = (self.usage >= DEAD * REPLACED_EVERY).nonzero()[:, 0]

@@ -45,7 +45,8 @@ def test_silence_stays_silence(model: Path) -> None:
     assert not speak(features, 3200, original=np.zeros(3200, np.float32)).any()
     # Where durations are moved, speech is of another length than the original.
     original = 0.1 * np.random.default_rng(0).standard_normal(2000).astype(np.float32)
-    made = speak.speak(torch.from_numpy(features), original, 3200)
+    [spoken] = speak.later([torch.from_numpy(features)], [original], [3200])
+    made = spoken()
     assert len(made) == 3200 and made[2000:].any()
 
 
