@@ -64,6 +64,9 @@ class World:
     # Whose loudness speech has from frame to frame: the source's, about the mean of what was matched, or the target's.
     level: str = "source"
     sharpen: float = 0.0  # how far the envelope's spread over time is brought to the target's own
+    # Seconds: deviation of the Gaussian by which spectra are smoothed over time; 0 = not. Centroids, which follow each
+    # other in steps, speak more clearly so.
+    smooth: float = 0.0
 
     def check(self) -> None:
         """UsageError for values that are none."""
@@ -71,6 +74,8 @@ class World:
             raise UsageError(f"system.options.world.level {self.level!r}: expected {' or '.join(LEVELS)}")
         if not 0 <= self.sharpen <= 1:
             raise UsageError(f"system.options.world.sharpen {self.sharpen}: expected from 0 to 1")
+        if not 0 <= self.smooth <= 1:
+            raise UsageError(f"system.options.world.smooth {self.smooth}: expected seconds from 0 to 1")
 
 
 @dataclass

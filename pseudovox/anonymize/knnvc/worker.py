@@ -125,7 +125,7 @@ def by_world(
         contour: F0 to speak with, (WORLD frames,).
         loudness: the original's (WORLD frames,), if speech is to have it.
         samples: length of the result.
-        options: sharpness.
+        options: sharpness and smoothing.
 
     Returns:
         float32 (samples,)
@@ -134,6 +134,13 @@ def by_world(
     width = voice.inner * voice.coefficients
     envelope = f0.fit_length(found[:, :width].reshape(-1, voice.coefficients), count)
     aperiodicity = f0.fit_length(found[:, width:].reshape(-1, world.APERIODICITIES), count)
+    if options.smooth:
+        from scipy.ndimage import gaussian_filter1d
+
+        deviation = options.smooth * world.FRAMES_PER_SECOND
+        envelope, aperiodicity = (
+            gaussian_filter1d(part, deviation, axis=0, mode="nearest") for part in (envelope, aperiodicity)
+        )
     if options.sharpen and voice.spread is not None:
         centre, own = envelope.mean(0), envelope.std(0)
         gain = 1 + options.sharpen * (np.clip(voice.spread / np.maximum(own, 1e-6), 1, 2) - 1)

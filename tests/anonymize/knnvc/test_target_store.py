@@ -106,6 +106,28 @@ def test_loudness_is_the_sources(tiny_data: DataDir) -> None:
     assert np.abs(loud).max() > 0 and quiet == pytest.approx(loud, rel=0.05, abs=0.05 * float(np.abs(loud).max()))
 
 
+def test_steps_are_smoothed(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[world.Analysis] = []
+
+    def synthesize(analysis: world.Analysis, contour: np.ndarray, samples: int) -> np.ndarray:
+        given.append(analysis)
+        return np.zeros(samples, np.float32)
+
+    monkeypatch.setattr(world, "synthesize", synthesize)
+    values = np.zeros((50, 42), np.float32)
+    values[25:] = 1.0
+    voice = target_store.Voice(Target(np.ones((1, 3))), 2, 20, np.ones(20))
+    for smooth in (0.0, 0.01):
+        worker.by_world(values, voice, np.zeros(100), None, 16000, World(smooth=smooth))
+    hard, soft = given
+    assert np.unique(hard.envelope).tolist() == [0, 1] and np.unique(hard.aperiodicity).tolist() == [0, 1]
+    for part in (soft.envelope, soft.aperiodicity):
+        assert part.dtype == np.float32 and (np.diff(part, axis=0) >= 0).all()
+        # One step of a Gaussian's integral on either side: half the weight of the middle, 0.399.
+        assert part[49, 0] == pytest.approx(0.5 - 0.3991 / 2, abs=1e-3)
+        assert part[50, 0] == pytest.approx(0.5 + 0.3991 / 2, abs=1e-3)
+
+
 def test_what_the_informed_attacker_knows(store: Path) -> None:
     vectors = target_store.Store(store).vectors()
     together = np.stack([vectors[name] for name in ("f1", "m1", "m2")])
@@ -135,6 +157,7 @@ def test_damaged_targets_are_refused(store: Path) -> None:
         (Options(spoken="praat"), "spoken 'praat': expected world or vocoder"),
         (Options(world=World(level="mine")), "world.level 'mine'"),
         (Options(world=World(sharpen=2)), "world.sharpen 2"),
+        (Options(world=World(smooth=2)), "world.smooth 2"),
         (Options(targets=Targets(seconds=5, shortest=9)), "expected 0 < shortest <= seconds"),
     ],
 )
