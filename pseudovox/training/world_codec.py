@@ -1,7 +1,9 @@
-"""Training of the small codec of WORLD frames: what it decodes, from two codebooks or more, is what it was given.
+"""Training of the small codec of WORLD frames.
 
-The error is the mean square of normalised numbers; that of the envelope's coefficients counts by a power of their
-deviation, and that of F0 at voiced frames alone.
+First the transform (principal components) and the codebooks (k-means of what those before left) are fitted to frames that are
+drawn; then the convolutions learn to correct what is decoded from two codebooks or more. The error is the mean square
+of normalised numbers, in which the envelope's coefficients count by a power of their deviation, and F0, in training, at voiced
+frames alone.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import torch
 
 from pseudovox.anonymize.codec_lm import codecs
 from pseudovox.core import seeds
+from pseudovox.core.errors import DataError
 from pseudovox.data.archive import read_parts
 from pseudovox.models import store
 from pseudovox.models.codec_lm.coarse import BOOKS
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("pseudovox")
 ARRAY = "frames"
 WEIGHTS = {"log_f0": 2.0, "voicing": 2.0, "aperiodicity": 0.5}  # of squared errors; 1 = a coefficient's on average
+SMALLEST_DEVIATION = 1e-3
+K_MEANS_BATCH = 4096  # frames of an update
 ALL_BOOKS = 0.5  # share of the batches that are decoded from all codebooks
 
 
@@ -74,13 +79,11 @@ class Segments:
         held_out = min(options.held_out, len(order) - 1)
         self.held_out, self.names = sorted(order[:held_out]), sorted(order[held_out:])
 
-    def statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and deviation (numbers,), the same for all WORLD frames that are stacked in a frame."""
-        width = next(iter(self.frames.values())).shape[1] // self.options.stack
-        everything = np.concatenate([self.frames[name].reshape(-1, width) for name in self.names])
-        found = (everything.mean(0), np.maximum(everything.std(0), 1e-3))
-        mean, deviation = (torch.from_numpy(np.tile(own, self.options.stack)) for own in found)
-        return mean, deviation
+    def drawn(self, count: int) -> np.ndarray:
+        """So many frames, or all if there are fewer, float32 (frames, numbers), drawn from all utterances to train on."""
+        everything = np.concatenate([self.frames[name] for name in self.names])
+        draw = seeds.generator(self.seed, "codec-frames")
+        return everything[np.sort(draw.permutation(len(everything))[:count])]
 
     def batch(self, index: int) -> tuple[torch.Tensor, int]:
         """The index-th batch, (rows, segment, numbers), and from how many codebooks it is decoded."""
@@ -102,30 +105,64 @@ class Segments:
         return [(torch.from_numpy(np.stack(rows)), self.options.codebooks)] if rows else []
 
 
+def fitted(network: Any, frames: np.ndarray, options: Codec, seed: int) -> None:
+    """Set statistics, weights, transform and codebooks of a codec.
+
+    Args:
+        network: the codec.
+        frames: float32 (n, numbers) to fit to.
+        options: of the codec.
+        seed: of k-means.
+
+    Raises:
+        DataError: fewer frames than codes.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    if len(frames) < options.codes:
+        raise DataError(
+            f"{len(frames)} frames of training speech for codebooks of {options.codes}",
+            "give more speech, or --set system.options.codec.codes=32",
+        )
+    width = frames.shape[1] // options.stack
+    single = frames.reshape(-1, width)
+    mean, deviation = single.mean(0), np.maximum(single.std(0), SMALLEST_DEVIATION)
+    weight = np.ones(width)
+    weight[:3] = np.sqrt([WEIGHTS["log_f0"], WEIGHTS["voicing"], WEIGHTS["aperiodicity"]])
+    weight[3:] = emphasis(deviation[3:], options.emphasis)
+    for name, value in (("mean", mean), ("deviation", deviation), ("weight", weight)):
+        getattr(network, name).copy_(torch.from_numpy(np.tile(value, options.stack)))
+    network.transform.copy_(torch.eye(frames.shape[1])[:, : options.latent])
+    weighted = ((torch.from_numpy(frames) - network.mean) / network.deviation * network.weight).double()
+    _, vectors = torch.linalg.eigh(weighted.T @ weighted)
+    network.transform.copy_(vectors.flip(1)[:, : options.latent])
+    left = network.latent(torch.from_numpy(frames)).numpy()
+    for number, part in enumerate(network.quantizer.parts):
+        means = MiniBatchKMeans(
+            options.codes, batch_size=K_MEANS_BATCH, n_init=1, max_iter=60,
+            random_state=seeds.seed_for(seed, "codec-codebook", str(number)) % 2**32,
+        ).fit(left)  # fmt: skip
+        part.codebook.copy_(torch.from_numpy(means.cluster_centers_.astype(np.float32)))
+        left = left - part.codebook[torch.from_numpy(means.predict(left)).long()].numpy()
+
+
 class CodecLearner(Learner):
-    """Mean squared error, and the quantiser's commitment."""
+    """Mean squared error of what is decoded."""
 
     network: WorldCodec
 
     def __init__(self, network: WorldCodec, options: Codec, seed: int) -> None:
         super().__init__(network, options.training, seed)
         self.options = options
-        width = len(network.mean) // options.stack
-        weights = np.ones(width)
-        weights[:3] = WEIGHTS["log_f0"], WEIGHTS["voicing"], WEIGHTS["aperiodicity"]
-        weights[3:] = np.square(emphasis(network.deviation.numpy()[3:width], options.emphasis))
-        self.register_buffer("weights", torch.from_numpy(np.tile(weights, options.stack)).float(), persistent=False)
 
     def loss(self, batch: Any, stage: str) -> torch.Tensor:
         frames, books = batch
-        found = self.network(frames, books)
-        weights = self.weights.expand_as(frames).clone()
+        found = self.network(self.network.encode(frames)[:, :, :books])
+        wanted = (frames - self.network.mean) / self.network.deviation
+        weights = self.network.weight.square().expand_as(frames).clone()
         width = frames.shape[2] // self.options.stack
         weights[:, :, 0::width] *= frames[:, :, 1::width]  # log F0 where there is voice
-        error = (weights * (found.frames - self.network.normalised(frames)).square()).mean()
-        self.log(f"{stage}/error", error, batch_size=1)
-        self.log(f"{stage}/perplexity", found.perplexity, batch_size=1)
-        return error + self.options.commitment * found.commitment
+        return (weights * (found - wanted).square()).mean()
 
 
 def train(
@@ -150,28 +187,26 @@ def train(
     }
     batches = Segments(found, options, seed)
     hyperparameters = {
-        "inputs": options.stack * (3 + options.coefficients), "width": options.width, "layers": options.layers,
-        "kernel": options.kernel, "latent": options.latent, "codes": options.codes, "codebooks": options.codebooks,
+        "inputs": options.stack * (3 + options.coefficients), "latent": options.latent, "codes": options.codes,
+        "codebooks": options.codebooks, "width": options.width, "layers": options.layers, "kernel": options.kernel,
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "codec-weights"))
         network: Any = store.build(codecs.WORLD, hyperparameters)
-    mean, deviation = batches.statistics()
-    network.mean.copy_(mean)
-    network.deviation.copy_(deviation)
+    fitted(network, batches.drawn(options.frames), options, seed)
     log.info(
         "codec: %d parameters, %d utterances, %d of them held out",
         sum(parameter.numel() for parameter in network.parameters()), len(found), len(batches.held_out),
     )  # fmt: skip
     learner = CodecLearner(network, options, seed)
-    fit(learner, batches, folder, device=device)
+    if options.layers:
+        fit(learner, batches, folder, device=device)
     learner.cpu().eval()
     validation = {}
     for held_out, _ in batches.validation():
         for books in sorted({BOOKS, options.codebooks}):
             with torch.no_grad():
-                error = (network(held_out, books).frames - network.normalised(held_out)).square().mean()
-            validation[f"error_{books}"] = round(float(error), 4)
+                validation[f"error_{books}"] = round(float(learner.loss((held_out, books), "valid")), 4)
     facts = {"stack": options.stack, "coefficients": options.coefficients, "f0": f0, "validation": validation}
     finish(folder, network, kind=codecs.WORLD, hyperparameters=hyperparameters, facts=facts)
     return facts

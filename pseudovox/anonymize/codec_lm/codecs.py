@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +35,9 @@ class Codec(Protocol):
     rate: float
     codes: int
     codebooks: int
+
+    def frames(self, samples: int) -> int:
+        """Frames of so many samples at 16 kHz."""
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
         """Codes int64 (frames, codebooks) of float32 (samples,) at 16 kHz."""
@@ -98,6 +102,10 @@ class WorldFrames:
         self.rate = world.FRAMES_PER_SECOND / self.stack
         self.codes, self.codebooks = int(network.codes), int(network.codebooks)
 
+    def frames(self, samples: int) -> int:
+        """See Codec."""
+        return frame_count(samples, self.stack)
+
     def encode(self, samples: np.ndarray) -> np.ndarray:
         """See Codec."""
         frames = frames_of(samples, self.options, self.coefficients, self.stack)
@@ -125,6 +133,10 @@ class Encodec:
     def __init__(self, network: Any, device: str = "cpu") -> None:
         self.network, self.device = network, device
         self.rate, self.codes, self.codebooks = float(network.rate), int(network.codes), int(network.codebooks)
+
+    def frames(self, samples: int) -> int:
+        """See Codec."""
+        return max(1, math.ceil(samples / SAMPLE_RATE * self.rate))
 
     def encode(self, samples: np.ndarray) -> np.ndarray:
         """See Codec."""

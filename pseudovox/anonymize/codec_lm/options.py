@@ -39,20 +39,20 @@ class Codec:
 
     coefficients: int = 40  # of the coded envelope
     stack: int = 2  # WORLD frames of 10 ms in a frame
-    width: int = 192
-    layers: int = 3
-    kernel: int = 3
-    latent: int = 48
+    latent: int = 64  # principal components that are quantised
     codes: int = 256
     codebooks: int = 8
+    width: int = 128  # of the convolutions that correct what is decoded,
+    layers: int = 2  # 0 = there are none
+    kernel: int = 5
+    frames: int = 60_000  # that transform and codebooks are fitted to, drawn
     segment: int = 100  # frames of a training example
-    commitment: float = 0.25
-    emphasis: float = 0.5  # power of the coefficients' deviation by which their errors count
+    emphasis: float = 0.75  # power of the coefficients' deviation by which they count
     utterances: int = 500  # of the training speech, drawn
     held_out: int = 24  # utterances of these, to validate on
     training: Training = field(
         default_factory=lambda: Training(
-            updates=450, round_updates=150, batch_size=16, learning_rate=1e-3, threads=1, gradient_clip=1.0
+            updates=400, round_updates=50, batch_size=16, learning_rate=2e-3, threads=1, gradient_clip=1.0
         )
     )
 
@@ -61,18 +61,18 @@ class Codec:
 class Coarse:
     """The coarse transformer."""
 
-    width: int = 192
+    width: int = 128
     heads: int = 4
     layers: int = 4
     dropout: float = 0.0
-    history: int = 400  # past tokens that it is shown; 630 of Bark
+    history: int = 300  # past tokens that it is shown; 630 of Bark
     window: int = 60  # tokens that are made between two looks at the context
     reach: int = 6  # frames around, of whose units it is told
-    prompt_frames: int = 150
-    segment: int = 200  # frames of a training example
+    prompt_frames: int = 100
+    segment: int = 180  # frames of a training example
     training: Training = field(
         default_factory=lambda: Training(
-            updates=4000, round_updates=200, batch_size=12, learning_rate=1.5e-3, threads=1, gradient_clip=1.0,
+            updates=600, round_updates=50, batch_size=8, learning_rate=2e-3, threads=1, gradient_clip=1.0,
             weight_decay=0.01,
         )
     )
@@ -82,7 +82,7 @@ class Coarse:
 class Fine:
     """The fine transformer."""
 
-    width: int = 192
+    width: int = 128
     heads: int = 4
     layers: int = 3
     dropout: float = 0.0
@@ -90,7 +90,7 @@ class Fine:
     history: int = 100  # frames by which it goes on; 512 of Bark
     training: Training = field(
         default_factory=lambda: Training(
-            updates=1500, round_updates=250, batch_size=12, learning_rate=1.5e-3, threads=1, gradient_clip=1.0,
+            updates=240, round_updates=40, batch_size=8, learning_rate=2e-3, threads=1, gradient_clip=1.0,
             weight_decay=0.01,
         )
     )

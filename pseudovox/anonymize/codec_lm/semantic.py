@@ -70,3 +70,12 @@ class FeatureWorker:
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance, (found,) in zip(batch, self.extract([one.audio() for one in batch]), strict=True):
             yield utterance, {"features": found}
+
+
+def units_of(model: Path) -> int:
+    """How many units a model tells apart, from its card alone.
+
+    Raises:
+        MissingModelError, DataError: as store.read_card.
+    """
+    return int(store.read_card(model, CENTROIDS, RECURRENT)["hyperparameters"]["units"])

@@ -1,12 +1,12 @@
-"""A small codec for two cores: WORLD frames, coded by a residual vector quantiser between two convolutional networks.
+"""A small codec for two cores: WORLD frames, coded by a linear transform and a residual vector quantiser.
 
-It codes what WORLD makes of speech (F0, voicing, spectral envelope, aperiodicity), not the waveform, so its speech is
-WORLD's at best. The decoder learns to speak from any number of codebooks, two at least.
+It codes what WORLD makes of speech (F0, voicing, aperiodicity, spectral envelope), not the waveform, so its speech is WORLD's
+at best. Transform (principal components of weighted numbers) and codebooks (k-means of what those before left) are fitted without
+gradients; only the convolutions that correct what was decoded, from the frames around, are trained. Codes do not depend
+on these.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -15,27 +15,25 @@ from torch.nn import functional
 from pseudovox.models import quantizers
 
 
-class Coded(NamedTuple):
-    """What training needs of a pass: frames (rows, n, inputs) normalised, the quantiser's loss, its perplexity."""
+class _Correction(nn.Module):
+    """Convolutions whose output is 0 before training."""
 
-    frames: torch.Tensor
-    commitment: torch.Tensor
-    perplexity: torch.Tensor
-
-
-class _Convolutions(nn.Module):
-    def __init__(self, inputs: int, width: int, outputs: int, layers: int, kernel: int) -> None:
+    def __init__(self, inputs: int, width: int, layers: int, kernel: int) -> None:
         super().__init__()
         self.first = nn.Conv1d(inputs, width, kernel, padding=kernel // 2)
-        self.inner = nn.ModuleList(nn.Conv1d(width, width, kernel, padding=kernel // 2) for _ in range(layers))
-        self.last = nn.Conv1d(width, outputs, 1)
+        self.inner = nn.ModuleList(
+            nn.Conv1d(width, width, kernel, padding=kernel // 2) for _ in range(layers - 1)
+        )
+        self.last = nn.Conv1d(width, inputs, 1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        """(rows, n, inputs) -> (rows, n, outputs)"""
-        found = self.first(frames.transpose(1, 2))
+        """(rows, n, inputs) -> the same shape"""
+        found = functional.gelu(self.first(frames.transpose(1, 2)))
         for layer in self.inner:
-            found = found + layer(functional.gelu(found))
-        return self.last(functional.gelu(found)).transpose(1, 2)  # type: ignore[no-any-return]
+            found = found + functional.gelu(layer(found))
+        return self.last(found).transpose(1, 2)  # type: ignore[no-any-return]
 
 
 class WorldCodec(nn.Module):
@@ -43,46 +41,54 @@ class WorldCodec(nn.Module):
 
     Args:
         inputs: numbers of a frame.
-        width, layers, kernel: of the convolutions of encoder and decoder.
-        latent: dimension of what is quantised.
+        latent: dimension of what is quantised, at most as many.
         codes, codebooks: of the quantiser.
+        width, layers, kernel: of the correction's convolutions; 0 layers = none.
+
+    Attributes:
+        mean, deviation: (inputs,) of the numbers.
+        weight: (inputs,), by which normalised numbers are multiplied before distances are taken.
+        transform: (inputs, latent), orthonormal columns.
     """
 
     mean: torch.Tensor
     deviation: torch.Tensor
+    weight: torch.Tensor
+    transform: torch.Tensor
 
     def __init__(
-        self, *, inputs: int, width: int = 192, layers: int = 3, kernel: int = 3, latent: int = 48, codes: int = 256,
-        codebooks: int = 8,
-    ) -> None:  # fmt: skip
+        self, *, inputs: int, latent: int, codes: int, codebooks: int, width: int = 128, layers: int = 2, kernel: int = 5
+    ) -> None:
         super().__init__()
-        self.encoder = _Convolutions(inputs, width, latent, layers, kernel)
         self.quantizer: quantizers.Residual = quantizers.build(  # type: ignore[assignment]
             "residual", codes, latent, codebooks=codebooks
         )
-        self.decoder = _Convolutions(latent, width, inputs, layers, kernel)
+        self.correction = _Correction(inputs, width, layers, kernel) if layers else None
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("deviation", torch.ones(inputs))
+        self.register_buffer("weight", torch.ones(inputs))
+        self.register_buffer("transform", torch.eye(inputs)[:, :latent])
         self.codes, self.codebooks = codes, codebooks
 
-    def normalised(self, frames: torch.Tensor) -> torch.Tensor:
-        """Frames (..., inputs) with mean 0 and deviation 1 in each dimension."""
-        return (frames - self.mean) / self.deviation
+    def latent(self, frames: torch.Tensor) -> torch.Tensor:
+        """What is quantised of frames (..., inputs): (..., latent)."""
+        return (frames - self.mean) / self.deviation * self.weight @ self.transform
 
-    def forward(self, frames: torch.Tensor, books: int) -> Coded:
-        """A pass in training: frames (rows, n, inputs), decoded from the first `books` codebooks."""
-        latent = self.encoder(self.normalised(frames))
-        found = self.quantizer(latent)
-        heard = self.quantizer.decode(found.indices[..., :books])
-        return Coded(self.decoder(latent + (heard - latent).detach()), found.commitment, found.perplexity)
+    def numbers(self, latent: torch.Tensor) -> torch.Tensor:
+        """Normalised numbers (..., inputs) of (..., latent), before the correction."""
+        return latent @ self.transform.T / self.weight
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, frames: torch.Tensor) -> torch.Tensor:
-        """Codes int64 (n, codebooks) of frames (n, inputs)."""
-        return self.quantizer(self.encoder(self.normalised(frames)[None])).indices[0]  # type: ignore[no-any-return]
+        """Codes int64 (..., codebooks) of frames (..., inputs)."""
+        return self.quantizer.eval()(self.latent(frames)).indices  # type: ignore[no-any-return]
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """Normalised numbers float32 (rows, n, inputs) of codes int64 (rows, n, 1 to codebooks)."""
+        found = self.numbers(self.quantizer.decode(codes))
+        return found if self.correction is None else found + self.correction(found)
 
     @torch.inference_mode()
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Frames float32 (n, inputs) of codes int64 (n, 1 to codebooks)."""
-        found: torch.Tensor = self.decoder(self.quantizer.decode(codes)[None])[0]
-        return found * self.deviation + self.mean
+        return self(codes[None])[0] * self.deviation + self.mean  # type: ignore[no-any-return]
