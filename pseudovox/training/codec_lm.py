@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pseudovox.anonymize.codec_lm.worker import CODES, UNITS
+from pseudovox.anonymize.codec_lm.worker import COARSE, CODES, FINE, FINE_KIND, UNITS
 from pseudovox.core import seeds
 from pseudovox.core.errors import DataError
 from pseudovox.data.archive import read_parts
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pseudovox.data.datadir import DataDir
 
 log = logging.getLogger("pseudovox")
-COARSE, FINE = "coarse", "fine"  # folders of the model dir
-COARSE_KIND, FINE_KIND = "aligned_coarse_lm", "fine_lm"
+
+COARSE_KIND = "aligned_coarse_lm"
 JOINED = 0.5  # share of the examples with another utterance of the speaker before them
 PROMPT = (0.2, 0.6)  # of such an example, the other utterance's share, at least and at most
 REMEMBERED = 0.5  # share of the fine examples that begin with frames that were made before
