@@ -142,13 +142,20 @@ class CoarseLearner(Learner):
 
     network: AlignedCoarse
 
-    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+    def losses(self, batch: Any) -> list[torch.Tensor]:
+        """Of each codebook."""
         units, codes = batch
         logits = self.network(units, codes)
-        losses = [functional.cross_entropy(logits[:, :, k].flatten(0, 1), codes[:, :, k].flatten()) for k in range(2)]
+        return [
+            functional.cross_entropy(logits[:, :, book].flatten(0, 1), codes[:, :, book].flatten())
+            for book in range(BOOKS)
+        ]
+
+    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        losses = self.losses(batch)
         for book, one in enumerate(losses, 1):
             self.log(f"{stage}/codebook_{book}", one, batch_size=1)
-        return (losses[0] + losses[1]) / 2
+        return torch.stack(losses).mean()
 
 
 class FineBatches:
@@ -194,10 +201,14 @@ class FineLearner(Learner):
 
     network: Fine
 
-    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+    def losses(self, batch: Any) -> list[torch.Tensor]:
+        """Of the codebook at hand."""
         inputs, units, targets, book = batch
         logits = self.network(inputs, book, units)
-        return functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        return [functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)]
+
+    def loss(self, batch: Any, stage: str) -> torch.Tensor:
+        return self.losses(batch)[0]
 
 
 def _built(kind: str, hyperparameters: dict[str, Any], seed: int, purpose: str) -> Any:
@@ -254,7 +265,7 @@ def train(
             found[name] = float(store.read_card(folder / name, kind)["facts"]["validation"])
             continue
         network = _built(kind, hyperparameters, seed, f"{name}-weights")
-        learner: Learner
+        learner: CoarseLearner | FineLearner
         batches: Any
         if name == COARSE:
             batches = CoarseBatches(tokens, coarse, seed)
@@ -265,7 +276,7 @@ def train(
         fit(learner, batches, folder / name, device=device)
         learner.cpu().eval()
         with torch.no_grad():
-            losses = [float(learner.loss(one, "valid")) for one in batches.validation()]
+            losses = [float(value) for one in batches.validation() for value in learner.losses(one)]
         found[name] = round(sum(losses) / len(losses), 4) if losses else 0.0
         facts = {"validation": found[name], "speakers": len(tokens.speakers), "frames": frames}
         finish(folder / name, network, kind=kind, hyperparameters=hyperparameters, facts=facts)

@@ -183,9 +183,12 @@ def _fine(model: Fine, source: Source, known: np.ndarray, temperature: float) ->
 def generate(
     coarse_model: Coarse, fine_model: Fine, sources: Sequence[Source], options: Generation
 ) -> list[np.ndarray]:
-    """All codes, int64 (frames, codebooks) of each source."""
+    """The codes of the codebooks that are to be decoded, int64 (frames, codebooks) of each source."""
     known = coarse(coarse_model, sources, options.coarse_temperature)
-    return fine(fine_model, sources, known, options.fine_temperature)
+    if options.codebooks == BOOKS:
+        return known
+    found = fine(fine_model, sources, known, options.fine_temperature)
+    return [codes[:, : options.codebooks or None] for codes in found]
 
 
 def problem(

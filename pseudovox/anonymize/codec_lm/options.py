@@ -111,6 +111,7 @@ class Generation:
 
     coarse_temperature: float = 0.7
     fine_temperature: float = 0.5
+    codebooks: int = 0  # that are decoded; 0 = all, 2 = the coarse ones, for which no fine transformer is asked
     tries: int = 3  # draws before an utterance is given up
     longest_repeat: float = 2.0  # seconds of the same coarse codes, beyond which a draw is refused
     least_speech: float = 0.3  # share of the original's seconds of speech, below which it is
@@ -142,10 +143,13 @@ class Options:
             if word not in known:
                 raise UsageError(f"{SECTION}.{key} {word!r}: expected one of {', '.join(known)}")
         own = self.generation
+        if own.codebooks == 1:
+            raise UsageError(f"{SECTION}.generation.codebooks 1: expected 0 for all, or 2 or more")
         for key, value in (
             ("generation.coarse_temperature", own.coarse_temperature),
             ("generation.fine_temperature", own.fine_temperature),
             ("generation.tries", own.tries),
+            ("generation.codebooks", own.codebooks + 1),
             ("generation.longest_repeat", own.longest_repeat),
             ("prompts.seconds", self.prompts.seconds),
             ("units.count", self.units.count),
