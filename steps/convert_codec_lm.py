@@ -1,21 +1,23 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Convert data dirs by the codec language model: what was said, in the voice of a prompt (stage synthesize).
 
-The semantic units of an utterance (--units) come after the prompt of its voice; the coarse transformer draws the first two
-codebooks of a codec, token by token, and the fine one the others; the codec (--codec) decodes them. The result has as many
-samples as the original. A draw that is hardly speech, or that repeats one frame for seconds, is made again, and after
-system.options.generation.tries draws the utterance fails. Every utterance keeps its id; all tables are carried over.
+The semantic units of an utterance (--units) come after the prompt of its voice; the coarse transformer draws the
+first two codebooks of a codec, token by token, and the fine one the others; the codec (--codec) decodes them. The
+result has as many samples as the original. A draw that is hardly speech, or that repeats one frame for seconds, is
+made again, and after system.options.generation.tries draws the utterance fails. Every utterance
+keeps its id; all tables are carried over.
 
 Without --prompts and --pseudo, or with system.options.prompts.source none, the voice is drawn by the models.
 
-Reads   data dirs; the model dirs of units, codec and language models (steps/train_codec_lm.py or import_codec_lm.py); the
-        prompts of steps/fit_codec_prompts.py; <pseudo>/<data dir>/utt2target of steps/sample_codec_prompts.py.
+Reads   data dirs; the model dirs of units, codec and language models (steps/train_codec_lm.py or import_codec_lm.py);
+        the prompts of steps/fit_codec_prompts.py; <pseudo>/<data dir>/utt2target of steps/sample_codec_prompts.py.
 Writes  <out-dir>/<data dir>_<suffix>: data dirs with wav/<utterance>.wav, utt2target and spk2target.
 
 Example
     steps/convert_codec_lm.py --config exp/own/codec_lm_small/config.yaml --units exp/own/models/codec_lm/units \\
-        --codec exp/own/models/codec_lm/codec --lm exp/own/models/codec_lm/lm --bottleneck pretrained/openspeech/bottleneck \\
-        --prompts exp/own/codec_lm_small/prompts --pseudo exp/own/codec_lm_small/pseudo --suffix codec_lm_small \\
+        --codec exp/own/models/codec_lm/codec --lm exp/own/models/codec_lm/lm \\
+        --bottleneck pretrained/openspeech/bottleneck --prompts exp/own/codec_lm_small/prompts \\
+        --pseudo exp/own/codec_lm_small/pseudo --suffix codec_lm_small \\
         data/own/recordings data/own
 """
 
@@ -55,7 +57,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if options.prompts.source == "none":
         args.prompts = args.pseudo = None
     if (args.prompts is None) != (args.pseudo is None):
-        raise UsageError("--prompts and --pseudo go together", "give both, or none of them for voices of the models' own")
+        raise UsageError(
+            "--prompts and --pseudo go together", "give both, or none of them for voices of the models' own"
+        )
     data = stage.load_data(args)
     from pseudovox.anonymize.knnvc import features
 

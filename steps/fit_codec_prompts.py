@@ -1,17 +1,19 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Make the prompts of system codec_lm: units and codes of the voices that speech is to have (stage fit).
 
-system.options.prompts.source says whose: `pool`, the speakers of the data dirs given, of each the end of one utterance that
-the seed draws; `folder`, voices that others made (system.options.prompts.folder with <voice>.npz, in the form of Bark's
-voices); `none`, nobody's: the models then begin with a voice that they draw, and there is nothing to do here.
+system.options.prompts.source says whose: `pool`, the speakers of the data dirs given, of each the end of one
+utterance that the seed draws; `folder`, voices that others made (system.options.prompts.folder with <voice>.npz, in
+the form of Bark's voices); `none`, nobody's: the models then begin with a voice that they draw, and there is nothing
+to do here.
 
 Reads   data dirs (spk2gender, if genders count when voices are drawn) or a folder of voices; the model dirs of units
         (--units) and codec (--codec), and for features of kind bottleneck that of the content extractor.
-Writes  <voice>.npz of each (semantic_prompt, coarse_prompt, fine_prompt); voices.json: id, gender, mean and deviation of log
-        F0 of each.
+Writes  <voice>.npz of each (semantic_prompt, coarse_prompt, fine_prompt); voices.json: id, gender, mean and deviation
+        of log F0 of each.
 
 Example
-    steps/fit_codec_prompts.py --config exp/openspeech/codec_lm_small/config.yaml --units exp/openspeech/models/codec_lm/units \\
+    steps/fit_codec_prompts.py --config exp/openspeech/codec_lm_small/config.yaml \\
+        --units exp/openspeech/models/codec_lm/units \\
         --codec exp/openspeech/models/codec_lm/codec --bottleneck exp/openspeech/models/bottleneck \\
         data/openspeech/dev-clean exp/openspeech/codec_lm_small/prompts
 """

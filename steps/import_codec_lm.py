@@ -1,9 +1,9 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
-"""Take over the published models of system codec_lm: Bark's transformers, EnCodec, and the units of HuBERT (stage synthesizer).
+"""Take over the published models of system codec_lm: Bark, EnCodec and the units of HuBERT (stage synthesizer).
 
-system.options.published says which size of Bark and, where they are not in torchaudio's cache (local/download.py), the files.
-Tensors alone are read (torch.load with weights_only); sizes are told from their shapes, and every name must be one that
-the networks have. EnCodec needs the package transformers.
+system.options.published says which size of Bark and, where they are not in torchaudio's cache (local/download.py),
+the files. Tensors alone are read (torch.load with weights_only); sizes are told from their shapes, and every name
+must be one that the networks have. EnCodec needs the package transformers.
 
 Reads   the file of Bark (coarse and fine transformer, EnCodec) and that of the LSTM that tells units.
 Writes  <out-dir>/units, codec, lm/coarse and lm/fine, model dirs.
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if features != bark.FEATURES:
         raise UsageError(
             f"{SECTION}.features {features}: the published units are told from {bark.FEATURES}",
-            f"--set {SECTION}.features.kind={bark.FEATURES['kind']} --set {SECTION}.features.layer={bark.FEATURES['layer']}",
+            " ".join(f"--set {SECTION}.features.{key}={value}" for key, value in bark.FEATURES.items()),
         )
     own = options.published
 
@@ -55,9 +55,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         )
 
     settings = {"size": own.size, "features": features}
-    with stage.output(
-        args, args.out_dir, settings=settings, seeded=False, torch_device=False, prepare=files
-    ) as out:
+    with stage.output(args, args.out_dir, settings=settings, seeded=False, torch_device=False, prepare=files) as out:
         if out is None:
             return
         from pseudovox.models import pretrained, store

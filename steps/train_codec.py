@@ -1,17 +1,17 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Train the small codec of system codec_lm (stage synthesizer).
 
-It codes what WORLD makes of speech (F0, voicing, aperiodicity, spectral envelope; two frames of 10 ms together) by a residual
-vector quantiser of eight codebooks between two small convolutional networks, so that a codec is there after minutes on two
-cores. Its speech is WORLD's at best. Sizes and training: system.options.codec; with system.options.source published
-there is EnCodec in its place (steps/import_codec_lm.py).
+It codes what WORLD makes of speech (F0, voicing, aperiodicity, spectral envelope; two frames of 10 ms together) by a
+linear transform and a residual vector quantiser of eight codebooks, both fitted without gradients; convolutions over
+the frames around are then trained to correct what is decoded. Its speech is WORLD's at best. Sizes and training:
+system.options.codec; with system.options.source published there is EnCodec in its place (steps/import_codec_lm.py).
 
-Frames of the training utterances are first extracted by --nj processes, into a folder that goes when training ends. Killed
-and run again, it goes on from its last checkpoint.
+Frames of the training utterances are first extracted by --nj processes, into a folder that goes when training ends.
+Killed and run again, it goes on from its last checkpoint.
 
 Reads   data dirs.
 Writes  a model dir, model.json and weights.safetensors, with TensorBoard events; model.json tells under
-        facts.validation the mean squared error of normalised numbers from two codebooks and from all.
+        facts.validation the mean squared error of weighted numbers from two codebooks and from all.
 
 Example
     steps/train_codec.py --config exp/openspeech/codec_lm_small/config.yaml \\

@@ -13,7 +13,8 @@ Writes  <out-dir>/coarse and <out-dir>/fine, model dirs with TensorBoard events;
         the cross-entropy (natural logarithm) of the codes of held-out speakers.
 
 Example
-    steps/train_codec_lm.py --config exp/openspeech/codec_lm_small/config.yaml --units exp/openspeech/models/codec_lm/units \\
+    steps/train_codec_lm.py --config exp/openspeech/codec_lm_small/config.yaml \\
+        --units exp/openspeech/models/codec_lm/units \\
         --codec exp/openspeech/models/codec_lm/codec --bottleneck exp/openspeech/models/bottleneck \\
         data/openspeech/dev-clean exp/openspeech/models/codec_lm/lm
 """

@@ -1,13 +1,13 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Train the semantic units of system codec_lm: k-means on features of real speech (stage synthesizer).
 
-The features are those of system.options.features (HuBERT's layers, or the content extractor's), each dimension brought to mean 0
-and deviation 1; system.options.units says how many centroids, and how many frames they are learnt from, drawn from
-utterances that are drawn as well.
+The features are those of system.options.features (HuBERT's layers, or the content extractor's), each dimension
+brought to mean 0 and deviation 1; system.options.units says how many centroids, and how many frames they are learnt
+from, drawn from utterances that are drawn as well.
 
 Reads   data dirs; the features' weights, or for kind bottleneck the model dir of the content extractor.
-Writes  a model dir, model.json and weights.safetensors; model.json tells under facts.validation how many of the units the
-        training frames use evenly (perplexity).
+Writes  a model dir, model.json and weights.safetensors; model.json tells under facts.validation how many of the units
+        the training frames use evenly (perplexity).
 
 Example
     steps/train_semantic_units.py --config exp/openspeech/codec_lm_small/config.yaml \\

@@ -1,9 +1,9 @@
 """Training of the coarse and the fine transformer on the tokens of real speech.
 
-Coarse: a training example is a stretch of an utterance, or, as often, one of another utterance of the same speaker and then
-one of it, as a prompt and a source will be. The loss is the cross-entropy of both codebooks' codes.
-Fine: one codebook a batch, told from those below it and, at the beginning of some examples, from all codes of frames that were made
-before.
+Coarse: a training example is a stretch of an utterance, or, as often, one of another utterance of the same speaker
+and then one of it, as a prompt and a source will be. The loss is the cross-entropy of both codebooks' codes.
+Fine: one codebook a batch, told from those below it and, at the beginning of some examples, from all codes of frames
+that were made before.
 """
 
 from __future__ import annotations
@@ -82,8 +82,7 @@ def read(data: Sequence[DataDir], root: Path, held_out: float, seed: int) -> Tok
     for key in units:
         if len(units[key]) != len(codes[key]):
             raise DataError(
-                f"{key[1]}: {len(units[key])} units for {len(codes[key])} frames of codes; expected as many",
-                store.REDO,
+                f"{key[1]}: {len(units[key])} units for {len(codes[key])} frames of codes; expected as many"
             )
     train, rest = split(data, sorted(units), held_out, seed)
     speakers: dict[str, list[Key]] = {}
@@ -233,7 +232,8 @@ def train(
         options: of the system.
         sizes: units, codes, codebooks and frame_rate of what the tokens were made with.
         seed: of every draw.
-        folder: checkpoints in it are gone on from, and removed in the end; a network that is there is not trained again.
+        folder: checkpoints in it are gone on from, and removed in the end; a network that is there is not trained
+        again.
         device: "cpu" or "cuda".
 
     Returns:

@@ -27,9 +27,7 @@ SMALLEST_DEVIATION = 1e-3
 BATCH = 4096  # frames of an update of k-means
 
 
-def sample(
-    data: Sequence[DataDir], extract: features.Extractor, count: int, seed: int
-) -> np.ndarray:
+def sample(data: Sequence[DataDir], extract: features.Extractor, count: int, seed: int) -> np.ndarray:
     """Frames of utterances that are drawn until there are `count`: float32 (count or fewer, dimension)."""
     keys = [(part, utterance) for part in data for utterance in part.utterances]
     keys.sort(key=lambda key: seeds.seed_for(seed, "units-utterance", f"{key[0].name}/{key[1]}"))
@@ -69,8 +67,7 @@ def train(
     frames = sample(data, extract, options.units.frames, seed)
     if len(frames) < options.units.count:
         raise DataError(
-            f"{len(frames)} frames of training speech for {options.units.count} units",
-            "give more speech, or --set system.options.units.count=64",
+            f"{len(frames)} frames of training speech for {options.units.count} units (system.options.units.count)"
         )
     mean, deviation = frames.mean(0), np.maximum(frames.std(0), SMALLEST_DEVIATION)
     log.info("semantic units: %d of %d frames of %d numbers", options.units.count, *frames.shape)

@@ -1,9 +1,9 @@
 """Training of the small codec of WORLD frames.
 
-First the transform (principal components) and the codebooks (k-means of what those before left) are fitted to frames that are
-drawn; then the convolutions learn to correct what is decoded from two codebooks or more. The error is the mean square
-of normalised numbers, in which the envelope's coefficients count by a power of their deviation, and F0, in training, at voiced
-frames alone.
+First the transform (principal components) and the codebooks (k-means of what those before left) are fitted to frames
+that are drawn; then the convolutions learn to correct what is decoded from two codebooks or more. The error is the
+mean square of normalised numbers, in which the envelope's coefficients count by a power of their deviation, and F0,
+in training, at voiced frames alone.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Segments:
         self.held_out, self.names = sorted(order[:held_out]), sorted(order[held_out:])
 
     def drawn(self, count: int) -> np.ndarray:
-        """So many frames, or all if there are fewer, float32 (frames, numbers), drawn from all utterances to train on."""
+        """So many frames of the utterances to train on, or all, drawn: float32 (frames, numbers)."""
         everything = np.concatenate([self.frames[name] for name in self.names])
         draw = seeds.generator(self.seed, "codec-frames")
         return everything[np.sort(draw.permutation(len(everything))[:count])]
@@ -121,8 +121,7 @@ def fitted(network: Any, frames: np.ndarray, options: Codec, seed: int) -> None:
 
     if len(frames) < options.codes:
         raise DataError(
-            f"{len(frames)} frames of training speech for codebooks of {options.codes}",
-            "give more speech, or --set system.options.codec.codes=32",
+            f"{len(frames)} frames of training speech for codebooks of {options.codes} (system.options.codec.codes)"
         )
     width = frames.shape[1] // options.stack
     single = frames.reshape(-1, width)
@@ -182,9 +181,7 @@ def train(
     Returns:
         the model's facts.
     """
-    found = {
-        f"{part.name}/{name}": own for part in data for name, own in read_parts(frames / part.name, ARRAY).items()
-    }
+    found = {f"{part.name}/{name}": own for part in data for name, own in read_parts(frames / part.name, ARRAY).items()}
     batches = Segments(found, options, seed)
     hyperparameters = {
         "inputs": options.stack * (3 + options.coefficients), "latent": options.latent, "codes": options.codes,

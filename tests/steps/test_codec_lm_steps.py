@@ -6,7 +6,6 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,8 +25,8 @@ SMALL = [
     "coarse.history=30", "coarse.window=10", "coarse.prompt_frames=10", "coarse.training.updates=2",
     "coarse.training.round_updates=1", "coarse.training.batch_size=2", "fine.width=8", "fine.heads=2",
     "fine.layers=1", "fine.context=20", "fine.history=10", "fine.training.updates=2",
-    "fine.training.round_updates=1", "fine.training.batch_size=2", "prompts.seconds=0.4", "generation.least_speech=0.01",
-    "generation.longest_repeat=5", "held_out=0.34",
+    "fine.training.round_updates=1", "fine.training.batch_size=2", "prompts.seconds=0.4",
+    "generation.least_speech=0.01", "generation.longest_repeat=5", "held_out=0.34",
 ]  # fmt: skip
 
 
@@ -99,7 +98,9 @@ class Features:
         ]
 
 
-def test_published_weights(tiny_data: DataDir, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_published_weights(
+    tiny_data: DataDir, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """From files to speech, without prompts and with voices of a folder: random weights in the layout of Bark's."""
     transformers = pytest.importorskip("transformers")
     sizes = {"num_layers": 1, "num_heads": 1, "hidden_size": 64, "dropout": 0.0, "bias": False, "block_size": 1024}
@@ -139,7 +140,10 @@ def test_published_weights(tiny_data: DataDir, monkeypatch: pytest.MonkeyPatch, 
     for name in ("one", "two"):
         fine = draw.integers(1024, size=(8, 90))
         np.savez(
-            f"voices/{name}.npz", semantic_prompt=draw.integers(10000, size=60), coarse_prompt=fine[:2], fine_prompt=fine
+            f"voices/{name}.npz",
+            semantic_prompt=draw.integers(10000, size=60),
+            coarse_prompt=fine[:2],
+            fine_prompt=fine,
         )
     folder = settings("prompts.source=folder", "prompts.folder=voices")
     assert run("fit_codec_prompts", *shared, *given, *folder, "prompts") == 0

@@ -1,8 +1,8 @@
 """Codecs: speech to codes of several codebooks and back, whatever kind the model is.
 
-    codec = codecs.load(folder)
-    codes = codec.encode(samples)             # int64 (frames, codebooks)
-    speech = codec.decode(codes, len(samples))
+codec = codecs.load(folder)
+codes = codec.encode(samples)             # int64 (frames, codebooks)
+speech = codec.decode(codes, len(samples))
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@
     codes = generate(coarse_model, fine_model, rows, generation)      # int64 (frames, codebooks) of each
 
 Rows of a batch go on together, padded on the left; each has random numbers of its own, drawn by (seed, purpose,
-utterance), and a token is the largest of logits / temperature + Gumbel noise, which is a draw from the softmax. So what an
-utterance becomes does not depend on its batch (but for rounding, which decides only where two sums are equal to 7 digits).
+utterance), and a token is the largest of logits / temperature + Gumbel noise, which is a draw from the softmax. So
+what an utterance becomes does not depend on its batch (but for rounding, which decides only where two sums are equal
+to 7 digits).
 """
 
 from __future__ import annotations
@@ -70,9 +71,7 @@ def _noise(draws: Sequence[np.random.Generator], shape: tuple[int, ...], device:
 
 
 @torch.inference_mode()
-def coarse(
-    model: Coarse, sources: Sequence[Source], temperature: float, *, cached: bool = True
-) -> list[np.ndarray]:
+def coarse(model: Coarse, sources: Sequence[Source], temperature: float, *, cached: bool = True) -> list[np.ndarray]:
     """The first two codebooks.
 
     Args:
@@ -91,7 +90,9 @@ def coarse(
     wanted = [BOOKS * source.frames for source in sources]
     going = [number for number in range(len(rows)) if wanted[number]]
     while going:
-        made = _window(model, [rows[number] for number in going], [draws[number] for number in going], temperature, cached)
+        made = _window(
+            model, [rows[number] for number in going], [draws[number] for number in going], temperature, cached
+        )
         for number, tokens in zip(going, made, strict=True):
             left = wanted[number] - rows[number].made
             rows[number].tokens = torch.cat([rows[number].tokens, tokens[:left]])
@@ -133,9 +134,7 @@ def _window(
 
 
 @torch.inference_mode()
-def fine(
-    model: Fine, sources: Sequence[Source], known: Sequence[np.ndarray], temperature: float
-) -> list[np.ndarray]:
+def fine(model: Fine, sources: Sequence[Source], known: Sequence[np.ndarray], temperature: float) -> list[np.ndarray]:
     """All codebooks.
 
     Args:
@@ -160,7 +159,9 @@ def _fine(model: Fine, source: Source, known: np.ndarray, temperature: float) ->
             units_before = source.prompt.units[-len(before) :]
     codes = np.full((len(before) + len(known), model.books), model.codes, np.int64)
     codes[: len(before)], codes[len(before) :, :BOOKS] = before, known
-    filled = torch.from_numpy(np.pad(codes, ((0, max(0, model.context - len(codes))), (0, 0)), constant_values=model.codes))
+    filled = torch.from_numpy(
+        np.pad(codes, ((0, max(0, model.context - len(codes))), (0, 0)), constant_values=model.codes)
+    )
     filled = filled.to(device)
     units = None
     if model.units:
@@ -191,9 +192,7 @@ def generate(
     return [codes[:, : options.codebooks or None] for codes in found]
 
 
-def problem(
-    codes: np.ndarray, speech: np.ndarray, original: np.ndarray, rate: float, options: Generation
-) -> str:
+def problem(codes: np.ndarray, speech: np.ndarray, original: np.ndarray, rate: float, options: Generation) -> str:
     """What is wrong with what was drawn, "" if nothing is.
 
     Args:

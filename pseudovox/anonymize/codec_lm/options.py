@@ -72,7 +72,12 @@ class Coarse:
     segment: int = 180  # frames of a training example
     training: Training = field(
         default_factory=lambda: Training(
-            updates=600, round_updates=50, batch_size=8, learning_rate=2e-3, threads=1, gradient_clip=1.0,
+            updates=600,
+            round_updates=50,
+            batch_size=8,
+            learning_rate=2e-3,
+            threads=1,
+            gradient_clip=1.0,
             weight_decay=0.01,
         )
     )
@@ -90,7 +95,12 @@ class Fine:
     history: int = 100  # frames by which it goes on; 512 of Bark
     training: Training = field(
         default_factory=lambda: Training(
-            updates=240, round_updates=40, batch_size=8, learning_rate=2e-3, threads=1, gradient_clip=1.0,
+            updates=240,
+            round_updates=40,
+            batch_size=8,
+            learning_rate=2e-3,
+            threads=1,
+            gradient_clip=1.0,
             weight_decay=0.01,
         )
     )

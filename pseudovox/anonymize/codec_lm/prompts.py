@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 VOICES = "voices.json"
 SAMPLE_RATE = 16000
-_REDO = "./run.sh --stage fit --stop-stage fit --force"
 _SHAPES: dict[str, tuple[int | str, ...]] = {
     "semantic_prompt": ("units",), "coarse_prompt": (BOOKS, "frames"), "fine_prompt": ("codebooks", "frames"),
 }  # fmt: skip
@@ -60,9 +59,11 @@ class Store:
                 for one in found
             ]
         except FileNotFoundError:
-            raise MissingModelError(f"{path}: no such file: there are no prompts", _REDO) from None
+            raise MissingModelError(
+                f"{path}: no such file: there are no prompts (steps/fit_codec_prompts.py)"
+            ) from None
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise DataError(f"{path}: not a list of voices: {error}", _REDO) from None
+            raise DataError(f"{path}: not a list of voices: {error}") from None
 
     def prompt(self, name: str) -> Prompt:
         """The prompt of a voice; DataError as `read_voice`."""
@@ -127,7 +128,8 @@ def from_folder(folder: Path, codec: Codec, units: int, options: F0) -> dict[Tar
 def _within(prompt: Prompt, codes: int, units: int) -> bool:
     """Are all numbers those of units and codes?"""
     return all(
-        len(own) and own.min() >= 0 and own.max() < limit for own, limit in ((prompt.codes, codes), (prompt.units, units))
+        len(own) and own.min() >= 0 and own.max() < limit
+        for own, limit in ((prompt.codes, codes), (prompt.units, units))
     )
 
 
@@ -142,7 +144,7 @@ def log_f0(contour: np.ndarray) -> tuple[float, float]:
 def of_speakers(
     data: Sequence[DataDir], semantic: Semantic, codec: Codec, options: F0, seconds: float, seed: int, *, aligned: bool
 ) -> dict[Target, Prompt]:
-    """A voice of each speaker of data dirs: the end of an utterance that the seed draws among those that are long enough.
+    """A voice of each speaker of data dirs: the end of a long enough utterance, which the seed draws.
 
     Args:
         data: data dirs.
@@ -160,7 +162,9 @@ def of_speakers(
     for speaker, own in sorted(speakers.items()):
         long_enough = [key for key in own if key[0].duration(key[1]) >= seconds + 0.5]
         if long_enough:
-            part, utterance = long_enough[int(seeds.generator(seed, "codec-prompt", speaker).integers(len(long_enough)))]
+            part, utterance = long_enough[
+                int(seeds.generator(seed, "codec-prompt", speaker).integers(len(long_enough)))
+            ]
         else:
             part, utterance = max(own, key=lambda key: (key[0].duration(key[1]), key[1]))
         first, last = spoken(samples := audio.load(part, utterance))
@@ -172,4 +176,3 @@ def of_speakers(
         gender = part.tables.get("spk2gender", {}).get(speaker, "")
         found[Target(speaker, gender, log_f0(f0.extract(samples, options)))] = Prompt(units, codes)
     return found
-

@@ -41,9 +41,7 @@ class Semantic:
         self.network, self.facts = store.load(model, CENTROIDS, RECURRENT, device=device)
         made_for = {"kind": options.kind, "layer": options.layer}
         if self.facts["features"] != made_for:
-            raise DataError(
-                f"{model}: units of {self.facts['features']}; the configuration says {made_for}", store.REDO
-            )
+            raise DataError(f"{model}: units of {self.facts['features']}; the configuration says {made_for}")
         self.extract = features.load(options, bottleneck=bottleneck, device=device)
         self.device, self.count = device, int(self.network.count)
         self.shift, self.offset = self.extract.frame_shift, self.extract.offset

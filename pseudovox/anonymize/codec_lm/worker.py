@@ -85,8 +85,7 @@ class Models:
         found = {"units": network.units, "codes": network.codes, "codebooks": self.fine.books}
         if found != expected or self.fine.codes != network.codes:
             raise DataError(
-                f"{language_models}: made for {found}; units and codec have {expected}: they do not go together",
-                "train or import all of them again (stage synthesizer), with --force",
+                f"{language_models}: made for {found}; units and codec have {expected}: they do not go together"
             )
 
     def speak(self, sources: Sequence[Source], originals: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -25,7 +25,9 @@ class Features:
     kind: str = "wavlm"
     # Whose outputs, counted from 1; 0 = what the network itself puts out: behind the last norm, or the bottleneck.
     layer: int = 6
-    weights: str = ""  # wavlm, hubert: file, '' = torchaudio's cache; whisper: folder or name; bottleneck: '' = the recipe's
+    weights: str = (
+        ""  # wavlm, hubert: file, '' = torchaudio's cache; whisper: folder or name; bottleneck: '' = the recipe's
+    )
     # Compared after each dimension was brought to mean 0 and deviation 1, of a target over its frames, of an utterance
     # over its own: else a few dimensions of Whisper's decide alone.
     normalise: bool = False

@@ -1,7 +1,7 @@
-"""Bark's published weights in our networks: its coarse and fine transformers and EnCodec, all in one file, and the LSTM of units.
+"""Bark's published weights in our networks: transformers and EnCodec, all in one file, and the LSTM of units.
 
-Layers, widths and vocabularies are told from the tensors' shapes; what shapes do not tell is `Layout`. Nothing of the file is
-run (torch.load with weights_only). Names are those of transformers' BarkModel.
+Layers, widths and vocabularies are told from the tensors' shapes; what shapes do not tell is `Layout`. Nothing of the
+file is run (torch.load with weights_only). Names are those of transformers' BarkModel.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def part(weights: Mapping[str, torch.Tensor], name: str, where: str) -> dict[str
         if key.startswith(f"{name}.")
     }
     if not found:
-        raise DataError(f"{where}: no weights of Bark: there is no {name}.*", f"give the file of {FILES['large']}")
+        raise DataError(f"{where}: no weights of Bark: there is no {name}.*")
     return found
 
 

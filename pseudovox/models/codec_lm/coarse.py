@@ -3,11 +3,11 @@
 The tokens of both codebooks are interleaved frame by frame, and of the logits those of the codebook at hand count
 (alternate masking). A token is told from all before it in a window's context, which the two layouts see differently:
 
-`WindowedCoarse`, Bark's: [units in a window of fixed length | "infer" | coarse tokens so far]; which unit a coarse token
-belongs to is for the network to find out. One vocabulary for units, tokens (codebook k's have the offset units + codes * k)
-and the two signs.
-`AlignedCoarse`, ours for small networks: ["begin" | coarse tokens so far], and to each place is added what a convolution
-makes of the units around the frame of the token that is to come. The units need one per frame of the codec.
+`WindowedCoarse`, Bark's: [units in a window of fixed length | "infer" | coarse tokens so far]; which unit a coarse
+token belongs to is for the network to find out. One vocabulary for units, tokens (codebook k's have the offset units
++ codes * k) and the two signs.
+`AlignedCoarse`, ours for small networks: ["begin" | coarse tokens so far], and to each place is added what a
+convolution makes of the units around the frame of the token that is to come. The units need one per frame of the codec.
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ class WindowedCoarse(Coarse):
     """
 
     def __init__(
-        self, *, vocabulary: int, units: int, pad: int, infer: int, unit_window: int, codes: int, width: int, heads: int,
-        layers: int, positions: int, history: int, window: int, frame_rate: float, unit_rate: float,
+        self, *, vocabulary: int, units: int, pad: int, infer: int, unit_window: int, codes: int, width: int,
+        heads: int, layers: int, positions: int, history: int, window: int, frame_rate: float, unit_rate: float,
         dropout: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(

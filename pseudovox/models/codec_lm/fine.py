@@ -1,8 +1,8 @@
 """The fine transformer: all frames of one codebook at once, of those below it; codebook after codebook.
 
-As Bark's: the embeddings of the codebooks up to the one that is told are added, where that one's own codes, and those of frames
-that are not yet made, are the sign "unknown"; attention goes both ways. Frames that were made before (history) keep all their
-codes. Ours may see the semantic units of the frames as well (`units`), through a convolution.
+As Bark's: the embeddings of the codebooks up to the one that is told are added, where that one's own codes, and those
+of frames that are not yet made, are the sign "unknown"; attention goes both ways. Frames that were made before
+(history) keep all their codes. Ours may see the semantic units of the frames as well (`units`), through a convolution.
 """
 
 from __future__ import annotations

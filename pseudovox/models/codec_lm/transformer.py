@@ -101,9 +101,7 @@ class Transformer(nn.Module):
         if heads < 1 or width % heads:
             raise ValueError(f"{heads} heads do not divide a width of {width}")
         self.width, self.heads, self.causal = width, heads, causal
-        self.blocks = nn.ModuleList(
-            Block(width, heads, dropout, bias=bias, norm_bias=norm_bias) for _ in range(layers)
-        )
+        self.blocks = nn.ModuleList(Block(width, heads, dropout, bias=bias, norm_bias=norm_bias) for _ in range(layers))
         self.norm = nn.LayerNorm(width, bias=bias if norm_bias is None else norm_bias)
 
     def cache(self, rows: int, capacity: int) -> Cache:

@@ -1,9 +1,9 @@
 """A small codec for two cores: WORLD frames, coded by a linear transform and a residual vector quantiser.
 
-It codes what WORLD makes of speech (F0, voicing, aperiodicity, spectral envelope), not the waveform, so its speech is WORLD's
-at best. Transform (principal components of weighted numbers) and codebooks (k-means of what those before left) are fitted without
-gradients; only the convolutions that correct what was decoded, from the frames around, are trained. Codes do not depend
-on these.
+It codes what WORLD makes of speech (F0, voicing, aperiodicity, spectral envelope), not the waveform, so its speech is
+WORLD's at best. Transform (principal components of weighted numbers) and codebooks (k-means of what those before
+left) are fitted without gradients; only the convolutions that correct what was decoded, from the frames around, are
+trained. Codes do not depend on these.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ class _Correction(nn.Module):
     def __init__(self, inputs: int, width: int, layers: int, kernel: int) -> None:
         super().__init__()
         self.first = nn.Conv1d(inputs, width, kernel, padding=kernel // 2)
-        self.inner = nn.ModuleList(
-            nn.Conv1d(width, width, kernel, padding=kernel // 2) for _ in range(layers - 1)
-        )
+        self.inner = nn.ModuleList(nn.Conv1d(width, width, kernel, padding=kernel // 2) for _ in range(layers - 1))
         self.last = nn.Conv1d(width, inputs, 1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
@@ -57,7 +55,15 @@ class WorldCodec(nn.Module):
     transform: torch.Tensor
 
     def __init__(
-        self, *, inputs: int, latent: int, codes: int, codebooks: int, width: int = 128, layers: int = 2, kernel: int = 5
+        self,
+        *,
+        inputs: int,
+        latent: int,
+        codes: int,
+        codebooks: int,
+        width: int = 128,
+        layers: int = 2,
+        kernel: int = 5,
     ) -> None:
         super().__init__()
         self.quantizer: quantizers.Residual = quantizers.build(  # type: ignore[assignment]
