@@ -28,6 +28,7 @@ from pseudovox.core.errors import UsageError
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
+    parser.add_argument("data_dirs", nargs="*", type=Path, help="not read: what a recipe's models are trained on")
     parser.add_argument("out_dir", type=Path, help="the model dirs")
     return stage.main(parser, argv, run)
 
