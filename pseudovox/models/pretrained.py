@@ -43,6 +43,9 @@ OTHERS = {
     "NISQA": "~/.torchmetrics/NISQA/nisqa.tar",
     "KNNVC_HIFIGAN_PREMATCHED": f"{_MODELS}/prematch_g_02500000.pt",
     "KNNVC_HIFIGAN": f"{_MODELS}/g_02500000.pt",
+    "BARK": f"{_MODELS}/bark_large.bin",
+    "BARK_SMALL": f"{_MODELS}/bark_small.bin",
+    "HUBERT_UNITS": f"{_MODELS}/quantifier_hubert_base_ls960_14.pth",
     "WAV2VEC2_EMOTION_DIMENSIONS": f"{_MODELS}/wav2vec2_large_robust_12_emotion_msp_dim.bin",
 }
 

@@ -30,6 +30,13 @@ OTHERS = {
     "feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan",
     "phone_predictor": "pseudovox.models.conv_decoder:PhonePredictor",
     "duration_predictor": "pseudovox.models.conv_decoder:DurationPredictor",
+    "semantic_units": "pseudovox.models.codec_lm.units:CentroidUnits",
+    "semantic_recurrent": "pseudovox.models.codec_lm.units:RecurrentUnits",
+    "world_codec": "pseudovox.models.codec_lm.world_codec:WorldCodec",
+    "encodec": "pseudovox.models.codec_lm.encodec:Encodec",
+    "coarse_lm": "pseudovox.models.codec_lm.coarse:WindowedCoarse",
+    "aligned_coarse_lm": "pseudovox.models.codec_lm.coarse:AlignedCoarse",
+    "fine_lm": "pseudovox.models.codec_lm.fine:Fine",
 }
 
 

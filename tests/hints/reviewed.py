@@ -8,6 +8,11 @@ _CLUSTER = "needs a Slurm cluster (tests/slurm)"
 _WEIGHTS = "needs weights of Whisper's and their converter"
 
 REVIEWED: list[tuple[str, str, str]] = [
+    (
+        "pseudovox/models/codec_lm/encodec.py",
+        "needs the package transformers",
+        "asks for the installation of a package",
+    ),
     ("pseudovox/anonymize/strategy.py", "are the same: no spread", "asks for a look at the x-vectors of a pool"),
     ("pseudovox/corpora/downloads/__init__.py", "the archive holds no folder", "asks to read the page of a publisher"),
     ("pseudovox/corpora/downloads/transfer.py", "given up after {} attempts", _WEB),

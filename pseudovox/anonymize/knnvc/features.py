@@ -1,4 +1,4 @@
-"""Features for kNN voice conversion: chosen layers of WavLM, of Whisper's encoder, or of a content extractor.
+"""Features for kNN voice conversion: chosen layers of WavLM or HuBERT, of Whisper's encoder, or of a content extractor.
 
     extract = features.load(options.features, layers=(6, 24))
     (sixth, last), = extract([samples])              # float32 (frames, dimension) each
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pseudovox.anonymize.knnvc.options import Features
 
 SAMPLE_RATE = 16000
-WAVLM = "WAVLM_LARGE"  # of torchaudio.pipelines
+BUNDLES = {"wavlm": "WAVLM_LARGE", "hubert": "HUBERT_BASE"}  # of torchaudio.pipelines
 KEY = "system.options.features"
 LONGEST_BATCH = 160.0  # padded seconds that go through a transformer together, at most
 
@@ -65,11 +65,12 @@ def load(
     """
     options.check()
     wanted = tuple(layers) if layers is not None else (options.layer,)
-    if options.kind == "wavlm":
-        bundle = pretrained.bundle_of(WAVLM)
+    if options.kind in BUNDLES:
+        name = BUNDLES[options.kind]
+        bundle = pretrained.bundle_of(name)
         network = wav2vec2.Wav2vec2Network(**wav2vec2.from_bundle(bundle))
-        weights = pretrained.read_weights(WAVLM, options.weights, f"{KEY}.weights")
-        source = str(pretrained.weights_file(WAVLM, options.weights))
+        weights = pretrained.read_weights(name, options.weights, f"{KEY}.weights")
+        source = str(pretrained.weights_file(name, options.weights))
         pretrained.load_into(network, wav2vec2.own_weights(bundle, weights), source)
         return TransformerLayers(network, wanted, device)
     if options.kind == "whisper":
@@ -87,8 +88,8 @@ def source_of(options: Features, bottleneck: Path | None = None) -> Path:
         as `load`, for weights that are not there.
     """
     options.check()
-    if options.kind == "wavlm":
-        return pretrained.weights_file(WAVLM, options.weights, f"{KEY}.weights")
+    if options.kind in BUNDLES:
+        return pretrained.weights_file(BUNDLES[options.kind], options.weights, f"{KEY}.weights")
     if options.kind == "whisper":
         return whisper.find(options.weights or "base") / "model.bin"
     folder = Path(options.weights) if options.weights else bottleneck

@@ -12,7 +12,7 @@ from pathlib import Path
 from pseudovox.anonymize.knnvc.vocoder_options import Vocoder
 from pseudovox.core.errors import UsageError
 
-KINDS = ("wavlm", "whisper", "bottleneck")
+KINDS = ("wavlm", "whisper", "bottleneck", "hubert")
 SPOKEN = ("world", "vocoder")
 LEVELS = ("source", "target")
 
@@ -21,10 +21,13 @@ LEVELS = ("source", "target")
 class Features:
     """Which features are matched."""
 
-    kind: str = "wavlm"  # wavlm (WavLM Large), whisper (Whisper's encoder) or bottleneck (the content extractor)
+    # wavlm (WavLM Large), whisper (Whisper's encoder), bottleneck (the content extractor) or hubert (HuBERT base)
+    kind: str = "wavlm"
     # Whose outputs, counted from 1; 0 = what the network itself puts out: behind the last norm, or the bottleneck.
     layer: int = 6
-    weights: str = ""  # wavlm: file, '' = torchaudio's cache; whisper: folder or name; bottleneck: '' = the recipe's
+    weights: str = (
+        ""  # wavlm, hubert: file, '' = torchaudio's cache; whisper: folder or name; bottleneck: '' = the recipe's
+    )
     # Compared after each dimension was brought to mean 0 and deviation 1, of a target over its frames, of an utterance
     # over its own: else a few dimensions of Whisper's decide alone.
     normalise: bool = False
