@@ -30,6 +30,8 @@ OTHERS = {
     "feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan",
     "phone_predictor": "pseudovox.models.conv_decoder:PhonePredictor",
     "duration_predictor": "pseudovox.models.conv_decoder:DurationPredictor",
+    "facodec": "pseudovox.models.facodec.codec:FaCodec",
+    "facodec_redecoder": "pseudovox.models.facodec.redecoder:Redecoder",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from pseudovox.core.seeds import seed_for
 from pseudovox.models.quantizers.codebook import Codebook
@@ -33,6 +34,7 @@ class Quantizer(VectorQuantizer):
         dimension: of a vector.
         decay: of the moving averages.
         restart_below: share of even usage under which a code is dead; 0 = never restart.
+        cosine: the nearest code is that of the smallest angle, however long it is.
     """
 
     codebook: torch.Tensor
@@ -40,9 +42,11 @@ class Quantizer(VectorQuantizer):
     sums: torch.Tensor
     started: torch.Tensor
 
-    def __init__(self, codes: int, dimension: int, decay: float = 0.99, restart_below: float = 0.03) -> None:
+    def __init__(
+        self, codes: int, dimension: int, decay: float = 0.99, restart_below: float = 0.03, cosine: bool = False
+    ) -> None:
         super().__init__(codes, dimension)
-        self.decay, self.restart_below = decay, restart_below
+        self.decay, self.restart_below, self.cosine = decay, restart_below, cosine
         self.register_buffer("codebook", torch.randn(codes, dimension))
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dimension))
@@ -52,7 +56,10 @@ class Quantizer(VectorQuantizer):
         learned = vectors[counted]
         if self.training and len(learned) >= len(self.codebook):
             self._start(learned.detach())
-        indices = nearest(vectors, self.codebook)
+        if self.cosine:
+            indices = nearest(functional.normalize(vectors), functional.normalize(self.codebook))
+        else:
+            indices = nearest(vectors, self.codebook)
         codes = self.codebook[indices]
         commitment = (learned - codes[counted].detach()).square().mean()
         used = indices[counted]
