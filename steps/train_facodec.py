@@ -3,9 +3,8 @@
 
 Sizes, losses and their weights, and training: system.options.codec; conf/facodec/small.yaml has those of a codec for two
 cores, which hears log-mel frames and speaks by WORLD. Prosody learns F0 and voicing, content phones; F0 and phones in
-detail, and the speaker in all of them, are unlearned by gradient reversal (system.options.codec.losses). With
-`source: published` the weights of FACodec's authors are taken over in place of a training (steps/import_facodec.py takes
-over those of another folder).
+detail, and the speaker in all of them, are unlearned by gradient reversal (system.options.codec.losses). The weights that
+FACodec's authors give away need no training (steps/import_facodec.py).
 
 F0, and frames for a codec of frames, are first extracted by --nj processes, into a folder that goes when training
 ends. Killed and run again, the step goes on from its last checkpoint.
@@ -44,25 +43,6 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     options = stage.own_options(config, Options)
     options.check()
-    (take_over if options.codec.source == "published" else train)(args, config, options)
-
-
-def take_over(args: argparse.Namespace, config: Config, options: Options) -> None:
-    from pseudovox.models import store
-    from pseudovox.models.facodec import published
-
-    find = functools.cache(lambda: published.files_of(options.codec.weights, key="system.options.codec.weights"))
-    with stage.output(
-        args, args.out_dir, settings={"source": "published"}, seeded=False, torch_device=False, prepare=find
-    ) as out:
-        if out is None:
-            return
-        network, hyperparameters, facts = published.read(*find()[:2])
-        store.save(out.path, network, kind="facodec", hyperparameters=hyperparameters, facts=facts)
-        out.counts["parameters"] = sum(parameter.numel() for parameter in network.parameters())
-
-
-def train(args: argparse.Namespace, config: Config, options: Options) -> None:
     data = stage.load_data(args, reads=("utt2dur",))
     aligned = [args.alignment / part.name for part in data if args.alignment and not part.lists.get("phones.ctm")]
     for folder in aligned:

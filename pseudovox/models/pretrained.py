@@ -43,6 +43,9 @@ OTHERS = {
     "NISQA": "~/.torchmetrics/NISQA/nisqa.tar",
     "KNNVC_HIFIGAN_PREMATCHED": f"{_MODELS}/prematch_g_02500000.pt",
     "KNNVC_HIFIGAN": f"{_MODELS}/g_02500000.pt",
+    "FACODEC_ENCODER": f"{_MODELS}/ns3_facodec_encoder.bin",
+    "FACODEC_DECODER": f"{_MODELS}/ns3_facodec_decoder.bin",
+    "FACODEC_REDECODER": f"{_MODELS}/ns3_facodec_redecoder.bin",
     "WAV2VEC2_EMOTION_DIMENSIONS": f"{_MODELS}/wav2vec2_large_robust_12_emotion_msp_dim.bin",
 }
 

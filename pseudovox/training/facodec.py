@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pseudovox.anonymize.facodec.speech import KIND, log_mel
 from pseudovox.components import f0, world
 from pseudovox.core import seeds
 from pseudovox.models import store
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pseudovox")
 LEVEL = -26.0  # decibels; speech is learned at one level
-KIND = "facodec"
 Batch = dict[str, torch.Tensor]
 PITCH_WEIGHT, VOICING_WEIGHT, NOISE_WEIGHT = 0.3, 0.3, 0.1  # beside the envelope, in the reconstruction of frames
 
@@ -50,13 +50,6 @@ def arrays_of(options: Codec) -> tuple[str, ...]:
 def heard_by(options: Codec) -> dict[str, Any]:
     """The settings that decide what CodecWorker makes."""
     return {name: getattr(options.network, name) for name in ("signal", "bands", "envelope")}
-
-
-def log_mel(samples: np.ndarray, bands: int) -> np.ndarray:
-    """Log-mel frames of 10 ms, float32 (f0.frame_count(samples), bands)."""
-    from pseudovox.data.features import fbank
-
-    return f0.fit_length(fbank(samples, bins=bands).numpy(), f0.frame_count(len(samples)))
 
 
 class CodecWorker:

@@ -14,7 +14,7 @@ from pseudovox.kinds.synthesizers.hifigan import Adversarial
 
 SECTION = "system.options.codec"
 DETAILS = ("keep", "drop", "redecode")
-SOURCES = ("train", "published")
+SOURCES = ("trained", "published")
 SIGNALS = ("wave", "frames")
 
 
@@ -69,22 +69,20 @@ class Losses:
 
 
 @dataclass
-class Redecoder:
-    """Sizes of the redecoder (models/facodec/redecoder.py) besides those it shares with the codec; published ones."""
+class Pool:
+    """Whose timbres are averaged: the speakers of the recipe's pool (sets.pool), unless a folder is given here."""
 
-    decoder_width: int = 1280
-    prosody_layers: int = 4
-    prosody_heads: int = 4
-    prosody_hidden: int = 1024
-    prosody_kernel: int = 5
+    folder: str = ""  # recordings of theirs, <folder>/<speaker>/*.wav (or flac, ...)
+    genders: str = ""  # file of lines `<speaker> f|m`, for `folder`
 
 
 @dataclass
 class Codec:
     """The codec and its training."""
 
-    source: str = "train"  # or published: the authors' weights are taken over, and nothing is trained
-    model: str = ""  # the model dir to speak with; '' = the recipe's
+    # trained: by steps/train_facodec.py (stage synthesizer); published: the authors' weights
+    source: str = "trained"
+    model: str = ""  # the model dir to speak with (of steps/train_facodec.py or import_facodec.py), whatever the source
     weights: str = ""  # published: the folder of their files; '' = where local/download.py puts them
     network: Network = field(default_factory=Network)
     head_dilations: list[int] = field(default_factory=lambda: [1, 2, 3])  # of the predictors' residual units
@@ -124,17 +122,16 @@ class Options:
 
     # The codes of detail: keep them, drop them, or drop them and speak by the redecoder.
     detail: str = "keep"
-    normalise: bool = False  # timbre is brought to length 1 before it is averaged, and to the pool's mean length behind
+    # Timbres are brought to length 1 before they are compared and averaged and noise is added; the result is spoken with
+    # the length of the source's own.
+    normalise: bool = False
     codec: Codec = field(default_factory=Codec)
-    redecoder: Redecoder = field(default_factory=Redecoder)
-    sharpen: float = 0.0  # of frames: how far the envelope's spread over time is brought to the natural one
+    pool: Pool = field(default_factory=Pool)
 
     def check(self) -> None:
         """UsageError for values that are none."""
         if self.detail not in DETAILS:
             raise UsageError(f"system.options.detail {self.detail!r}: expected one of {', '.join(DETAILS)}")
-        if not 0 <= self.sharpen <= 1:
-            raise UsageError(f"system.options.sharpen {self.sharpen}: expected from 0 to 1")
         self.codec.check()
 
     def hyperparameters(self) -> dict[str, Any]:
