@@ -79,13 +79,12 @@ def read(encoder: Path, decoder: Path) -> tuple[Any, dict[str, Any], dict[str, A
     first, second = (
         _plain(path, name) for path, name in ((encoder, "FACODEC_ENCODER"), (decoder, "FACODEC_DECODER"))
     )
-    own: dict[str, torch.Tensor] = {}
     with _told(encoder, "FACODEC_ENCODER"):
-        own |= {_of_encoder(name, _levels(first, r"block\.(\d+)\.block\.4\.weight")): first[name] for name in first}
+        heard = {_of_encoder(name, _levels(first, r"block\.(\d+)\.block\.4\.weight")): first[name] for name in first}
         shape = _encoder_shape(first)
     with _told(decoder, "FACODEC_DECODER"):
         blocks = _levels(second, r"model\.(\d+)\.block\.1\.weight")
-        own |= {_of_decoder(name, blocks): _flat(name, second[name]) for name in second}
+        own = {_of_decoder(name, blocks): _flat(name, second[name]) for name in second}
         hyperparameters = {**shape, **_decoder_shape(second)}
         network: Any = store.build("facodec", hyperparameters)
         state = network.state_dict()
@@ -93,8 +92,10 @@ def read(encoder: Path, decoder: Path) -> tuple[Any, dict[str, Any], dict[str, A
         for name in kept:
             if name.endswith("started"):
                 kept[name] = kept[name].new_ones(())
-        _check({**kept, **own}, state)
-    network.load_state_dict({**kept, **own})
+        _check({**kept, **own}, {name: value for name, value in state.items() if not name.startswith("encoder.")})
+    with _told(encoder, "FACODEC_ENCODER"):
+        _check(heard, {name: value for name, value in state.items() if name.startswith("encoder.")})
+    network.load_state_dict({**kept, **heard, **own})
     return network.eval(), hyperparameters, dict(FACTS)
 
 
