@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import facodec_layout as layout
 import pytest
 import torch
-
-sys.path.append(str(Path(__file__).parent))
-import facodec_layout as layout
 
 from pseudovox.core.errors import DataError, MissingModelError
 from pseudovox.models.facodec import published

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from pathlib import Path
 
+import facodec_layout as layout
 import numpy as np
 import pytest
 import torch
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "models"))
-import facodec_layout as layout
 
 from pseudovox.anonymize.facodec.options import Options
 from pseudovox.anonymize.facodec.speech import Codec
