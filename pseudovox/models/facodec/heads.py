@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from pseudovox.models.facodec.codec import Factors
 from pseudovox.models.facodec.layers import Activation, ResidualUnit
@@ -72,8 +73,12 @@ class Heads(nn.Module):
         Args:
             reversal: weight of the reversed gradients.
         """
-        detail = reverse_gradient(factors.detail, reversal)
-        total = reverse_gradient(factors.prosody + factors.content + factors.detail, reversal)
+
+        def unlearned(vectors: torch.Tensor) -> torch.Tensor:
+            # Normalised: the codec could hide what it tells by ever longer vectors, which its decoder does not see either.
+            return reverse_gradient(functional.layer_norm(vectors, vectors.shape[-1:]), reversal)
+
+        detail, total = unlearned(factors.detail), unlearned(factors.prosody + factors.content + factors.detail)
         return {
             "f0": self.f0(factors.prosody),
             "phones": self.phones(factors.content),
