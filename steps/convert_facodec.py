@@ -2,9 +2,9 @@
 """Speak the codes of data dirs with the timbres of pseudo-speakers (stage synthesize).
 
 FACodec takes an utterance to codes of prosody, content and detail and to a timbre; its decoder speaks the codes with
-another timbre. What becomes of detail: system.options.detail, keep, drop, or redecode (drop, and speak by the redecoder,
-whose model dir lies in that of the codec as `redecoder`). Every utterance keeps its id and its exact number of samples;
-all tables are carried over.
+another timbre. What becomes of detail: system.options.detail, keep, drop, or redecode (drop, and speak by the
+redecoder, whose model dir lies in that of the codec as `redecoder`). Every utterance keeps its id and its exact
+number of samples; all tables are carried over.
 
 Reads   data dirs; <pseudo>/<data dir>/pseudo_xvector.scp, timbres by utterance (steps/sample_pseudo_speakers.py); the
         codec: system.options.codec.model, else the published weights (system.options.codec.source=published), else

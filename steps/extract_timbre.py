@@ -4,8 +4,8 @@
 They are written as x-vectors are, so that whatever works on x-vectors works on timbres: steps/fit_pseudo_speakers.py,
 steps/sample_pseudo_speakers.py, steps/plot_diversity.py. With system.options.normalise each is brought to length 1.
 
-Reads   data dirs; the codec: system.options.codec.model, else the published weights (system.options.codec.source=published),
-        else --codec.
+Reads   data dirs; the codec: system.options.codec.model, else the published weights
+        (system.options.codec.source=published), else --codec.
 Writes  <out-dir>/<data dir>/: xvector.{scp,1.ark,...} by utterance, spk_xvector.{scp,ark} with the means of the
         speakers, num_utts with their numbers of utterances.
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Make the pool of timbres that FACodec's pseudo-speakers are drawn from (stage fit).
 
-The timbres of all utterances of the pool are extracted, and the strategy of section `pseudo` is fitted on them (strategy
-pool with `of: utterances` keeps them all). The pool is the data dirs given, or the recordings of
+The timbres of all utterances of the pool are extracted, and the strategy of section `pseudo` is fitted on them
+(strategy pool with `of: utterances` keeps them all). The pool is the data dirs given, or the recordings of
 system.options.pool.folder, <folder>/<speaker>/*.wav, with system.options.pool.genders, lines `<speaker> f|m`.
 
 Reads   data dirs with spk2gender, or a folder of recordings; the codec: system.options.codec.model, else the published

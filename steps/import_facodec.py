@@ -1,9 +1,10 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Take over FACodec's weights as its authors give them away: encoder, decoder, and, if it is there, redecoder.
 
-ns3_facodec_encoder.bin, ns3_facodec_decoder.bin and ns3_facodec_redecoder.bin; sizes are told from the weights. Nothing is
-downloaded here, and nothing in the files is run. `local/download.py FACODEC_ENCODER FACODEC_DECODER FACODEC_REDECODER`
-fetches the published ones into torchaudio's cache, where they are looked for if no --weights are given.
+ns3_facodec_encoder.bin, ns3_facodec_decoder.bin and ns3_facodec_redecoder.bin; sizes are told from the weights.
+Nothing is downloaded here, and nothing in the files is run. `local/download.py FACODEC_ENCODER FACODEC_DECODER
+FACODEC_REDECODER` fetches the published ones into torchaudio's cache, where they are looked for if no --weights are
+given.
 
 System `facodec` reads these files itself; a model dir is smaller, loads faster, and works wherever one of
 steps/train_facodec.py does (system.options.codec.model).

@@ -7,8 +7,8 @@ compares utterances by LDA and PLDA (scoring.lda_dimension, scoring.plda_smoothi
 
 Reads   pairs of an enrolment data dir (`enrolls`) and a trial data dir (`trials`); data dirs to train on; the codec:
         system.options.codec.model, else the published weights (system.options.codec.source=published), else --codec.
-Writes  branches/<data dir>/{prosody,content,detail,timbre}.scp with the vectors; summary/branches.tsv, lines `branch trials
-        group eer low high n`: the EER in percent with its 95 % interval over speakers (NaN: too few).
+Writes  branches/<data dir>/{prosody,content,detail,timbre}.scp with the vectors; summary/branches.tsv, lines `branch
+        trials group eer low high n`: the EER in percent with its 95 % interval over speakers (NaN: too few).
 
 Example
     steps/score_branches.py --codec exp/openspeech/models/facodec --train data/openspeech/commonvoice_en \\

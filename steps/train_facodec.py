@@ -1,18 +1,18 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Train a FACodec (stage synthesizer): speech as codes of prosody, content and detail, and a timbre.
 
-Sizes, losses and their weights, and training: system.options.codec; conf/facodec/small.yaml has those of a codec for two
-cores, which hears log-mel frames and speaks by WORLD. Prosody learns F0 and voicing, content phones; F0 and phones in
-detail, and the speaker in all of them, are unlearned by gradient reversal (system.options.codec.losses). The weights that
-FACodec's authors give away need no training (steps/import_facodec.py).
+Sizes, losses and their weights, and training: system.options.codec; conf/facodec/small.yaml has those of a codec for
+two cores, which hears log-mel frames and speaks by WORLD. Prosody learns F0 and voicing, content phones; F0 and
+phones in detail, and the speaker in all of them, are unlearned by gradient reversal (system.options.codec.losses).
+The weights that FACodec's authors give away need no training (steps/import_facodec.py).
 
 F0, and frames for a codec of frames, are first extracted by --nj processes, into a folder that goes when training
 ends. Killed and run again, the step goes on from its last checkpoint.
 
 Reads   data dirs; <alignment>/<data dir>/alignment.scp (steps/align_phones.py) of those without phones.ctm.
-Writes  a model dir, model.json and weights.safetensors, with TensorBoard events. model.json tells of held-out utterances,
-        for a codec of frames, under facts.validation: mel-cepstral distortion with and without detail (dB), the error of
-        F0 (semitones), the share of the phones that content tells.
+Writes  a model dir, model.json and weights.safetensors, with TensorBoard events. model.json tells of held-out
+        utterances, for a codec of frames, under facts.validation: mel-cepstral distortion with and without detail
+        (dB), the error of F0 (semitones), the share of the phones that content tells.
 
 Example
     steps/train_facodec.py --config exp/openspeech/facodec/config.yaml --alignment exp/openspeech/alignment \\

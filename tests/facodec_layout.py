@@ -1,4 +1,4 @@
-"""Random weights in the layout of FACodec's authors, of any sizes, and what the equations make of them, restated plainly."""
+"""Random weights in the layout of FACodec's authors, and what the equations make of them, restated plainly."""
 
 from __future__ import annotations
 
@@ -162,7 +162,9 @@ def _snake(weights: Weights, name: str, x: torch.Tensor) -> torch.Tensor:
 
 
 def _residual(weights: Weights, name: str, x: torch.Tensor, dilation: int) -> torch.Tensor:
-    y = _conv(weights, f"{name}.block.1", _snake(weights, f"{name}.block.0", x), dilation=dilation, padding=3 * dilation)
+    y = _conv(
+        weights, f"{name}.block.1", _snake(weights, f"{name}.block.0", x), dilation=dilation, padding=3 * dilation
+    )
     return x + _conv(weights, f"{name}.block.3", _snake(weights, f"{name}.block.2", y))
 
 

@@ -75,9 +75,9 @@ class CodecWorker:
 class CodecBatches(Chunks):
     """Numbered batches of segments.
 
-    A batch has `signal` (B, N, 1 or bands) and `target` (B, N, outputs); for its T codes `f0` (B, T), log F0 at mean 0 and
-    deviation 1 over the utterance's voiced frames, `voiced` (B, T) of 0 and 1, and `phones` int64 (B, T), IGNORED where
-    none is known; and `speaker` int64 (B,).
+    A batch has `signal` (B, N, 1 or bands) and `target` (B, N, outputs); for its T codes `f0` (B, T), log F0 at mean
+    0 and deviation 1 over the utterance's voiced frames, `voiced` (B, T) of 0 and 1, and `phones` int64 (B, T),
+    IGNORED where none is known; and `speaker` int64 (B,).
 
     Args:
         data: data dirs.
@@ -390,5 +390,3 @@ def validate(learner: Any, batches: CodecBatches) -> dict[str, float]:
         passed, factors = learner.supervision.passed(learner.network, batch, "valid", 0)
         found = {name: round(value, 4) for name, value in learner.figures(batch, passed, factors).items()}
     return found
-
-

@@ -30,7 +30,7 @@ def made(**changes: Any) -> FaCodec:
 
 
 def test_the_published_sizes_are_those_of_the_files() -> None:
-    """16.9, 398 and 151 MB, of which the position tables of 5000 frames, and in the decoder the predictors, are not kept."""
+    """16.9, 398 and 151 MB, of which position tables of 5000 frames, and the decoder's predictors, are not kept."""
 
     def megabytes(*networks: torch.nn.Module) -> float:
         return sum(parameter.numel() for one in networks for parameter in one.parameters()) * 4e-6

@@ -1,4 +1,4 @@
-"""FACodec's released weights: encode to decode as the equations say, on random weights in their layout; what is refused."""
+"""FACodec's released weights: encode to decode as the equations say, on random ones; what is refused."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def test_projections_may_be_convolutions_over_one_frame(folder: Path, tmp_path: 
     torch.save(changed, tmp_path / "decoder.bin")
     encoder = folder / "ns3_facodec_encoder.bin"
     one, other = (
-        published.read(encoder, path)[0].state_dict() for path in (folder / "ns3_facodec_decoder.bin", tmp_path / "decoder.bin")
+        published.read(encoder, path)[0].state_dict()
+        for path in (folder / "ns3_facodec_decoder.bin", tmp_path / "decoder.bin")
     )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -93,7 +94,9 @@ CHANGES: dict[str, tuple[str, Callable[[dict[str, torch.Tensor]], Any], str]] = 
     "other positions": (
         "decoder", lambda weights: weights["timbre_encoder.position_emb.pe"].fill_(1.0), "position 0",
     ),
-    "half of a weight": ("encoder", lambda weights: _without(weights, "block.0.weight_g"), "block.0.weight_g is missing"),
+    "half of a weight": (
+        "encoder", lambda weights: _without(weights, "block.0.weight_g"), "block.0.weight_g is missing",
+    ),
     "no encoder": ("encoder", lambda weights: weights.clear(), "expected 1 and those behind"),
     "a redecoder without a transformer": (
         "redecoder",
@@ -119,5 +122,5 @@ def test_what_is_wrong_is_named(name: str, folder: Path, tmp_path: Path) -> None
 
 def test_files_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(MissingModelError, match="ns3_facodec_encoder.bin"):
+    with pytest.raises(MissingModelError, match=r"ns3_facodec_encoder\.bin"):
         published.files_of()

@@ -70,7 +70,9 @@ def anonymized(*words: object, out: str = "made") -> None:
     assert run("extract_timbre", *shared, "data/tiny", f"{out}/timbre") == 0
     drawn = ("--generator", f"{out}/generator", "--xvectors", f"{out}/timbre", "data/tiny", f"{out}/pseudo")
     assert run("sample_pseudo_speakers", *POOL, *drawn) == 0
-    assert run("convert_facodec", *shared, "--pseudo", f"{out}/pseudo", "--suffix", "x", "data/tiny", f"{out}/data") == 0
+    assert (
+        run("convert_facodec", *shared, "--pseudo", f"{out}/pseudo", "--suffix", "x", "data/tiny", f"{out}/data") == 0
+    )
 
 
 def test_the_published_weights_speak(tiny_data: DataDir, weights: Path) -> None:
@@ -123,9 +125,7 @@ def test_a_codec_of_waves_is_trained(tiny_data: DataDir) -> None:
     assert network.factorise(torch.randn(1, 25, 1)).codes.shape == (1, 3, 6)
 
 
-def test_long_recordings_in_blocks(
-    tiny_data: DataDir, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_recordings_in_blocks(tiny_data: DataDir, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = Options()
     options.codec.source, options.codec.weights = "published", str(weights)
     codec = Codec(options, None)

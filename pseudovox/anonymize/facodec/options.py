@@ -122,8 +122,8 @@ class Options:
 
     # The codes of detail: keep them, drop them, or drop them and speak by the redecoder.
     detail: str = "keep"
-    # Timbres are brought to length 1 before they are compared and averaged and noise is added; the result is spoken with
-    # the length of the source's own.
+    # Timbres are brought to length 1 before they are compared and averaged and noise is added; the result is spoken
+    # with the length of the source's own.
     normalise: bool = False
     codec: Codec = field(default_factory=Codec)
     pool: Pool = field(default_factory=Pool)

@@ -40,8 +40,8 @@ class TimbreWorker:
 
 
 class BranchWorker:
-    """Gives what each part tells of an utterance: `timbre` (dimension,), and of `prosody`, `content` and `detail` the mean
-    and deviation over time of the codes' vectors, (2 dimension,).
+    """Gives what each part tells of an utterance: `timbre` (dimension,), and of `prosody`, `content` and `detail` the
+    mean and deviation over time of the codes' vectors, (2 dimension,).
 
     Args:
         options: of the system.

@@ -118,7 +118,7 @@ class FaCodec(nn.Module):
         return [len(own.parts) for own in self.quantizers]  # type: ignore[arg-type]
 
     def encode(self, signal: torch.Tensor) -> torch.Tensor:
-        """(B, N, bands or 1), any N -> (B, ceil(N / hop), dimension); the last frame, or silence, fills the last hop."""
+        """(B, N, bands or 1) -> (B, ceil(N / hop), dimension); silence, or the last frame, fills the last hop."""
         scaled = ((signal - self.input_mean) / self.input_deviation).transpose(1, 2)
         short = -scaled.shape[2] % self.hop
         if short:

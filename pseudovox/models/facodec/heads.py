@@ -42,8 +42,8 @@ class Head(nn.Module):
 
 
 class Heads(nn.Module):
-    """All predictors: F0 and voicing on prosody, phones on content, the speaker on timbre; behind gradient reversal F0 and
-    phones on detail, and the speaker on the sum.
+    """All predictors: F0 and voicing on prosody, phones on content, the speaker on timbre; behind gradient reversal
+    F0 and phones on detail, and the speaker on the sum.
 
     Args:
         dimension: of the codec's vectors.
@@ -75,7 +75,8 @@ class Heads(nn.Module):
         """
 
         def unlearned(vectors: torch.Tensor) -> torch.Tensor:
-            # Normalised: the codec could hide what it tells by ever longer vectors, which its decoder does not see either.
+            # Normalised: the codec could hide what it tells by ever longer vectors, which its decoder does not see
+            # either.
             return reverse_gradient(functional.layer_norm(vectors, vectors.shape[-1:]), reversal)
 
         detail, total = unlearned(factors.detail), unlearned(factors.prosody + factors.content + factors.detail)

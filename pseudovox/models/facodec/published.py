@@ -1,6 +1,7 @@
 """FACodec's weights as its authors give them away (Amphion, hub amphion/naturalspeech3_facodec), taken over.
 
-Three files as torch.save writes them, {name: tensor}. Their names, with B a block, U a residual unit, L a level, T a layer:
+Three files as torch.save writes them, {name: tensor}. Their names, with B a block, U a residual unit, L a level, T a
+layer:
 
     ns3_facodec_encoder.bin
         block.0, block.B.block.U.block.N (N: 0 and 2 activations, 1 and 3 convolutions), block.B.block.3 (activation),
@@ -14,10 +15,11 @@ Three files as torch.save writes them, {name: tensor}. Their names, with B a blo
         prosody_embs.L, content_embs.L, residual_embs.L; a transformer whose layer norms have a linear layer `style`;
         timbre_linear; model as in the decoder
 
-Activations are act.alpha and act.beta, with the filters around them, which are compared with ours. Convolutions, and the
-quantisers' linear layers, are length and direction (weight_g, weight_v), which are multiplied out. Nothing in the files is
-run. What leaves no trace in the weights is taken to be as published: dilations 1, 3, 9, four attention heads, and positions
-of the transformers that are the same for all frames (their table is indexed by the row of the batch, not by time).
+Activations are act.alpha and act.beta, with the filters around them, which are compared with ours. Convolutions, and
+the quantisers' linear layers, are length and direction (weight_g, weight_v), which are multiplied out. Nothing in the
+files is run. What leaves no trace in the weights is taken to be as published: dilations 1, 3, 9, four attention
+heads, and positions of the transformers that are the same for all frames (their table is indexed by the row of the
+batch, not by time).
 """
 
 from __future__ import annotations
@@ -46,7 +48,12 @@ ATTENTION_HEADS = 4
 DROPOUT = 0.1
 FACTS = {"sample_rate": 16000, "level": None, "speakers": 0, "phones": [], "validation": {}, "source": "published"}
 _UNITS = {"0.act": "before.snake", "1": "wide", "2.act": "between.snake", "3": "point"}
-_SUBLAYERS = {"self_attn": "attention", "ffn.ffn_1": "wide", "ffn.ffn_2": "narrow", "self_attn.out_proj": "attention.out_proj"}
+_SUBLAYERS = {
+    "self_attn": "attention",
+    "ffn.ffn_1": "wide",
+    "ffn.ffn_2": "narrow",
+    "self_attn.out_proj": "attention.out_proj",
+}
 _NORMS = {"ln_1": "first", "ln_2": "second"}
 
 
@@ -76,9 +83,7 @@ def read(encoder: Path, decoder: Path) -> tuple[Any, dict[str, Any], dict[str, A
     Raises:
         DataError: they hold something else; says which name or shape is wrong.
     """
-    first, second = (
-        _plain(path, name) for path, name in ((encoder, "FACODEC_ENCODER"), (decoder, "FACODEC_DECODER"))
-    )
+    first, second = (_plain(path, name) for path, name in ((encoder, "FACODEC_ENCODER"), (decoder, "FACODEC_DECODER")))
     with _told(encoder, "FACODEC_ENCODER"):
         heard = {_of_encoder(name, _levels(first, r"block\.(\d+)\.block\.4\.weight")): first[name] for name in first}
         shape = _encoder_shape(first)
@@ -235,7 +240,9 @@ def _decoder_shape(weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
 def _transformer_shape(weights: Mapping[str, torch.Tensor], stem: str) -> dict[str, int]:
     wide = _of(weights, f"{stem}.layers.0.ffn.ffn_1.weight")
     if wide.ndim != 3:
-        raise ValueError(f"{stem}.layers.0.ffn.ffn_1.weight has {wide.ndim} dimensions, expected those of a convolution")
+        raise ValueError(
+            f"{stem}.layers.0.ffn.ffn_1.weight has {wide.ndim} dimensions, expected those of a convolution"
+        )
     return {
         "layers": _levels(weights, rf"{re.escape(stem)}\.layers\.(\d+)\.ffn\.ffn_1\.weight", first=0),
         "heads": ATTENTION_HEADS, "hidden": len(wide), "kernel": int(wide.shape[2]),
@@ -326,6 +333,8 @@ def _check(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tenso
             raise ValueError(f"{len(names)} weights are {what}, e.g. that of {min(names)}")
     for name, wanted in expected.items():
         if found[name].shape != wanted.shape:
-            raise ValueError(f"the weight of {name} has shape {tuple(found[name].shape)}, expected {tuple(wanted.shape)}")
+            raise ValueError(
+                f"the weight of {name} has shape {tuple(found[name].shape)}, expected {tuple(wanted.shape)}"
+            )
         if not found[name].isfinite().all():
             raise ValueError(f"the weight of {name} holds NaN or infinite values")
