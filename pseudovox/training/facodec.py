@@ -23,6 +23,7 @@ from pseudovox.models import store
 from pseudovox.models.facodec import layers
 from pseudovox.models.facodec.codec import FRAME, SAMPLE_RATE, FaCodec, Factors
 from pseudovox.models.facodec.heads import Heads
+from pseudovox.training import linear_codec
 from pseudovox.training.aligned import AlignedSpeech
 from pseudovox.training.bottleneck import IGNORED
 from pseudovox.training.data import FeatureCache, cut, emphasis
@@ -183,6 +184,12 @@ class CodecBatches(Chunks):
         network.output_deviation.copy_(torch.tensor([*deviation, max(noise.std(), 1e-3), pitch[1], 1.0]))
 
 
+    def pairs(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Signal (n, bands) and target (n, outputs) of some 100 segments, one after the other."""
+        found = [self.batch(index) for index in range(-(-100 // self.options.training.batch_size))]
+        return tuple(torch.cat([one[name].flatten(0, 1) for one in found]) for name in ("signal", "target"))  # type: ignore[return-value]
+
+
 class Whole(nn.Module):
     """A codec and its predictors, as they are trained together."""
 
@@ -198,12 +205,17 @@ class Supervision:
         self.options = options
 
     def passed(
-        self, whole: Whole, batch: Batch, stage: str, update: int, detail: bool = True
+        self, whole: Whole, batch: Batch, stage: str, update: int | None, detail: bool = True
     ) -> tuple[torch.Tensor, Factors]:
-        """(output (B, N, outputs), factors); in training with detail left out of some utterances."""
+        """(output (B, N, outputs), factors); in training with detail left out of some utterances.
+
+        Args:
+            update: number of the update, since the first ones do not quantise; None = when all is trained.
+            detail: outside training, is it heard?
+        """
         codec, options = whole.codec, self.options
         training = stage == "train"
-        factors = codec.factorise(batch["signal"], free=training and update < options.free_updates)
+        factors = codec.factorise(batch["signal"], free=update is not None and update < options.free_updates)
         told = factors.prosody + factors.content
         if training and options.detached:
             told = told.detach()
@@ -250,7 +262,8 @@ class FrameLearner(Learner):
         found, factors = self.supervision.passed(self.network, batch, stage, self.update)
         value = self.options.losses.reconstruction * self.distance(found, batch)
         if stage == "valid":
-            self._judge(batch, found, factors)
+            for name, figure in self.figures(batch, found, factors, self.update).items():
+                self.log(f"valid/{name}", figure, batch_size=1)
             return value
         terms = self.supervision.losses(self.network, factors, batch)
         for name, term in terms.items():
@@ -271,15 +284,13 @@ class FrameLearner(Learner):
             + VOICING_WEIGHT * functional.binary_cross_entropy_with_logits(found[..., -1], voiced)
         )
 
-    def _judge(self, batch: Batch, found: torch.Tensor, factors: Factors) -> None:
-        for name, value in self.figures(batch, found, factors).items():
-            self.log(f"valid/{name}", value, batch_size=1)
-
     @torch.no_grad()
-    def figures(self, batch: Batch, found: torch.Tensor, factors: Factors) -> dict[str, float]:
+    def figures(
+        self, batch: Batch, found: torch.Tensor, factors: Factors, update: int | None = None
+    ) -> dict[str, float]:
         """Of a validation batch: mel-cepstral distortion with and without detail in decibels, the error of F0 in
         semitones, and the share of the phones that content tells."""
-        without, _ = self.supervision.passed(self.network, batch, "valid", 0, detail=False)
+        without, _ = self.supervision.passed(self.network, batch, "valid", update, detail=False)
         target = batch["target"]
         told = self.network.heads.phones(factors.content).argmax(-1)
         known = batch["phones"] != IGNORED
@@ -360,6 +371,9 @@ def train(
         if batches.is_wave:
             check_reconstruction(own.adversarial, "system.options.codec.adversarial")
             layers.add_weight_norm(network.encoder, network.decoder)
+        for module in (*network.modules(), *heads.modules()):
+            if isinstance(module, layers.SnakeBeta):
+                nn.init.constant_(module.alpha, math.log(own.curvature))
         whole = Whole(network, heads)
         learner: Any = (WaveLearner if batches.is_wave else FrameLearner)(whole, own, seed)
     log.info(
@@ -368,6 +382,12 @@ def train(
         len(batches.utterances), len(batches.speakers),
     )  # fmt: skip
     batches.set_statistics(network)
+    if own.linear_start:
+        signal, target = batches.pairs()
+        linear_codec.start(network, signal, target)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeds.seed_for(seed, "facodec-codes"))
+            network.train().quantise(network.encode(signal[None]))  # codebooks start on all of it
     fit(learner, batches, folder, device=device)
     learner.cpu().eval()
     layers.fold(network)
@@ -387,6 +407,6 @@ def validate(learner: Any, batches: CodecBatches) -> dict[str, float]:
         if batches.is_wave:
             found["mel_loss"] = round(float(learner.loss(batch, "valid")), 4)
             continue
-        passed, factors = learner.supervision.passed(learner.network, batch, "valid", 0)
+        passed, factors = learner.supervision.passed(learner.network, batch, "valid", None)
         found = {name: round(value, 4) for name, value in learner.figures(batch, passed, factors).items()}
     return found

@@ -33,6 +33,8 @@ class Network:
     codes: int = 1024  # in each codebook
     code_dimension: int = 8  # in which codes are looked up
     cosine: bool = True  # codes are compared by direction alone
+    decay: float = 0.99  # of the moving averages that codes follow in training
+    restart_below: float = 0.03  # a code used less than this share of even usage is put elsewhere
     timbre_layers: int = 4
     timbre_heads: int = 4
     timbre_hidden: int = 1024  # channels of its convolutions
@@ -91,6 +93,8 @@ class Codec:
     reversal: float = 1.0  # factor of reversed gradients
     detail_dropout: float = 0.75  # share of the utterances whose detail the decoder does not see in training
     detached: bool = True  # prosody and content learn nothing from the reconstruction
+    curvature: float = 1.0  # a of the activations x + sin^2(a x) / b at the beginning; small ones are nearly linear
+    linear_start: bool = False  # frames: the training goes on from the best linear codec
     free_updates: int = 0  # at the beginning, in which vectors are not quantised
     segment_seconds: float = 2.0
     resolutions: list[list[int]] = field(  # fft, hop and window of the STFT loss

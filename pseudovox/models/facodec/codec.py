@@ -24,7 +24,8 @@ FRAME = 160  # samples of a frame of the small codec
 SAMPLE_RATE = 16000
 PUBLISHED = {
     "signal": "wave", "bands": 0, "envelope": 0, "width": 32, "ratios": [2, 4, 5, 5], "dimension": 256,
-    "decoder_width": 1024, "levels": [1, 2, 3], "codes": 1024, "code_dimension": 8, "cosine": True,
+    "decoder_width": 1024, "levels": [1, 2, 3], "codes": 1024, "code_dimension": 8, "cosine": True, "decay": 0.99,
+    "restart_below": 0.03,
     "timbre_layers": 4, "timbre_heads": 4, "timbre_hidden": 1024, "timbre_kernel": 5, "dropout": 0.1,
     "positions": "constant", "antialias": True,
 }  # fmt: skip
@@ -61,7 +62,7 @@ class FaCodec(nn.Module):
         dimension: of its vectors.
         decoder_width: channels of the decoder's first convolution.
         levels: of prosody, content and detail.
-        codes, code_dimension, cosine: see Level.
+        codes, code_dimension, cosine, decay, restart_below: see Level.
         timbre_layers, timbre_heads, timbre_hidden, timbre_kernel, dropout, positions: see ConvTransformer.
         antialias: see Activation.
 
@@ -80,7 +81,8 @@ class FaCodec(nn.Module):
 
     def __init__(
         self, *, signal: str, bands: int, envelope: int, width: int, ratios: list[int], dimension: int,
-        decoder_width: int, levels: list[int], codes: int, code_dimension: int, cosine: bool, timbre_layers: int,
+        decoder_width: int, levels: list[int], codes: int, code_dimension: int, cosine: bool, decay: float,
+        restart_below: float, timbre_layers: int,
         timbre_heads: int, timbre_hidden: int, timbre_kernel: int, dropout: float, positions: str, antialias: bool,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -92,7 +94,8 @@ class FaCodec(nn.Module):
         outputs = 1 if self.is_wave else envelope + APERIODICITIES + 2
         self.encoder = Encoder(inputs=inputs, width=width, ratios=ratios, outputs=dimension, antialias=antialias)
         self.quantizers = nn.ModuleList(
-            Levels(count, dimension, codes, code_dimension, cosine=cosine) for count in levels
+            Levels(count, dimension, codes, code_dimension, cosine=cosine, decay=decay, restart_below=restart_below)
+            for count in levels
         )
         self.timbre = ConvTransformer(
             layers=timbre_layers, dimension=dimension, heads=timbre_heads, hidden=timbre_hidden, kernel=timbre_kernel,

@@ -232,7 +232,8 @@ def _decoder_shape(weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     timbre = _transformer_shape(weights, "timbre_encoder")
     return {
         "decoder_width": len(_of(weights, "model.0.weight")), "levels": levels, "codes": len(book),
-        "code_dimension": book.shape[1], "cosine": True, **{f"timbre_{name}": value for name, value in timbre.items()},
+        "code_dimension": book.shape[1], "cosine": True, "decay": 0.99,
+        "restart_below": 0.03, **{f"timbre_{name}": value for name, value in timbre.items()},
         "dropout": DROPOUT, "positions": "constant", "antialias": True,
     }  # fmt: skip
 

@@ -6,6 +6,8 @@ A level takes what the levels before it left to 8 dimensions, by a linear layer,
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -21,12 +23,15 @@ class Level(nn.Module):
         codes: size of the codebook.
         inner: dimensions in which codes are looked up.
         cosine: codes are compared by direction alone.
+        decay, restart_below: see vq.Quantizer.
     """
 
-    def __init__(self, dimension: int, codes: int, inner: int, *, cosine: bool) -> None:
+    def __init__(
+        self, dimension: int, codes: int, inner: int, *, cosine: bool, decay: float = 0.99, restart_below: float = 0.03
+    ) -> None:
         super().__init__()
         self.inner = nn.Linear(dimension, inner)
-        self.quantizer = Quantizer(codes, inner, cosine=cosine)
+        self.quantizer = Quantizer(codes, inner, decay, restart_below, cosine)
         self.outer = nn.Linear(inner, dimension)
 
     def forward(self, vectors: torch.Tensor, *, free: bool = False) -> Quantized:
@@ -49,12 +54,12 @@ class Levels(nn.Module):
 
     Args:
         levels: how many.
-        dimension, codes, inner, cosine: see Level.
+        dimension, codes, inner, options: see Level.
     """
 
-    def __init__(self, levels: int, dimension: int, codes: int, inner: int, *, cosine: bool) -> None:
+    def __init__(self, levels: int, dimension: int, codes: int, inner: int, **options: Any) -> None:
         super().__init__()
-        self.parts = nn.ModuleList(Level(dimension, codes, inner, cosine=cosine) for _ in range(levels))
+        self.parts = nn.ModuleList(Level(dimension, codes, inner, **options) for _ in range(levels))
 
     def forward(self, vectors: torch.Tensor, *, free: bool = False) -> Quantized:
         """Quantise (B, T, dimension): indices (B, T, levels), the levels' commitment losses summed."""
