@@ -30,6 +30,7 @@ log = logging.getLogger("pseudovox")
 BY_AFFINITY = ("farthest", "nearest")
 BY_CLUSTER = ("dense", "sparse")
 PROXIMITIES = (*BY_AFFINITY, "random", *BY_CLUSTER)
+OF = ("speakers", "utterances")
 LDA_DIMENSION = 200  # of PLDA
 SMOOTHING = 0.001  # of PLDA: for directions that a small pool's speakers do not vary in
 CLUSTERS = 10  # of those with most, or fewest, members one is drawn
@@ -126,7 +127,7 @@ class PoolAverage(Strategy):
         clusters: Mapping[str, np.ndarray],
     ) -> None:
         self.pool, self.affinity, self.clusters = pool, affinity, dict(clusters)
-        self.proximity = options.proximity
+        self.proximity, self.noise = options.proximity, options.noise
         self.genders = (BOTH,) if options.combine_genders else GENDERS
         self.of = {gender: pool.of(gender) for gender in self.genders}
         self.counts = {gender: counts(len(own), options, gender) for gender, own in self.of.items()}
@@ -135,8 +136,14 @@ class PoolAverage(Strategy):
     def fit(cls, pool: Pool, options: Options, seed: int) -> PoolAverage:
         if options.proximity not in PROXIMITIES:
             raise UsageError(f"pseudo.proximity {options.proximity!r}: expected one of {', '.join(PROXIMITIES)}")
+        if options.of not in OF or options.noise < 0:
+            raise UsageError(
+                f"pseudo.of {options.of!r}, pseudo.noise {options.noise:g}: expected {' or '.join(OF)}, and 0 or more"
+            )
         check_spread(pool.vectors)
         affinity = _affinity(options.affinity).fit(pool)
+        if options.of == "utterances":
+            pool = by_utterance(pool)
         clusters = {}
         if options.proximity in BY_CLUSTER:
             for gender in (BOTH,) if options.combine_genders else GENDERS:
@@ -154,7 +161,8 @@ class PoolAverage(Strategy):
             # At utterance level, too, it is the speaker's x-vector that decides who is near.
             if last != (id(source.vector), gender):
                 last, near = (id(source.vector), gender), self._near(source.vector, gender)
-            found[row] = self.of[gender][self._chosen(near, gender, generator)].mean(0)
+            mean = self.of[gender][self._chosen(near, gender, generator)].mean(0)
+            found[row] = mean + self.noise * generator.standard_normal(len(mean)) if self.noise else mean
         return found
 
     def _near(self, vector: np.ndarray, gender: str) -> np.ndarray:
@@ -214,6 +222,17 @@ class PoolAverage(Strategy):
             else:
                 found[gender] |= {"candidates": candidates, "averaged": averaged}
         return found
+
+
+def by_utterance(pool: Pool) -> Pool:
+    """A pool whose every utterance counts as a speaker, for pools of few speakers.
+
+    Raises:
+        DataError: only the speakers' means are known.
+    """
+    if pool.utterances is None or pool.speakers is None:
+        raise DataError("pseudo.of utterances: the pool has vectors of speakers alone")
+    return Pool(pool.utterances, tuple(pool.genders[row] for row in pool.speakers))
 
 
 def counts(speakers: int, options: Options, gender: str) -> tuple[int, int]:

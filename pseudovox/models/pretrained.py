@@ -46,6 +46,9 @@ OTHERS = {
     "BARK": f"{_MODELS}/bark_large.bin",
     "BARK_SMALL": f"{_MODELS}/bark_small.bin",
     "HUBERT_UNITS": f"{_MODELS}/quantifier_hubert_base_ls960_14.pth",
+    "FACODEC_ENCODER": f"{_MODELS}/ns3_facodec_encoder.bin",
+    "FACODEC_DECODER": f"{_MODELS}/ns3_facodec_decoder.bin",
+    "FACODEC_REDECODER": f"{_MODELS}/ns3_facodec_redecoder.bin",
     "WAV2VEC2_EMOTION_DIMENSIONS": f"{_MODELS}/wav2vec2_large_robust_12_emotion_msp_dim.bin",
 }
 

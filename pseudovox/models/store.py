@@ -37,6 +37,8 @@ OTHERS = {
     "coarse_lm": "pseudovox.models.codec_lm.coarse:WindowedCoarse",
     "aligned_coarse_lm": "pseudovox.models.codec_lm.coarse:AlignedCoarse",
     "fine_lm": "pseudovox.models.codec_lm.fine:Fine",
+    "facodec": "pseudovox.models.facodec.codec:FaCodec",
+    "facodec_redecoder": "pseudovox.models.facodec.redecoder:Redecoder",
 }
 
 

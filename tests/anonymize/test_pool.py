@@ -168,3 +168,36 @@ def test_plda() -> None:
         PoolAverage.fit(Pool(means, pool.genders), options, seed=1)
     with pytest.raises(ValueError, match="lacks"):
         PoolAverage.restore(by_angle.arrays(), options)
+
+
+def test_noise_is_added_to_the_mean(fan: Pool) -> None:
+    """Pseudo-speakers of NTU-NPU's system 1a: each number gets its own, of the given deviation."""
+    plain = PoolAverage.fit(fan, OPTIONS, seed=1)
+    noisy = PoolAverage.fit(fan, replace(OPTIONS, noise=0.075), seed=1)
+    mean = plain.draw(source(), np.random.default_rng(0))
+    drawn = np.stack([noisy.draw(source(), np.random.default_rng(seed)) - mean for seed in range(400)])
+    assert drawn.std(0) == pytest.approx([0.075] * 3, rel=0.15) and np.abs(drawn.mean(0)).max() < 0.02
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(3)).max() < 0.15
+    np.testing.assert_array_equal(
+        noisy.draw(source(), np.random.default_rng(7)), noisy.draw(source(), np.random.default_rng(7))
+    )
+
+
+def test_utterances_count_as_speakers(fan: Pool) -> None:
+    """A pool of three speakers of a gender, whose utterances are averaged; and it is the same from its files."""
+    few = Pool(fan.vectors[:3], ("f", "m", "f"), fan.vectors, np.array([0, 1] * 6 + [2, 1] * 4))
+    options = replace(OPTIONS, of="utterances")
+    strategy = PoolAverage.fit(few, options, seed=1)
+    assert {gender: len(own) for gender, own in strategy.of.items()} == {"f": 10, "m": 10}
+    drawn = strategy.draw(source(), np.random.default_rng(0))
+    np.testing.assert_allclose(drawn, mean_of(fan, "f", [6, 7, 8, 9]), rtol=1e-6)
+    again = PoolAverage.restore(strategy.arrays(), options)
+    np.testing.assert_array_equal(again.draw(source(), np.random.default_rng(0)), drawn)
+    with pytest.raises(DataError, match="speakers alone"):
+        PoolAverage.fit(fan, options, seed=1)
+
+
+@pytest.mark.parametrize("change", [{"of": "voices"}, {"noise": -1.0}])
+def test_other_words_for_of_and_noise(fan: Pool, change: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=r"pseudo\.of"):
+        PoolAverage.fit(fan, replace(OPTIONS, **change), seed=1)  # type: ignore[arg-type]

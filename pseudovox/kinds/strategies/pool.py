@@ -19,3 +19,5 @@ class Options(PseudoSpeakers):
     proximity: str = "farthest"  # who is taken: farthest, nearest, random, or from dense or sparse clusters
     candidates: float = 200  # so many of the farthest or nearest; below 1, a share of the pool's of that gender
     averaged: float = 100  # so many of them are drawn and averaged; below 1, a share of the candidates
+    of: str = "speakers"  # whose vectors are compared and averaged: speakers' means, or all of their utterances
+    noise: float = 0.0  # standard deviation of normal noise that is added to each number of the mean

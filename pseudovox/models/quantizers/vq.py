@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from pseudovox.core.seeds import seed_for
 from pseudovox.models.buffers import known, set_known
@@ -37,6 +38,7 @@ class Quantizer(VectorQuantizer):
         dimension: of a vector.
         decay: of the moving averages.
         restart_below: share of even usage under which a code is dead; 0 = never restart.
+        cosine: the nearest code is that of the smallest angle, however long it is.
     """
 
     codebook: torch.Tensor
@@ -44,9 +46,11 @@ class Quantizer(VectorQuantizer):
     sums: torch.Tensor
     started: torch.Tensor
 
-    def __init__(self, codes: int, dimension: int, decay: float = 0.99, restart_below: float = 0.03) -> None:
+    def __init__(
+        self, codes: int, dimension: int, decay: float = 0.99, restart_below: float = 0.03, cosine: bool = False
+    ) -> None:
         super().__init__(codes, dimension)
-        self.decay, self.restart_below = decay, restart_below
+        self.decay, self.restart_below, self.cosine = decay, restart_below, cosine
         self.register_buffer("codebook", torch.randn(codes, dimension))
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dimension))
@@ -55,7 +59,10 @@ class Quantizer(VectorQuantizer):
     def quantize(self, vectors: torch.Tensor, counted: torch.Tensor | None) -> Quantized:
         if self.training and not known(self, "started"):
             self._start((vectors if counted is None else vectors[counted]).detach())
-        indices = nearest(vectors, self.codebook)
+        if self.cosine:
+            indices = nearest(functional.normalize(vectors), functional.normalize(self.codebook))
+        else:
+            indices = nearest(vectors, self.codebook)
         codes = self.codebook[indices]
         commitment = mean_of((vectors - codes.detach()).square(), counted)
         share = counts_of(indices, len(self.codebook), counted)
