@@ -3,8 +3,8 @@
 
 A network of two layers on statistics of an utterance's prosody, content or x-vector (`system.options.emotion.features`)
 learns to tell the emotions of utt2emo (`emotion.classes`: which of them); what its second layer puts out is the
-embedding. With `system.options.emotion.adversarial`, a classifier of speakers behind a gradient reversal works against
-what it tells of them. A share of the speakers is held out, the weights of the lowest loss on them are kept.
+embedding. It is narrow, so that little else passes: steps/score_embedding_leak.py measures what it tells of speakers. A
+share of the speakers is held out, and the weights of the lowest loss on them are kept.
 
 A model inherits the conditions of what it was trained on: RAVDESS's licence forbids to give away what is made of it for
 commercial use.

@@ -1,4 +1,4 @@
-"""Pseudo-speakers that are random numbers, with no regard to what x-vectors of people look like: two simple controls."""
+"""Pseudo-speakers that are random numbers, whatever x-vectors of people look like: two simple controls."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ class RandomVectors(Strategy):
         own = {name: value for name, value in arrays.items() if not name.startswith("gender.")}
         check_shapes(own, {"lowest": ("dimension",), "highest": ("dimension",)})
         return cls(
-            own["lowest"], own["highest"], gender_model.restore(gender) if gender else None, options  # type: ignore[arg-type]
+            own["lowest"],
+            own["highest"],
+            gender_model.restore(gender) if gender else None,
+            options,  # type: ignore[arg-type]
         )
 
     def facts(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Optimal transport between two sets of as many points: who goes where, and the prices (dual potentials) that prove it."""
+"""Optimal transport between two sets of as many points: who goes where, and the dual potentials that prove it."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def check(options: Options) -> None:
             raise UsageError(f"pseudo.wgan.{key} {getattr(own, key)}: expected 1 or more")
     if own.batch_size < 2 or own.learning_rate <= 0 or own.gamma < 0 or not 0 <= own.held_out < 1:
         raise UsageError(
-            "pseudo.wgan: expected batch_size 2 or more, learning_rate above 0, gamma 0 or more, held_out from 0 to below 1"
+            "pseudo.wgan: batch_size 2 or more, learning_rate above 0, gamma 0 or more, held_out from 0 to below 1"
         )
 
 

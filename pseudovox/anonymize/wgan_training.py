@@ -60,7 +60,7 @@ def targets(real: torch.Tensor, made: torch.Tensor) -> Targets:
 
 
 def gradient_penalty(gradients: torch.Tensor, made: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
-    """R above, a scalar, by the critic's gradients at generated vectors and those that feed them; (batch, dimension)."""
+    """R above, a scalar, by the critic's gradients at generated vectors and what feeds these; (batch, dimension)."""
     root = made.shape[1] ** -0.5
     lengths = gradients.square().sum(1).add(1e-16).sqrt()
     distances = (sources - made).norm(dim=1)

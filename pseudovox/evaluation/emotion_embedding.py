@@ -40,13 +40,12 @@ class EmbeddingOptions:
     extractor: str = "ser"  # or wav2vec2
     features: list[str] = field(default_factory=lambda: ["prosody", "content"])  # of ser: some of FEATURES
     hidden: int = 128  # width of ser's first layer
-    dimension: int = 64  # of ser's embedding
+    dimension: int = 8  # of ser's embedding: the fewer, the less of the speaker passes
     dropout: float = 0.5
-    adversarial: float = 0.0  # weight of the gradient reversal before a classifier of speakers; 0 = none
     held_out: float = 0.2  # share of the speakers that is validated on
     training: Training = field(
         default_factory=lambda: Training(
-            updates=1000, round_updates=50, batch_size=64, weight_decay=0.01, keep="best", threads=1
+            updates=400, round_updates=25, batch_size=64, weight_decay=0.01, keep="best", threads=1
         )
     )
 
@@ -59,8 +58,6 @@ class EmbeddingOptions:
             raise UsageError(f"{where}.features {self.features}: expected some of {', '.join(FEATURES)}")
         if min(self.hidden, self.dimension) < 1 or not 0 <= self.dropout < 1 or not 0 <= self.held_out < 1:
             raise UsageError(f"{where}: hidden and dimension from 1, dropout and held_out from 0 to below 1")
-        if self.adversarial < 0:
-            raise UsageError(f"{where}.adversarial {self.adversarial:g}: expected 0 or more")
 
 
 @dataclass
@@ -100,9 +97,7 @@ class EmotionWorker:
         sources: makes the worker of each kind of features, in the order in which the network takes them.
     """
 
-    def __init__(
-        self, model: Path, sources: Sequence[tuple[str, Callable[..., Any]]], *, device: str = "cpu"
-    ) -> None:
+    def __init__(self, model: Path, sources: Sequence[tuple[str, Callable[..., Any]]], *, device: str = "cpu") -> None:
         self.network, _ = store.load(model, KIND)
         self.sources = [(emotion_features.ARRAYS[kind], make(device=device)) for kind, make in sources]
 

@@ -57,7 +57,9 @@ class Generator(nn.Module):
         ValueError: such a side cannot be.
     """
 
-    def __init__(self, dimension: int, noise: int = 16, side: int = 8, filters: int = 8, most_filters: int = 16) -> None:
+    def __init__(
+        self, dimension: int, noise: int = 16, side: int = 8, filters: int = 8, most_filters: int = 16
+    ) -> None:
         super().__init__()
         widths = _widths(side, filters, most_filters)[::-1]
         self.noise, self.first = noise, widths[0]

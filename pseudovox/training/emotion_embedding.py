@@ -1,4 +1,4 @@
-"""Training of the emotion embedding: to tell emotions, and, if asked, not to tell speakers."""
+"""Training of the emotion embedding: a bottleneck before a classifier of emotions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
 from pseudovox.core import seeds
@@ -17,7 +16,6 @@ from pseudovox.data.datadir import bytewise
 from pseudovox.metrics import classification
 from pseudovox.models import store
 from pseudovox.models.emotion_embedding import EmotionEmbedding
-from pseudovox.models.reversal import reverse_gradient
 from pseudovox.training.fit import Learner, finish, fit
 
 if TYPE_CHECKING:
@@ -34,16 +32,13 @@ class UtteranceBatches:
     """Numbered batches of utterances, each drawn anew.
 
     Args:
-        vectors: float32 (utterances, inputs); classes, speakers: int64 (utterances,).
+        vectors: float32 (utterances, inputs); classes: int64 (utterances,).
         held_out: bool (utterances,), those that are validated on.
         size: utterances of a batch; seed: of the draws.
     """
 
-    def __init__(
-        self, vectors: np.ndarray, classes: np.ndarray, speakers: np.ndarray, held_out: np.ndarray, size: int, seed: int
-    ) -> None:
-        parts = {"vectors": vectors, "classes": classes, "speakers": speakers}
-        self.columns = {name: torch.from_numpy(column) for name, column in parts.items()}
+    def __init__(self, vectors: np.ndarray, classes: np.ndarray, held_out: np.ndarray, size: int, seed: int) -> None:
+        self.columns = {"vectors": torch.from_numpy(vectors), "classes": torch.from_numpy(classes)}
         self.rows, self.held_out = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         self.size, self.seed = min(size, len(self.rows)), seed
 
@@ -61,32 +56,22 @@ class UtteranceBatches:
 
 
 class EmotionLearner(Learner):
-    """Cross-entropy of emotions, each class of the same weight; that of speakers behind a gradient reversal.
+    """Cross-entropy of emotions, each class of the same weight.
 
     Args:
         network, training, seed: as of Learner.
         weights: (classes,), of the classes' utterances.
-        speakers: number of training speakers; adversarial: weight of the reversal, 0 = none.
     """
 
     network: EmotionEmbedding
 
-    def __init__(
-        self, network: EmotionEmbedding, training: Training, seed: int, weights: torch.Tensor, speakers: int,
-        adversarial: float,
-    ) -> None:  # fmt: skip
+    def __init__(self, network: EmotionEmbedding, training: Training, seed: int, weights: torch.Tensor) -> None:
         super().__init__(network, training, seed)
-        self.weights, self.adversarial = weights, adversarial
-        self.of_speakers = nn.Linear(network.head.in_features, speakers)
+        self.weights = weights
 
     def loss(self, batch: Batch, stage: str) -> torch.Tensor:
-        embedding = self.network(batch["vectors"])
-        weights = self.weights.to(embedding.device)
-        found = functional.cross_entropy(self.network.head(embedding), batch["classes"], weights)
-        if stage == "train" and self.adversarial:
-            told = self.of_speakers(reverse_gradient(embedding, self.adversarial))
-            found = found + functional.cross_entropy(told, batch["speakers"])
-        return found
+        told = self.network.head(self.network(batch["vectors"]))
+        return functional.cross_entropy(told, batch["classes"], self.weights.to(told.device))
 
 
 def train(
@@ -110,14 +95,18 @@ def train(
     """
     classes, speakers = bytewise(set(corpus.labels)), bytewise(set(corpus.speakers))
     if len(classes) < 2 or len(speakers) < 2:
-        raise DataError(f"utt2emo: {len(classes)} emotions of {len(speakers)} speakers; two of both can be learned from")
+        raise DataError(
+            f"utt2emo: {len(classes)} emotions of {len(speakers)} speakers; two of both can be learned from"
+        )
     order = sorted(speakers, key=lambda speaker: seeds.seed_for(seed, "held-out-speaker", speaker))
     count = min(max(round(options.held_out * len(speakers)), 1), len(speakers) - 1) if options.held_out > 0 else 0
     held_out = np.isin(corpus.speakers, order[:count])
     numbers = np.array([classes.index(label) for label in corpus.labels])
     counts = np.bincount(numbers[~held_out], minlength=len(classes))
     if not counts.all():
-        raise DataError(f"utt2emo: only held-out speakers show {classes[int(counts.argmin())]}: nothing to learn it from")
+        raise DataError(
+            f"utt2emo: only held-out speakers show {classes[int(counts.argmin())]}: nothing to learn it from"
+        )
     hyperparameters = {
         "inputs": corpus.vectors.shape[1], "hidden": options.hidden, "dimension": options.dimension,
         "classes": len(classes), "dropout": options.dropout,
@@ -128,14 +117,13 @@ def train(
         heard = corpus.vectors[~held_out]
         scale = heard.std(0)
         network.mean.copy_(torch.as_tensor(heard.mean(0)))
-        network.scale.copy_(torch.as_tensor(np.where(scale > 1e-8 * np.maximum(1.0, np.abs(heard.mean(0))), scale, 1.0)))
-        learner = EmotionLearner(
-            network, options.training, seed, torch.as_tensor(counts.sum() / len(classes) / counts, dtype=torch.float32),
-            len(speakers), options.adversarial,
-        )  # fmt: skip
+        network.scale.copy_(
+            torch.as_tensor(np.where(scale > 1e-8 * np.maximum(1.0, np.abs(heard.mean(0))), scale, 1.0))
+        )
+    weights = torch.as_tensor(counts.sum() / len(classes) / counts, dtype=torch.float32)
+    learner = EmotionLearner(network, options.training, seed, weights)
     batches = UtteranceBatches(
-        corpus.vectors.astype(np.float32), numbers, np.array([speakers.index(one) for one in corpus.speakers]), held_out,
-        options.training.batch_size, seed,
+        corpus.vectors.astype(np.float32), numbers, held_out, options.training.batch_size, seed
     )  # fmt: skip
     fit(learner, batches, folder, device=device)
     network.cpu().eval()

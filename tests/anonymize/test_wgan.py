@@ -69,14 +69,14 @@ def test_potential_of_a_shift_has_no_loss() -> None:
 
 def test_learns_a_distribution_and_is_seeded() -> None:
     vectors = DRAW.standard_normal((256, 6)) * [1, 1, 1, 0.1, 0.1, 0.1] + [1, 0, 0, 0, 0, 0]
-    training = Training(cycles=40, batch_size=64, learning_rate=2e-3)
+    training = Training(cycles=20, batch_size=32, learning_rate=3e-3)
     found = wgan_training.train(vectors, training, 500, seed=1)
-    assert found.vectors.shape == (500, 6) and found.steps == 40 * 3
+    assert found.vectors.shape == (500, 6) and found.steps == 20 * 6
     assert found.distance[1] < 0.7 * found.distance[0]
     assert found.vectors.std(0)[:3].mean() > 2 * found.vectors.std(0)[3:].mean()
-    again = wgan_training.train(vectors, training, 500, seed=1)
-    assert np.array_equal(found.vectors, again.vectors)
-    assert not np.array_equal(found.vectors, wgan_training.train(vectors, training, 500, seed=2).vectors)
+    short = Training(cycles=2, batch_size=64)
+    once, again, other = (wgan_training.train(vectors, short, 9, seed).vectors for seed in (1, 1, 2))
+    assert np.array_equal(once, again) and not np.array_equal(once, other)
 
 
 # ---------------------------------------------------------------------- draws
@@ -113,7 +113,9 @@ def test_threshold(fitted: Wgan) -> None:
 
     def cosines(largest: float, tries: int) -> np.ndarray:
         strategy = Wgan(fitted.vectors, fitted.gender, Options(largest_cosine=largest, tries=tries))
-        drawn = np.stack([strategy.draw(Source(vector, vector, "f"), np.random.default_rng(seed)) for seed in range(99)])
+        drawn = np.stack(
+            [strategy.draw(Source(vector, vector, "f"), np.random.default_rng(seed)) for seed in range(99)]
+        )
         return drawn @ vector / np.linalg.norm(drawn, axis=1) / np.linalg.norm(vector)
 
     assert cosines(0.7, 20).max() < 0.7 < cosines(1.01, 20).max()

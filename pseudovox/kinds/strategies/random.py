@@ -15,6 +15,8 @@ class Options(PseudoSpeakers):
     implementation: ClassVar[str] = "pseudovox.anonymize.random_vectors:RandomVectors"
 
     strategy: str = "random"
-    values: str = "uniform"  # uniform within the pool's range of each number, or multiplied: the source's own, each times
+    values: str = (
+        "uniform"  # uniform within the pool's range of each number, or multiplied: the source's own, each times
+    )
     # a random whole number
     multipliers: list[int] = field(default_factory=lambda: [-40, 40])  # multiplied: from the first to below the last

@@ -20,7 +20,7 @@ class Training:
     most_filters: int = 16  # channels, at most
     batch_size: int = 128
     cycles: int = 150  # passes over the vectors
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-3
     gamma: float = 1.0  # weight of the gradient's regulariser
     held_out: float = 0.2  # share of the vectors that the distance is measured to, and which are not trained on
 
