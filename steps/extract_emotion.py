@@ -1,9 +1,9 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Extract an embedding of the emotion of every utterance, to be given to a synthesizer (stage embed).
 
-The extractor is `system.options.emotion.extractor`: ser, a network that steps/train_emotion.py has trained (--model), or
-wav2vec2, audeering's network, whose weights local/download.py WAV2VEC2_EMOTION_DIMENSIONS puts on this machine. What
-such an embedding tells of the speaker is measured by steps/score_embedding_leak.py.
+The extractor is `system.options.emotion.extractor`: ser, a network that steps/train_emotion.py has trained (--model),
+or wav2vec2, audeering's network, whose weights local/download.py WAV2VEC2_EMOTION_DIMENSIONS puts on this machine.
+What such an embedding tells of the speaker is measured by steps/score_embedding_leak.py.
 
 Reads   data dirs; the model dir of ser, and of the extractors whose features it takes.
 Writes  <out-dir>/<data dir>/: emotion.{scp,1.ark,...}, float32 (dimension,) by utterance.

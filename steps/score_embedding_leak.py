@@ -1,15 +1,15 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Measure what an embedding tells of emotions and, alone, of speakers (stage utility).
 
-An embedding that goes past the anonymization beside an anonymized voice (steps/extract_emotion.py) must be as good a clue
-to the emotion, and as bad a clue to the speaker, as can be. UAR: unweighted average recall of a linear classifier, trained
-on the training data dirs, on the enrolment and trial data dirs, whose speakers are others. EER: of an attacker that has
-nothing but the embedding, by cosine and by a PLDA of the training data dirs. Both with 95 % intervals over speakers.
+An embedding that goes past the anonymization beside an anonymized voice (steps/extract_emotion.py) should tell much of
+the emotion and little of the speaker. UAR: unweighted average recall of a linear classifier, trained on the training
+data dirs, on the enrolment and trial data dirs, whose speakers are others. EER: of an attacker that has nothing but
+the embedding, by cosine and by a PLDA of the training data dirs. Both with 95 % intervals over speakers.
 
 Any archive of vectors by utterance can be measured, x-vectors as well (--array xvector), for comparison.
 
-Reads   training data dirs (--train) with utt2emo; pairs of an enrolment data dir (`enrolls`, utt2emo) and a trial data dir
-        (`trials`, utt2emo); <embeddings>/<data dir>/<array>.scp of all of them.
+Reads   training data dirs (--train) with utt2emo; pairs of an enrolment data dir (`enrolls`, utt2emo) and a trial data
+        dir (`trials`, utt2emo); <embeddings>/<data dir>/<array>.scp of all of them.
 Writes  results.json: records of the metrics embedding_uar and embedding_eer, by set and gender, and of all together.
 
 Example

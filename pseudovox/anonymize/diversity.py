@@ -96,8 +96,8 @@ def pool_averages(vectors: Mapping[str, np.ndarray], genders: Mapping[str, str],
 def table(voices: Sequence[Voices]) -> list[list[str]]:
     """A row of COLUMNS for each kind and gender: mean, deviation and percentiles of the cosines of pairs.
 
-    And, against the real speakers of that gender, precision and recall, and the Fréchet distance of as many of both ("" if
-    they are few).
+    And, against the real speakers of that gender, precision and recall, and the Fréchet distance of as many of both (""
+    if they are few).
     """
     real = {own.gender: own.vectors for own in voices if own.kind == REAL}
     rows = []

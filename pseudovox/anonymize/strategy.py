@@ -86,9 +86,7 @@ class Strategy:
     fitted: ClassVar[bool] = True  # False: there is nothing to learn, so it can be used without a fit
     gendered: ClassVar[bool] = True  # False: what it draws does not depend on `Source.gender`, which may be ""
     own_gender: ClassVar[bool] = False  # True: a pseudo-speaker's gender is that of its x-vector, whatever was wanted
-    joint: ClassVar[bool] = (
-        False  # True: `draw_all` is to have all requests of a data dir; none gets another's
-    )
+    joint: ClassVar[bool] = False  # True: `draw_all` is to have all requests of a data dir; none gets another's
 
     @classmethod
     def fit(cls, pool: Pool, options: Any, seed: int) -> Strategy:

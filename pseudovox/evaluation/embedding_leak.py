@@ -1,8 +1,8 @@
 """What an embedding of an utterance tells of its emotion, which it is for, and of its speaker, which it is not for.
 
-The attacker has the embedding alone: it compares a test utterance's with the mean of a speaker's enrolment embeddings, by
-cosine after the training speech's mean is taken off, or by a PLDA of the training speech. Emotions are told by a linear
-classifier that was trained on the same training speech.
+The attacker has the embedding alone: it compares a test utterance's with the mean of a speaker's enrolment embeddings,
+by cosine after the training speech's mean is taken off, or by a PLDA of the training speech. Emotions are told by a
+linear classifier that was trained on the same training speech.
 """
 
 from __future__ import annotations
@@ -30,14 +30,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pseudovox")
 EER, UAR = "embedding_eer", "embedding_uar"  # metrics of the records
-ATTACKERS = ("cosine", "plda")
 TRAIN, TEST = "train", "test"
 Vectors = Mapping[str, Mapping[str, Any]]  # by path of the data dir, and by utterance
 
 
 def backends(train: Sequence[DataDir], vectors: Vectors, config: Config) -> dict[str, Any]:
-    """The attackers (ATTACKERS) that the training speech makes; no PLDA of fewer than two speakers, or of speech in which
-    no speaker is heard twice."""
+    """The attackers that the training speech makes: cosine, and plda, unless there are too few speakers for it."""
     rows = [(part, utterance) for part in train for utterance in part.utterances]
     stacked = np.stack([vectors[str(part.path)][utterance] for part, utterance in rows]).astype(np.float64)
     found: dict[str, Any] = {"cosine": Cosine(stacked.mean(0))}
@@ -54,8 +52,8 @@ def backends(train: Sequence[DataDir], vectors: Vectors, config: Config) -> dict
 
 
 def speaker_records(
-    train: Sequence[DataDir], pairs: Sequence[tuple[DataDir, DataDir]], vectors: Vectors, config: Config, *, system: str,
-    seed: int,
+    train: Sequence[DataDir], pairs: Sequence[tuple[DataDir, DataDir]], vectors: Vectors, config: Config, *,
+    system: str, seed: int,
 ) -> list[Record]:  # fmt: skip
     """The EER of both attackers for each trial list, and for all lists together, with intervals over speakers.
 
@@ -81,15 +79,12 @@ def speaker_records(
             draw = generator(seed, "embedding-leak", f"{system}/{name}/{of}/{group}")
             measured = measure(scored, draw, replicates=config.scoring.interval_rounds)
             low, high = measured["eer_ci"] or (None, None)
-            details = {
-                "attacker": name,
-                "speakers": len(np.unique(scored.enrolled)),
-                "targets": int(scored.target.sum()),
-            }
+            counts = {"speakers": len(np.unique(scored.enrolled)), "targets": int(scored.target.sum())}
             found.append(
                 Record(
                     metric=EER, value=measured["eer"], unit="%", system=system, set=of, group=group, ci_low=low,
-                    ci_high=high, n=len(scored.scores), n_of="trials", details=details,
+                    ci_high=high, n=len(scored.scores), n_of="trials",
+                    details={"attacker": name, **counts},
                 )
             )  # fmt: skip
             log.info("%s %s %s: EER %.1f %% by %s", system, of, group, measured["eer"], name)

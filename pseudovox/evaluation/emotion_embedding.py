@@ -1,7 +1,7 @@
 """The embedding of an utterance's emotion, which a synthesizer may be given beside an anonymized voice.
 
-NTU-NPU's systems 1b and 2a in the VoicePrivacy Challenge 2024 give the source's to baseline B3; which extractor, was not
-published. Two are here:
+NTU-NPU's systems 1b and 2a in the VoicePrivacy Challenge 2024 give the source's to baseline B3; by which extractor was
+not published. Two are here:
 
 ser         a small network of ours (models.emotion_embedding) on statistics of prosody, content or voice, which
             steps/train_emotion.py trains to tell emotions

@@ -26,7 +26,8 @@ KINDS = ("prosody", "xvector", "wav2vec2")  # of features that a classifier may 
 # The array of each kind of features, of `content` (for the emotion embedding), and of `dimensions`: arousal, dominance,
 # valence and embedding of a network.
 ARRAYS = {
-    "prosody": "features", "xvector": "xvector", "wav2vec2": "features", "content": "features", "dimensions": "features",
+    "prosody": "features", "xvector": "xvector", "wav2vec2": "features", "content": "features",
+    "dimensions": "features",
 }  # fmt: skip
 CEPSTRA = 12
 SPEECH_DECIBELS = 35.0  # a frame so far under the loud ones (95th percentile) is a pause
@@ -181,7 +182,7 @@ def worker(kind: str, config: Config, model: Path | None) -> Callable[..., Any]:
     Args:
         kind: one of ARRAYS.
         config: sections `emotion`, `pitch`.
-        model: the x-vector extractor, which the kind xvector needs; the content extractor, which the kind content needs.
+        model: the x-vector extractor, for the kind xvector, or the content extractor, for the kind content.
 
     Raises:
         ValueError: there is none.

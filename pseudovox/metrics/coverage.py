@@ -8,8 +8,9 @@ NEIGHBOURS = 3
 
 
 def precision(real: np.ndarray, made: np.ndarray, neighbours: int = NEIGHBOURS) -> float:
-    """Share of made vectors that lie among the real ones (Kynkäänniemi et al. 2019, "Improved Precision and Recall Metric
-    for Assessing Generative Models"), 0 to 1: whether they are believable.
+    """Share of made vectors that lie among the real ones, 0 to 1: whether they are believable.
+
+    Kynkäänniemi et al. 2019, "Improved Precision and Recall Metric for Assessing Generative Models".
 
     The manifold of the real vectors is the union of balls, one around each that reaches to its k-th nearest real
     neighbour. On real data against real data, it is below 1.
@@ -38,8 +39,9 @@ def recall(real: np.ndarray, made: np.ndarray, neighbours: int = NEIGHBOURS) -> 
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Squared Fréchet distance of two sets of vectors, taken as Gaussian (Dowson and Landau 1982; Heusel et al. 2017), from
-    0: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), with the covariances divided by n.
+    """Squared Fréchet distance of two sets of vectors, taken as Gaussian (Heusel et al. 2017), from 0.
+
+    |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), with the covariances divided by n (Dowson and Landau 1982).
 
     The fewer vectors, the larger it is, also for the same distribution: only sets of one size can be compared.
 

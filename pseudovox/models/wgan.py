@@ -7,6 +7,8 @@ Preserve Speaker Privacy"): a vector is made of a small picture of three channel
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -67,7 +69,7 @@ class Generator(nn.Module):
             nn.Linear(noise, widths[0] * SMALLEST**2), nn.BatchNorm1d(widths[0] * SMALLEST**2), nn.LeakyReLU(SLOPE)
         )
         blocks: list[nn.Module] = [Block(widths[0], widths[0], normalised=True)]
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(widths):
             blocks += [
                 nn.Upsample(scale_factor=2),
                 Block(inputs, outputs, normalised=True),
@@ -101,7 +103,7 @@ class Critic(nn.Module):
             nn.Conv2d(CHANNELS, widths[0], 3, padding=1),
         )  # fmt: skip
         blocks: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(widths):
             blocks += [
                 Block(inputs, inputs, normalised=False),
                 Block(inputs, outputs, normalised=False),

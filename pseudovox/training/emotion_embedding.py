@@ -95,18 +95,14 @@ def train(
     """
     classes, speakers = bytewise(set(corpus.labels)), bytewise(set(corpus.speakers))
     if len(classes) < 2 or len(speakers) < 2:
-        raise DataError(
-            f"utt2emo: {len(classes)} emotions of {len(speakers)} speakers; two of both can be learned from"
-        )
+        raise DataError(f"utt2emo: {len(classes)} emotions of {len(speakers)} speakers; two of both are needed")
     order = sorted(speakers, key=lambda speaker: seeds.seed_for(seed, "held-out-speaker", speaker))
     count = min(max(round(options.held_out * len(speakers)), 1), len(speakers) - 1) if options.held_out > 0 else 0
     held_out = np.isin(corpus.speakers, order[:count])
     numbers = np.array([classes.index(label) for label in corpus.labels])
     counts = np.bincount(numbers[~held_out], minlength=len(classes))
     if not counts.all():
-        raise DataError(
-            f"utt2emo: only held-out speakers show {classes[int(counts.argmin())]}: nothing to learn it from"
-        )
+        raise DataError(f"utt2emo: only held-out speakers show {classes[int(counts.argmin())]}")
     hyperparameters = {
         "inputs": corpus.vectors.shape[1], "hidden": options.hidden, "dimension": options.dimension,
         "classes": len(classes), "dropout": options.dropout,

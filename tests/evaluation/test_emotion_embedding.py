@@ -1,4 +1,4 @@
-"""The emotion embedding: which options there are, what its extractor gives, and what it leaks, on vectors made for it."""
+"""The emotion embedding: its options, what its extractor gives, and what it leaks, on vectors made for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strategy wgan: artificial x-vectors by a generative adversarial network, used once each (baseline B3 of the VPC 2024)."""
+"""Strategy wgan: artificial x-vectors by an adversarial network, used once each (baseline B3 of the VPC 2024)."""
 
 from __future__ import annotations
 
