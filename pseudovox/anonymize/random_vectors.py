@@ -55,7 +55,8 @@ class RandomVectors(Strategy):
     def draw(self, source: Source, generator: np.random.Generator) -> np.ndarray:
         if self.options.values == "uniform":
             return generator.uniform(self.lowest, self.highest).astype(np.float32)
-        factors = generator.integers(*self.options.multipliers, size=len(source.own))
+        low, high = self.options.multipliers
+        factors = generator.integers(low, high, size=len(source.own))
         return (source.own * factors).astype(np.float32)
 
     def gender_of(self, vector: np.ndarray) -> str:

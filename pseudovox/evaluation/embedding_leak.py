@@ -120,11 +120,11 @@ def emotion_records(
         raise DataError("no utterance has one of the emotions of emotion.classes")
     # Two folds: the classifier of the test speakers' fold is the one that was trained without them.
     fold_of = dict.fromkeys(learned.speakers, TRAIN) | dict.fromkeys(heard.speakers, TEST)
-    joined = emotion.Corpus(*(
-        np.concatenate([one, other]) if name == "vectors" else one + other
-        for name, one, other in ((own.name, getattr(learned, own.name), getattr(heard, own.name))
-                                 for own in dataclasses.fields(emotion.Corpus))
-    ))  # fmt: skip
+    joined = emotion.Corpus(
+        learned.utterances + heard.utterances, np.concatenate([learned.vectors, heard.vectors]),
+        learned.labels + heard.labels, learned.speakers + heard.speakers, learned.genders + heard.genders,
+        learned.sets + heard.sets,
+    )  # fmt: skip
     model = emotion.train(joined, fold_of, config.emotion)
     records, _ = emotion.uar_records(heard, model, test, config, system=system, seed=seed)
     return [dataclasses.replace(own, metric=UAR, details={**own.details, "features": "embedding"}) for own in records]
