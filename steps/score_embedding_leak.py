@@ -10,7 +10,8 @@ Any archive of vectors by utterance can be measured, x-vectors as well (--array 
 
 Reads   training data dirs (--train) with utt2emo; pairs of an enrolment data dir (`enrolls`, utt2emo) and a trial data
         dir (`trials`, utt2emo); <embeddings>/<data dir>/<array>.scp of all of them.
-Writes  results.json: records of the metrics embedding_uar and embedding_eer, by set and gender, and of all together.
+Writes  results.json: records of the metrics embedding_uar, embedding_eer_cosine and embedding_eer_plda, by set and
+        gender, and of all together.
 
 Example
     steps/score_embedding_leak.py --embeddings exp/ravdess/emotion --train data/ravdess/train \\

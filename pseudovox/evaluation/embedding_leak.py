@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pseudovox.data.datadir import DataDir
 
 log = logging.getLogger("pseudovox")
-EER, UAR = "embedding_eer", "embedding_uar"  # metrics of the records
+EER, UAR = "embedding_eer", "embedding_uar"  # metrics of the records, the former with `_<attacker>`
 TRAIN, TEST = "train", "test"
 Vectors = Mapping[str, Mapping[str, Any]]  # by path of the data dir, and by utterance
 
@@ -82,7 +82,7 @@ def speaker_records(
             counts = {"speakers": len(np.unique(scored.enrolled)), "targets": int(scored.target.sum())}
             found.append(
                 Record(
-                    metric=EER, value=measured["eer"], unit="%", system=system, set=of, group=group, ci_low=low,
+                    metric=f"{EER}_{name}", value=measured["eer"], unit="%", system=system, set=of, group=group, ci_low=low,
                     ci_high=high, n=len(scored.scores), n_of="trials",
                     details={"attacker": name, **counts},
                 )
