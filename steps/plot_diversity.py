@@ -4,11 +4,13 @@
 Of every kind of voices, real, averaged over the pool, and made by each system, the cosine similarity of all pairs of
 one gender: averages crowd near 1, which tells that they are not as different as people. Where no system is called
 `pool`, averages over the real speakers are drawn for comparison, in the proportions of the challenges' baseline B1.
+Precision is the share of a kind's voices that lie among real ones, recall the share of real ones that lie among them,
+and the Fréchet distance grows with any difference of mean and covariance (docs/metrics.md).
 
 Reads   data dirs with spk2gender: those of the pool, and those that were anonymized; the x-vectors of their speakers,
         <xvectors>/<data dir>/spk_xvector.scp; with --pseudo, <dir>/<data dir>/{pseudo_xvector.scp,spk2gender}.
-Writes  diversity.tsv (mean, deviation, percentiles by kind and gender), similarity.{svg,png} (densities),
-        map.{svg,png} (t-SNE).
+Writes  diversity.tsv (mean, deviation, percentiles, precision, recall, Fréchet distance by kind and gender),
+        similarity.{svg,png} (densities), map.{svg,png} (t-SNE).
 
 Example
     steps/plot_diversity.py --xvectors exp/mini/xvectors --pseudo pca_gmm=exp/mini/pca_gmm/pseudo \\

@@ -15,10 +15,11 @@ from pseudovox.anonymize.pool import PoolAverage
 from pseudovox.anonymize.strategy import GENDERS, Pool, Source
 from pseudovox.core.seeds import generator, seed_for
 from pseudovox.kinds.strategies.pool import Options
+from pseudovox.metrics import coverage
 
 REAL = "real speakers"
 AVERAGED = "pool averages (B1)"  # made for comparison where no system makes them
-COLUMNS = ("kind", "speakers", "voices", "mean", "sd", "p5", "p95")
+COLUMNS = ("kind", "speakers", "voices", "mean", "sd", "p5", "p95", "precision", "recall", "frechet")
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,28 @@ def pool_averages(vectors: Mapping[str, np.ndarray], genders: Mapping[str, str],
 
 
 def table(voices: Sequence[Voices]) -> list[list[str]]:
-    """A row of COLUMNS for each kind and gender: mean, deviation and percentiles of the cosines of pairs."""
+    """A row of COLUMNS for each kind and gender: mean, deviation and percentiles of the cosines of pairs.
+
+    And, against the real speakers of that gender, precision and recall, and the Fréchet distance of as many of both (""
+    if they are few).
+    """
+    real = {own.gender: own.vectors for own in voices if own.kind == REAL}
     rows = []
     for own in voices:
         cosines = own.cosines()
         figures = (cosines.mean(), cosines.std(), *np.percentile(cosines, (5, 95)))
         speakers = {"f": "female", "m": "male"}[own.gender]
-        rows.append([own.kind, speakers, str(len(own.vectors)), *(f"{figure:.3f}" for figure in figures)])
+        covered = _covered(real.get(own.gender, own.vectors[:0]), own.vectors) if own.kind != REAL else [""] * 3
+        rows.append([own.kind, speakers, str(len(own.vectors)), *(f"{figure:.3f}" for figure in figures), *covered])
     return rows
+
+
+def _covered(real: np.ndarray, made: np.ndarray) -> list[str]:
+    size = min(len(real), len(made))
+    if size <= coverage.NEIGHBOURS:
+        return [""] * 3
+    found = coverage.precision(real, made), coverage.recall(real, made)
+    return [*(f"{share:.3f}" for share in found), f"{coverage.frechet_distance(real[:size], made[:size]):.1f}"]
 
 
 def density(values: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -110,7 +110,8 @@ def sample(
         utterance_vectors, speaker_vectors: the originals, (dimension,) by utterance and by speaker.
         options: section of the configuration.
         level: "spk", one pseudo-speaker for all of a speaker's utterances, or "utt", one for each.
-        seed: with the data dir's name and the id it decides a draw; the order decides nothing.
+        seed: with the data dir's name and the id it decides a draw; the order decides nothing. (With a strategy whose
+            draws are joint, the other ids of the data dir decide as well.)
     """
     known = data.tables.get("spk2gender")
     genders: dict[str, str] = {}
@@ -133,8 +134,12 @@ def sample(
                 requests.append((utterance, [utterance], Source(original, own, wanted)))
     vectors: dict[str, np.ndarray] = {}
     pitches: dict[str, np.ndarray] = {}
-    for start in range(0, len(requests), BLOCK):
-        block = requests[start : start + BLOCK]
+    size = BLOCK
+    if getattr(strategy, "joint", False):
+        requests.sort(key=lambda request: request[0].encode())  # one draw depends on those before it
+        size = max(1, len(requests))
+    for start in range(0, len(requests), size):
+        block = requests[start : start + size]
         keys = [f"{data.name}/{identity}" for identity, _, _ in block]
         sources = [source for _, _, source in block]
         drawn = strategy.draw_all(sources, (generator(seed, "pseudo-speaker", key) for key in keys))

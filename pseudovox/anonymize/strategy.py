@@ -1,6 +1,7 @@
 """What a strategy for pseudo-speakers is: fitted on a pool of speakers, then asked for x-vectors.
 
-Every request brings its own random generator, so what a speaker gets depends on no other. pseudovox/kinds/strategies
+Every request brings its own random generator, so what a speaker gets depends on no other (but for strategies that give
+nobody what another has: `joint`). pseudovox/kinds/strategies
 has a module for each strategy, with its options; its `implementation` is a subclass of Strategy.
 """
 
@@ -85,6 +86,7 @@ class Strategy:
     fitted: ClassVar[bool] = True  # False: there is nothing to learn, so it can be used without a fit
     gendered: ClassVar[bool] = True  # False: what it draws does not depend on `Source.gender`, which may be ""
     own_gender: ClassVar[bool] = False  # True: a pseudo-speaker's gender is that of its x-vector, whatever was wanted
+    joint: ClassVar[bool] = False  # True: `draw_all` is to have all requests of a data dir; none gets another's
 
     @classmethod
     def fit(cls, pool: Pool, options: Any, seed: int) -> Strategy:
@@ -103,7 +105,7 @@ class Strategy:
     def draw_all(self, sources: Sequence[Source], generators: Iterable[np.random.Generator]) -> np.ndarray:
         """An x-vector for each source by its own generator, float32 (sources, dimension).
 
-        Bit for bit what `draw` gives for each by itself: a subclass overrides one of the two.
+        Bit for bit what `draw` gives for each by itself, unless draws are `joint`: a subclass overrides one of the two.
         """
         return np.stack([self.draw(source, own) for source, own in zip(sources, generators, strict=True)])
 

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from pseudovox.stage import Utterance
 
 KINDS = ("prosody", "xvector", "wav2vec2")  # of features that a classifier may be given
-# The array of each kind of features, and of `dimensions`: arousal, dominance, valence and embedding of a network.
-ARRAYS = {"prosody": "features", "xvector": "xvector", "wav2vec2": "features", "dimensions": "features"}
+# The array of each kind of features, of `content` (for the emotion embedding), and of `dimensions`: arousal, dominance,
+# valence and embedding of a network.
+ARRAYS = {
+    "prosody": "features", "xvector": "xvector", "wav2vec2": "features", "content": "features",
+    "dimensions": "features",
+}  # fmt: skip
 CEPSTRA = 12
 SPEECH_DECIBELS = 35.0  # a frame so far under the loud ones (95th percentile) is a pause
 _PITCH = ("mean", "deviation", "low", "high", "range", "change", "slope", "voiced_share", "voiced_runs_per_second")
@@ -149,12 +153,31 @@ class DimensionsWorker:
             yield utterance, {"features": np.concatenate(self.network.rate(utterance.given(self.read), self.device))}
 
 
+class ContentWorker:
+    """Gives {"features": (2 x dimension,)} of utterances: mean and deviation over time of the content features.
+
+    Args:
+        model: model dir of the content extractor.
+    """
+
+    def __init__(self, model: Path, *, device: str = "cpu") -> None:
+        from pseudovox.components import content
+
+        self.extract = content.load(model, device)
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+        for utterance in batch:
+            found = self.extract(utterance.audio())
+            yield utterance, {"features": np.concatenate([found.mean(0), found.std(0)]).astype(np.float32)}
+
+
 def settings(kind: str, config: Config) -> Any:
     """What of the configuration decides a kind of features."""
     options = config.emotion
     return {
         "prosody": config.pitch,
         "xvector": {},
+        "content": {},
         "wav2vec2": {"bundle": options.bundle, "layer": options.layer},
         "dimensions": {},
     }[kind]
@@ -166,7 +189,7 @@ def worker(kind: str, config: Config, model: Path | None) -> Callable[..., Any]:
     Args:
         kind: one of ARRAYS.
         config: sections `emotion`, `pitch`.
-        model: the x-vector extractor, which the kind xvector needs.
+        model: the x-vector extractor, for the kind xvector, or the content extractor, for the kind content.
 
     Raises:
         ValueError: there is none.
@@ -184,7 +207,9 @@ def worker(kind: str, config: Config, model: Path | None) -> Callable[..., Any]:
         pretrained.weights_file("WAV2VEC2_EMOTION_DIMENSIONS", weights, "emotion.dimensions_weights")
         return functools.partial(DimensionsWorker, weights)
     if model is None:
-        raise ValueError(f"features {kind}: no x-vector extractor")
+        raise ValueError(f"features {kind}: no model that extracts them")
+    if kind == "content":
+        return functools.partial(ContentWorker, model)
     from pseudovox.components.embeddings import EmbeddingWorker
 
     return functools.partial(EmbeddingWorker, model)

@@ -39,6 +39,7 @@ OTHERS = {
     "fine_lm": "pseudovox.models.codec_lm.fine:Fine",
     "facodec": "pseudovox.models.facodec.codec:FaCodec",
     "facodec_redecoder": "pseudovox.models.facodec.redecoder:Redecoder",
+    "emotion_embedding": "pseudovox.models.emotion_embedding:EmotionEmbedding",
 }
 
 

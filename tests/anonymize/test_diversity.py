@@ -32,6 +32,15 @@ def test_equal_vectors_are_one_voice() -> None:
     )
 
 
+def test_coverage_of_the_real_voices_of_a_gender() -> None:
+    draw = np.random.default_rng(0)
+    real = draw.standard_normal((40, 3))
+    voices = [Voices(diversity.REAL, "f", real), Voices("same", "f", real[::-1]), Voices("far", "f", real[:9] + 50)]
+    rows = diversity.table([*voices, Voices("alone", "m", real)])
+    assert [dict(zip(diversity.COLUMNS, row, strict=True))["recall"] for row in rows] == ["", "1.000", "0.000", ""]
+    assert rows[1][-3:] == ["1.000", "1.000", "0.0"] and rows[2][-3] == "0.000" and float(rows[2][-1]) > 7000
+
+
 def test_averages_are_more_alike_than_speakers() -> None:
     draw = np.random.default_rng(0)
     vectors = {str(number): draw.standard_normal(8) + 0.5 for number in range(60)}
