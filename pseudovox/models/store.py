@@ -30,6 +30,7 @@ OTHERS = {
     "feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan",
     "phone_predictor": "pseudovox.models.conv_decoder:PhonePredictor",
     "duration_predictor": "pseudovox.models.conv_decoder:DurationPredictor",
+    "text_to_speech": "pseudovox.models.text_to_speech:TextToSpeech",
 }
 
 
