@@ -20,6 +20,7 @@ from torch.nn import functional
 from pseudovox.anonymize.knnvc import features as knn_features
 from pseudovox.anonymize.knnvc import phones
 from pseudovox.anonymize.knnvc.private import PHONES_KIND
+from pseudovox.components.recognition.language_model import LANGUAGE_MODEL, estimate, write_arpa
 from pseudovox.core import seeds
 from pseudovox.data import audio
 from pseudovox.models import store
@@ -240,4 +241,15 @@ def train(
         "validation": validate(network, batches),
     }
     finish(folder, network, kind=PHONES_KIND, hyperparameters=hyperparameters, facts=facts)
+    write_bigram(batches, folder / LANGUAGE_MODEL)
     return facts
+
+
+def write_bigram(batches: PhoneFrames, path: Path) -> None:
+    """The bigram of phones, silence among them, of the training utterances, in the ARPA format."""
+    speech = batches.speech
+    sequences = []
+    for key in batches.train:
+        labels = speech.labels(key, speech.frames(key))
+        sequences.append([speech.phones[phone] for phone in phones.runs(labels[labels != IGNORED])[0]])
+    write_arpa(estimate(sequences, speech.phones), path)

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from pseudovox.anonymize.sttts import symbols
 from pseudovox.anonymize.sttts.prosody import Prosody, frame_energy, measure
-from pseudovox.components import espeak, f0, world
+from pseudovox.components import f0, world
 from pseudovox.core import seeds
 from pseudovox.core.errors import DataError
 from pseudovox.data import features
@@ -73,19 +73,6 @@ class FramesWorker:
             yield utterance, {"f0": contour, "energy": frame_energy(samples), "frames": frames}
 
 
-def codes_of(labels: Sequence[str]) -> np.ndarray:
-    """The codes of the phones of a corpus, int64 (labels,): ARPABET, espeak-ng's inventory of ours, or the IPA.
-
-    Raises:
-        DataError: a label that is none of these.
-    """
-    ours = {label.lower() for label in labels} <= {*espeak.PHONES, espeak.SILENCE}
-    names = [label.upper() if ours else label for label in labels]
-    return np.array(
-        [symbols.SILENCE if name.lower() == espeak.SILENCE else symbols.code(name) for name in names], np.int64
-    )  # fmt: skip
-
-
 class Utterances(Chunks):
     """Numbered batches of utterances: phones with their prosody, voice, and a stretch of frames of each.
 
@@ -109,7 +96,7 @@ class Utterances(Chunks):
         super().__init__(data, frames, ARRAYS, options.validation, seed)
         self.options, self.data = options, data
         self.speech = AlignedSpeech(data, alignment, frame_shift=FRAME_SHIFT, offset=0.0)
-        self.codes = codes_of(self.speech.phones)
+        self.codes = symbols.codes_of(self.speech.phones)
         self.voiced, self.silent = symbols.is_voiced(self.codes), self.codes == symbols.SILENCE
         known = {key for key in self.speech.keys if self.speech.duration(key) <= options.longest}
         self.utterances = [key for key in self.utterances if key in known]

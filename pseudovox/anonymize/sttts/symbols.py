@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pseudovox.components import espeak
 from pseudovox.core.errors import DataError
 
 SILENCE = 0
@@ -130,6 +131,19 @@ def of_ipa(label: str) -> int:
         )
     second = letters[1] if len(letters) > 1 else 0
     return letters[0] + _SECOND * second + _ADDED * added
+
+
+def codes_of(labels: Sequence[str]) -> np.ndarray:
+    """The codes of the phones of a corpus, int64 (labels,): ARPABET, espeak-ng's inventory of ours, or the IPA.
+
+    Raises:
+        DataError: a label that is none of these.
+    """
+    ours = {label.lower() for label in labels} <= {*espeak.PHONES, espeak.SILENCE}
+    names = [label.upper() if ours else label for label in labels]
+    return np.array(
+        [SILENCE if name.lower() == espeak.SILENCE else code(name) for name in names], np.int64
+    )  # fmt: skip
 
 
 def label_of(number: int) -> str:
