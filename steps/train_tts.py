@@ -2,9 +2,9 @@
 """Train text to speech: acoustic frames from phones, their prosody and a voice (stage synthesizer).
 
 A network in the manner of FastSpeech 2 learns from speech whose phones are aligned; section system.options.tts has its
-sizes (conf/tts) and says what it makes: WORLD's frames, or log-mel energies for a vocoder. The voice is an x-vector; with
---emotion an embedding of the emotion of each utterance is heard beside it. What is slow, F0 and WORLD's analysis, is
-computed first, by all jobs.
+sizes (conf/tts) and says what it makes: WORLD's frames, or log-mel energies for a vocoder. The voice is an x-vector;
+with system.options.emotion an embedding of the emotion of each utterance is heard beside it. What is slow, F0 and
+WORLD's analysis, is computed first, by all jobs.
 
 Reads   data dirs; <alignment>/<data dir>/alignment.scp (steps/align_phones.py) of those without phones.ctm;
         <xvectors>/<data dir>/xvector.scp (steps/extract_xvectors.py); with system.options.emotion

@@ -26,7 +26,8 @@ class Transcriber:
         device: torch device; int8 on a CPU, float16 on CUDA.
 
     Raises:
-        MissingModelError: faster-whisper is not installed. DataError: the model is damaged, or does not know the language.
+        MissingModelError: faster-whisper is not installed.
+        DataError: the model is damaged, or does not know the language.
     """
 
     def __init__(self, folder: Path, language: str, device: str = "cpu") -> None:

@@ -2,9 +2,9 @@
 
 The network of baseline B3 of the VoicePrivacy Challenges 2022 and 2024 (FastSpeech 2, Ren et al. 2021, with Conformers,
 Gulati et al. 2020, and articulatory features, Lux and Vu 2022), in two sizes: blocks `conformer` as published, and
-blocks `conv`, residual convolutions that a CPU trains. An encoder reads the phones; predictors tell from it and from the
-voice what prosody is to be expected; the prosody that is to be spoken, the phones' own or the expected one, is added;
-every phone is repeated for its frames, which the decoder makes into acoustic frames.
+blocks `conv`, residual convolutions that a CPU trains. An encoder reads the phones; predictors tell from it and from
+the voice what prosody is to be expected; the prosody that is to be spoken, the phones' own or the expected one, is
+added; every phone is repeated for its frames, which the decoder makes into acoustic frames.
 
 Which frames these are, `target` says: `world`, WORLD's coded envelope and aperiodicity, with F0 and voicing, or `mel`,
 log-mel energies for a vocoder. Unlike the published network the decoder is also told where in its phone a frame lies
@@ -12,12 +12,13 @@ log-mel energies for a vocoder. Unlike the published network the decoder is also
 utterance.
 
 Beside the voice the network may hear an embedding of the emotion (after Kuzmin et al. 2024), in one of three ways
-(`fusion`): `add`, both are projected and added; `concat`, both are projected together; `condnorm`, the emotion scales and
-shifts the normalised input of the decoder.
+(`fusion`): `add`, both are projected and added; `concat`, both are projected together; `condnorm`, the emotion scales
+and shifts the normalised input of the decoder.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import torch
@@ -85,13 +86,13 @@ def sinusoids(length: int, channels: int) -> torch.Tensor:
 
 
 class Predictor(nn.Module):
-    """A number for each phone: convolutions, ReLU, layer norm, dropout (Ren et al. 2021): (B, L, channels) -> (B, L)."""
+    """A number for each phone (Ren et al. 2021): (B, L, channels) -> (B, L)."""
 
     def __init__(self, channels: int, hidden: int, kernel: int, layers: int, dropout: float) -> None:
         super().__init__()
         widths = [channels, *[hidden] * layers]
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(one, other, kernel, padding=kernel // 2) for one, other in zip(widths, widths[1:], strict=False)
+            nn.Conv1d(one, other, kernel, padding=kernel // 2) for one, other in itertools.pairwise(widths)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)

@@ -109,7 +109,8 @@ class Utterances(Chunks):
         self.voices = Voices(data, xvectors, "xvector")
         self.emotions: list[Any] = []
         if emotion is not None:
-            self.emotions = list(read_alike({n: emotion / part.name / "emotion.scp" for n, part in enumerate(data)}).values())
+            places = {number: emotion / part.name / "emotion.scp" for number, part in enumerate(data)}
+            self.emotions = list(read_alike(places).values())
         self.cache: FeatureCache[Key, tuple[np.ndarray, ...]] = FeatureCache(
             self._read, int(options.cache_gigabytes * 1e9)
         )
@@ -185,7 +186,7 @@ class Utterances(Chunks):
         return [self.made(part, np.full(len(part), 0.5), np.ones(len(part), bool), VALIDATION_FRAMES) for part in parts]
 
     def made(self, keys: Sequence[Key], places: np.ndarray, means: np.ndarray, length: int) -> Batch:
-        """A batch of these utterances, of each a stretch of `length` frames (0: all of them) from a place (0 to 1) on."""
+        """A batch of these utterances: of each `length` frames (0: all of them) from a place (0 to 1) on."""
         found = [self.cache[key] for key in keys]
         length = length or max(len(frames) for _, frames, *_ in found)
         prosody = [Prosody.of(one[0]) for one in found]
@@ -252,7 +253,8 @@ class TextToSpeechLearner(Learner):
             own = network.envelope + network.aperiodicity
             scaled = batch["log_f0"] / network.f0_statistics[1]
             parts["f0"] = 0.3 * _mean((frames[..., own] - scaled).abs(), voiced)
-            voicing = functional.binary_cross_entropy_with_logits(frames[..., own + 1], batch["voiced"], reduction="none")
+            logits = frames[..., own + 1]
+            voicing = functional.binary_cross_entropy_with_logits(logits, batch["voiced"], reduction="none")
             parts["voicing"] = 0.3 * _mean(voicing, inside)
         spoken = (mask & ~batch["silent"]).float()
         logarithm = batch["durations"].clamp(min=1).float().log()
@@ -366,9 +368,11 @@ def train(
 
 @torch.inference_mode()
 def validate(network: TextToSpeech, batches: Utterances) -> dict[str, float]:
-    """Of the finished network on held-out utterances: mel_cepstral_distortion in decibels (WORLD) or mel_error, the mean
-    absolute error in nepers; duration_error, the mean absolute error of the expected durations in frames, without
-    silence. Empty without any."""
+    """How well the finished network does on held-out utterances; empty without any.
+
+    mel_cepstral_distortion in decibels (WORLD), or mel_error, the mean absolute error in nepers; duration_error, the
+    mean absolute error of the expected durations in frames, without silence.
+    """
     sums: dict[str, list[tuple[float, int]]] = {}
     for batch in batches.validation():
         emotion = batch["emotion"] if network.emotion else None

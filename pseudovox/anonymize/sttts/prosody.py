@@ -24,8 +24,8 @@ def frame_energy(samples: np.ndarray) -> np.ndarray:
 
         e_t = sqrt(sum_k |STFT_t(k)|^2), k = 0 ... WINDOW / 2, a Hann window of WINDOW samples about the frame
 
-    Computed in the time domain as sqrt(WINDOW / 2 * sum_n (w_n x_n)^2), which is the same but for half of the squares at
-    0 Hz and at the Nyquist frequency.
+    Computed in the time domain as sqrt(WINDOW / 2 * sum_n (w_n x_n)^2), which is the same but for half of the squares
+    at 0 Hz and at the Nyquist frequency.
 
     Args:
         samples: (samples,) at 16 kHz.

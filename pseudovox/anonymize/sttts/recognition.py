@@ -2,12 +2,12 @@
 
 The phone predictor (models.conv_decoder) gives the probability of every phone, and of silence, for every frame.
 
-- `phones`: the most likely sequence of phones under a bigram of phones, each of which lasts `shortest` frames or more: an
-  exact Viterbi search over frames' probabilities.
+- `phones`: the most likely sequence of phones under a bigram of phones, each of which lasts `shortest` frames or more:
+  an exact Viterbi search over frames' probabilities.
 - `whisper`: the words are Whisper's, their phones espeak-ng's, and their times the best path through the predictor's
-  probabilities: CTC's monotonic search (torchaudio.functional.forced_align), in which the blank stands for silence and is
-  as likely, so that there may be a pause between any two phones, and none need be. Phones that the predictor does not
-  know are aligned as those that are articulated most similarly.
+  probabilities: CTC's monotonic search (torchaudio.functional.forced_align), in which the blank stands for silence and
+  is as likely, so that there may be a pause between any two phones, and none need be. Phones that the predictor does
+  not know are aligned as those that are articulated most similarly.
 
 Phones without gaps from the first frame to the last, silence among them; so what is silent before and behind the speech
 keeps its length. Frames are those of 10 ms of components.f0.
@@ -16,8 +16,9 @@ keeps its length. Frames are those of 10 ms of components.f0.
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def align(log_posteriors: torch.Tensor, phones: Sequence[int], silence: int) -> 
     """
     from torchaudio.functional import forced_align
 
-    frames, repeats = len(log_posteriors), sum(one == other for one, other in zip(phones, phones[1:], strict=False))
+    frames, repeats = len(log_posteriors), sum(one == other for one, other in itertools.pairwise(phones))
     if not phones:
         return np.full(frames, -1)
     if len(phones) + repeats > frames:
@@ -90,7 +91,9 @@ def align(log_posteriors: torch.Tensor, phones: Sequence[int], silence: int) -> 
     return np.where(spoken, np.cumsum(starts) - 1, -1)
 
 
-def search(log_posteriors: np.ndarray, transitions: np.ndarray, first: np.ndarray, last: np.ndarray, shortest: int) -> np.ndarray:
+def search(
+    log_posteriors: np.ndarray, transitions: np.ndarray, first: np.ndarray, last: np.ndarray, shortest: int
+) -> np.ndarray:
     """The most likely phone of every frame, by Viterbi's search.
 
     Args:
@@ -129,7 +132,9 @@ def search(log_posteriors: np.ndarray, transitions: np.ndarray, first: np.ndarra
     return found
 
 
-def bigram_weights(model: BigramModel, phones: Sequence[str], weight: float, insertion: float) -> tuple[np.ndarray, ...]:
+def bigram_weights(
+    model: BigramModel, phones: Sequence[str], weight: float, insertion: float
+) -> tuple[np.ndarray, ...]:
     """What `search` takes of a bigram of phones: (transitions, first, last).
 
     Args:
@@ -174,15 +179,10 @@ class Recogniser:
             folder = whisper.find(self.options.weights)
             self.transcribe = Transcriber(folder, self.options.language, device)
         else:
-            path = phones / LANGUAGE_MODEL
-            if not path.is_file():
-                raise DataError(
-                    f"{path}: no bigram of phones here: an older steps/train_phones.py has made this model",
-                    "train it again, or --set system.options.recogniser.kind=whisper",
-                )
-            self.weights = bigram_weights(
-                read_arpa(path), self.predictors.phones, self.options.lm_weight, self.options.insertion
-            )
+            check(options, phones)
+            own = self.options
+            bigram = read_arpa(phones / LANGUAGE_MODEL)
+            self.weights = bigram_weights(bigram, self.predictors.phones, own.lm_weight, own.insertion)
 
     def __call__(self, samples: np.ndarray, identity: str = "") -> tuple[np.ndarray, np.ndarray, str]:
         """The phones of a recording.
@@ -192,8 +192,8 @@ class Recogniser:
             identity: the utterance's id, for the log.
 
         Returns:
-            codes int64 (phones,), frames of 10 ms of each, int64 (phones,), which add up to f0.frame_count(samples); and
-            the words, "" where none are known.
+            codes int64 (phones,); frames of 10 ms of each, int64 (phones,), which add up to
+            f0.frame_count(samples); and the words, "" where none are known.
         """
         frames = f0.frame_count(len(samples))
         silence = (np.array([symbols.SILENCE]), np.array([frames]))
@@ -214,7 +214,8 @@ class Recogniser:
         targets = [known[place] for place in symbols.nearest(codes, self.codes[known])]
         labels = align(self.log_posteriors(samples, targets), targets, self.silence)
         if labels is None:
-            log.warning("%s: %d phones do not fit into %d frames of 10 ms; it stays silent", identity, len(codes), frames)
+            message = "%s: %d phones do not fit into %d frames of 10 ms; it stays silent"
+            log.warning(message, identity, len(codes), frames)
             return *silence, text
         spoken = np.where(labels >= 0, codes[np.maximum(labels, 0)], symbols.SILENCE)
         return *self._timed(spoken, labels, frames), text
@@ -254,9 +255,12 @@ def without_short_pauses(phones: np.ndarray, durations: np.ndarray, shortest: in
     return phones[~short], np.bincount(owner, durations).astype(np.int64)
 
 
-def tuned(network: torch.nn.Module, features: torch.Tensor, phones: Sequence[int], steps: int, rate: float) -> torch.nn.Module:
-    """A copy of the predictor after some steps of gradient descent on the phones of one utterance (baseline B3 does 3,
-    at a rate of 0.1, gradients clipped to norm 1).
+def tuned(
+    network: torch.nn.Module, features: torch.Tensor, phones: Sequence[int], steps: int, rate: float
+) -> torch.nn.Module:
+    """A copy of the predictor after some steps of gradient descent on the phones of one utterance.
+
+    Baseline B3 makes 3 of its aligner, at a rate of 0.1, with gradients clipped to norm 1.
 
     Args:
         network: models.conv_decoder.PhonePredictor.
@@ -295,7 +299,35 @@ class RecogniseWorker:
     def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
         for utterance in batch:
             codes, durations, text = self.recognise(utterance.audio(), utterance.id)
-            yield utterance, {
-                "phones": np.stack([codes, durations], axis=1).astype(np.float32),
-                "words": np.array([0, *text.encode("utf-8")], np.float32),
-            }
+            yield (
+                utterance,
+                {
+                    "phones": np.stack([codes, durations], axis=1).astype(np.float32),
+                    "words": np.array([0, *text.encode("utf-8")], np.float32),
+                },
+            )
+
+
+def check(options: Options, phones: Path) -> None:
+    """Raise DataError if a recogniser of kind phones is asked for, and the model dir has no bigram of phones."""
+    if options.recogniser.kind == "phones" and not (phones / LANGUAGE_MODEL).is_file():
+        raise DataError(
+            f"{phones / LANGUAGE_MODEL}: no bigram of phones here: an older steps/train_phones.py has made this model",
+            "train it again, or --set system.options.recogniser.kind=whisper",
+        )
+
+
+def tables(
+    utterances: Sequence[str], phones: Mapping[str, np.ndarray], words: Mapping[str, np.ndarray]
+) -> tuple[str, str]:
+    """The files phones.ctm (in the IPA, seconds) and text of what RecogniseWorker has given, "" without any words."""
+    lines, text = [], []
+    for utterance in utterances:
+        codes, durations = np.rint(phones[utterance]).astype(np.int64).T
+        ends = np.cumsum(durations)
+        for code, length, end in zip(codes, durations, ends, strict=True):
+            start = (end - length) * FRAME_SECONDS
+            lines.append(f"{utterance} 1 {start:.2f} {length * FRAME_SECONDS:.2f} {symbols.label_of(int(code))}\n")
+        spoken = bytes(words[utterance][1:].astype(np.uint8)).decode("utf-8")
+        text.append(f"{utterance} {spoken}".strip() + "\n" if spoken else "")
+    return "".join(lines), "".join(text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,19 +13,16 @@ from pseudovox.anonymize.sttts.prosody import Prosody
 from pseudovox.components import f0, world
 from pseudovox.core import blocks
 from pseudovox.core.errors import DataError
-from pseudovox.data.archive import read_scp
 from pseudovox.models import store
 from pseudovox.models.text_to_speech import LONGEST_PHONE
 
 if TYPE_CHECKING:
     from pseudovox import config
     from pseudovox.models.text_to_speech import TextToSpeech
-    from pseudovox.stage.parallel import Utterance
 
 KIND, VOCODER_KIND = "text_to_speech", "feature_hifigan"
 FRAMES_PER_SECOND = 100
 VOICED = 0.0  # logit of voicing from which a frame has a voice
-EMBEDDED, PITCH = "emotion", "pseudo_f0"
 # An F0 farther from the utterance's mean than so many octaves is not spoken: multipliers of phones do not add up.
 OCTAVES = 1.5
 
@@ -77,7 +72,7 @@ class Speaker:
             prosody: of which only the phones, and the silence before the first and behind the last, count.
             voice, emotion: see `__call__`.
         """
-        speaker, hidden, mask = self._encoded(prosody, voice, emotion)
+        _, hidden, mask = self._encoded(prosody, voice, emotion)
         found = self.network.expected(hidden, mask)
         durations = found.log_duration[0].exp().round().clamp(1, LONGEST_PHONE).cpu().numpy().astype(np.int64)
         silent = prosody.phones == symbols.SILENCE
@@ -188,43 +183,3 @@ class Speaker:
         even = f0.fit_length(mel, len(mel) + len(mel) % 2)
         wave: torch.Tensor = self.vocoder(self._tensor(even.reshape(len(even) // 2, -1).astype(np.float32)))
         return wave[0].cpu().numpy()
-
-
-class SpeakWorker:
-    """Speaks utterances of data dirs in a worker process; gives the samples of each.
-
-    Args:
-        model, synthesis, pitch, vocoder: see Speaker.
-        prosody: root of <set>/prosody.scp, as steps/extract_prosody.py or steps/transform_prosody.py leaves it.
-        voices: root of the pseudo-speakers, <set>/pseudo_xvector.scp and, if they have one, pseudo_f0.scp.
-        emotions: root of <set>/emotion.scp; None = there are none.
-        predicted: durations, F0 and energy as the network expects them.
-    """
-
-    def __init__(
-        self, model: Path, synthesis: config.Synthesis, pitch: config.F0, vocoder: Path | None, prosody: Path,
-        voices: Path, emotions: Path | None, predicted: bool, *, device: str = "cpu",
-    ) -> None:  # fmt: skip
-        self.speak = Speaker(model, synthesis, pitch, vocoder, device)
-        self.prosody, self.voices, self.emotions, self.predicted = prosody, voices, emotions, predicted
-        self.open = cache(read_scp)
-
-    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, np.ndarray]]:
-        """One by one on every device, so that an utterance cannot depend on what it would share a batch with."""
-        for utterance in batch:
-            name = utterance.data.name
-            prosody = Prosody.of(self.open(self.prosody / name / "prosody.scp")[utterance.id])
-            voice = np.asarray(self.open(self.voices / name / "pseudo_xvector.scp")[utterance.id])
-            pitch, level = self.voices / name / f"{PITCH}.scp", None
-            if pitch.exists():
-                level = float(self.open(pitch)[utterance.id][0])
-            emotion = None
-            if self.emotions is not None:
-                emotion = np.asarray(self.open(self.emotions / name / f"{EMBEDDED}.scp")[utterance.id]).reshape(-1)
-            original = utterance.audio()
-            frames = f0.frame_count(len(original))
-            if self.predicted and (prosody.phones != symbols.SILENCE).any():
-                prosody = self.speak.expected(prosody, voice, emotion)
-            # As long as the recording, to the sample, where its phones are.
-            samples = len(original) if int(prosody.durations.sum()) == frames else None
-            yield utterance, self.speak(prosody, voice, emotion, level=level, samples=samples, original=original)

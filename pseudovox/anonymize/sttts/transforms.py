@@ -1,7 +1,7 @@
 """Prosody made less like the speaker's: F0, energy and duration of every phone times a factor of its own.
 
-Baseline B3 draws the factors of F0 and of energy evenly from whole percents, the upper end left out: 0.60 to 1.39 for the
-range [0.6, 1.4]. Durations it leaves as they are; here they can be scaled likewise.
+Baseline B3 draws the factors of F0 and of energy evenly from whole percents, the upper end left out: 0.60 to 1.39 for
+the range [0.6, 1.4]. Durations it leaves as they are; here they can be scaled likewise.
 """
 
 from __future__ import annotations
