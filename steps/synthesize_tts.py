@@ -8,7 +8,7 @@ tables are carried over, but phones.ctm where durations are not the recording's.
 
 Reads   data dirs; the model dir of steps/train_tts.py (--model); <prosody>/<data dir>/prosody.scp of
         steps/extract_prosody.py or steps/transform_prosody.py; <pseudo>/<data dir>/pseudo_xvector.scp and, if there is
-        one, pseudo_f0.scp of steps/sample_pseudo_speakers.py; with system.options.emotion
+        one, pseudo_f0.scp of steps/sample_pseudo_speakers.py; with --emotion
         <emotion>/<data dir>/emotion.scp.
 Writes  <out-dir>/<data dir>_<suffix>: data dirs with wav/<utterance>.wav.
 
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, required=True, help="model dir of text to speech")
     parser.add_argument("--prosody", type=Path, required=True, help="root of the prosody to speak with")
     parser.add_argument("--pseudo", type=Path, required=True, help="root of the pseudo-speakers")
-    parser.add_argument("--emotion", type=Path, help="root of the embeddings of emotion (system.options.emotion)")
+    parser.add_argument("--emotion", type=Path, help="root of the embeddings of emotion (a system with an emotion)")
     parser.add_argument("--vocoder", type=Path, help="model dir of a vocoder (system.options.tts.target=mel)")
     parser.add_argument("--suffix", required=True, help="appended to the data dirs' names, e.g. the system's name")
     return stage.main(parser, argv, run)
@@ -50,12 +50,6 @@ def run(args: argparse.Namespace, config: Config) -> None:
         raise UsageError(f"--suffix {args.suffix!r}: expected a part of a folder's name")
     options = stage.own_options(config, Options)
     options.check()
-    emotion = args.emotion if options.emotion else None
-    if options.emotion and emotion is None:
-        raise UsageError(
-            "system.options.emotion: no embeddings of emotion were given (--emotion)",
-            "--emotion exp/<recipe>/emotion, or --set system.options.emotion=false",
-        )
     data = stage.load_data(args)
     store.read_card(args.model, "text_to_speech")
     if options.predicted or options.transforms.duration:
@@ -68,20 +62,20 @@ def run(args: argparse.Namespace, config: Config) -> None:
         for part in data:
             read_scp(args.prosody / part.name / "prosody.scp")
             read_scp(args.pseudo / part.name / "pseudo_xvector.scp")
-            if emotion is not None:
-                read_scp(emotion / part.name / "emotion.scp")
+            if args.emotion is not None:
+                read_scp(args.emotion / part.name / "emotion.scp")
         return functools.partial(
-            SpeakWorker, args.model, config.synthesis, config.f0, args.vocoder, args.prosody, args.pseudo, emotion,
+            SpeakWorker, args.model, config.synthesis, config.f0, args.vocoder, args.prosody, args.pseudo, args.emotion,
             options.predicted,
         )  # fmt: skip
 
-    given = [root for root in (args.prosody, args.pseudo, emotion) if root is not None]
+    given = [root for root in (args.prosody, args.pseudo, args.emotion) if root is not None]
     stage.map_utterances(
         args,
         data,
         args.out_dir,
         settings={
-            "synthesis": config.synthesis, "predicted": options.predicted, "emotion": options.emotion,
+            "synthesis": config.synthesis, "predicted": options.predicted, "emotion": args.emotion is not None,
             "range": [config.f0.floor, config.f0.ceiling],
         },
         worker=worker,

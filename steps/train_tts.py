@@ -3,11 +3,11 @@
 
 A network in the manner of FastSpeech 2 learns from speech whose phones are aligned; section system.options.tts has its
 sizes (conf/tts) and says what it makes: WORLD's frames, or log-mel energies for a vocoder. The voice is an x-vector;
-with system.options.emotion an embedding of the emotion of each utterance is heard beside it. What is slow, F0 and
+with --emotion an embedding of the emotion of each utterance is heard beside it. What is slow, F0 and
 WORLD's analysis, is computed first, by all jobs.
 
 Reads   data dirs; <alignment>/<data dir>/alignment.scp (steps/align_phones.py) of those without phones.ctm;
-        <xvectors>/<data dir>/xvector.scp (steps/extract_xvectors.py); with system.options.emotion
+        <xvectors>/<data dir>/xvector.scp (steps/extract_xvectors.py); with --emotion
         <emotion>/<data dir>/emotion.scp, an embedding of every utterance.
 Writes  a model dir, model.json and weights.safetensors, with TensorBoard events. model.json tells under
         facts.validation of held-out utterances: mel_cepstral_distortion (decibels) or mel_error, duration_error
@@ -31,7 +31,6 @@ from typing import Any
 from pseudovox import stage
 from pseudovox.anonymize.sttts.options import Options
 from pseudovox.config import Config
-from pseudovox.core.errors import UsageError
 from pseudovox.data.archive import read_scp
 
 
@@ -39,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="the training speech", out_dir="the model dir")
     parser.add_argument("--alignment", type=Path, help="root of <data dir>/alignment.scp, for those without phones.ctm")
     parser.add_argument("--xvectors", type=Path, required=True, help="root of the training speech's x-vectors")
-    parser.add_argument("--emotion", type=Path, help="root of the embeddings of emotion (system.options.emotion)")
+    parser.add_argument("--emotion", type=Path, help="root of the embeddings of emotion (a system with an emotion)")
     return stage.main(parser, argv, run)
 
 
@@ -47,14 +46,9 @@ def run(args: argparse.Namespace, config: Config) -> None:
     options = stage.own_options(config, Options)
     options.check()
     own = options.tts
-    if options.emotion and args.emotion is None:
-        raise UsageError(
-            "system.options.emotion: no embeddings of emotion were given (--emotion)",
-            "--emotion exp/<recipe>/emotion, or --set system.options.emotion=false",
-        )
     data = stage.load_data(args)
     aligned = [args.alignment / part.name for part in data if args.alignment and not part.lists.get("phones.ctm")]
-    emotions = [args.emotion / part.name for part in data] if options.emotion else []
+    emotions = [args.emotion / part.name for part in data] if args.emotion else []
     for folder, name in [
         *((folder, "alignment") for folder in aligned),
         *((args.xvectors / part.name, "xvector") for part in data),
@@ -62,7 +56,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
     ]:
         read_scp(folder / f"{name}.scp")
     coefficients = own.coefficients if own.target == "world" else 0
-    settings = {"tts": own, "f0": config.f0.extraction(), "emotion": options.emotion}
+    settings = {"tts": own, "f0": config.f0.extraction(), "emotion": args.emotion is not None}
     inputs: list[Any] = [*data, *aligned, *(args.xvectors / part.name for part in data), *emotions]
     with stage.output(args, args.out_dir, settings=settings, inputs=inputs) as out:
         if out is None:
@@ -82,7 +76,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
         )
         facts = stage.compute(
             args, out, text_to_speech.train, data, args.alignment, frames, args.xvectors,
-            args.emotion if options.emotion else None, own, args.seed, out.path,
+            args.emotion, own, args.seed, out.path,
         )  # fmt: skip
         shutil.rmtree(frames)
         out.counts.update({"utterances": sum(len(part.utterances) for part in data), **facts["validation"]})

@@ -235,10 +235,7 @@ class Espeak:
             UsageError: espeak-ng does not know it.
         """
         if self._library.espeak_SetVoiceByName(language.encode()) != 0:
-            raise UsageError(
-                f"espeak-ng has no language {language!r}",
-                "give a code that it knows, such as en-us, de, fr, es, it or nl (espeak-ng --voices)",
-            )
+            raise UsageError(f"espeak-ng has no language {language!r}; expected a code such as en-us, de, fr, es or nl")
         self.accent = language
 
     def words(self, text: str, *, ipa: bool) -> list[list[str]]:

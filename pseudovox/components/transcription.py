@@ -34,7 +34,7 @@ class Transcriber:
         try:
             from faster_whisper import WhisperModel
         except ImportError:
-            raise MissingModelError("Whisper needs the package faster-whisper", "utils/install.sh judges") from None
+            raise MissingModelError("Whisper needs the package faster-whisper (utils/install.sh judges)") from None
         kind, _, number = device.partition(":")
         precision = "float16" if kind == "cuda" else "int8"
         try:
@@ -47,8 +47,7 @@ class Transcriber:
         self.language = language.split("-")[0]
         if self.language not in self.model.supported_languages:
             raise DataError(
-                f"{folder}: this Whisper does not know the language {language!r}",
-                "--set system.options.recogniser.language=en (or another code), or a model of all languages",
+                f"{folder}: this Whisper does not know the language {language!r} (system.options.recogniser.language)"
             )
 
     def __call__(self, samples: np.ndarray) -> str:

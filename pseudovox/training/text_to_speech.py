@@ -25,6 +25,7 @@ from pseudovox.core.errors import DataError
 from pseudovox.data import features
 from pseudovox.data.archive import read_alike
 from pseudovox.models import store
+from pseudovox.models.feature_hifigan import FRAME
 from pseudovox.training.aligned import AlignedSpeech, Key
 from pseudovox.training.data import FeatureCache, emphasis
 from pseudovox.training.fit import Learner, finish, fit
@@ -73,6 +74,27 @@ class FramesWorker:
             yield utterance, {"f0": contour, "energy": frame_energy(samples), "frames": frames}
 
 
+class VocoderFramesWorker:
+    """What a vocoder of log-mel energies is trained on; gives `features` (frames, 2 * MEL_BINS), two frames of 10 ms in one
+    of 20, and `wave`, the samples (320 * frames,) that they are of, at one level."""
+
+    def __init__(self, *, device: str = "cpu") -> None:
+        pass
+
+    def process(self, batch: list[Utterance]) -> Iterator[tuple[Utterance, dict[str, np.ndarray]]]:
+        for utterance in batch:
+            samples = world.set_speech_level(utterance.audio(), LEVEL)
+            mel = features.fbank(samples, bins=MEL_BINS).numpy()
+            count = max(1, len(samples) // FRAME)
+            yield (
+                utterance,
+                {
+                    "features": f0.fit_length(mel, 2 * count).reshape(count, -1),
+                    "wave": np.pad(samples, (0, max(0, count * FRAME - len(samples))))[: count * FRAME],
+                },
+            )
+
+
 class Utterances(Chunks):
     """Numbered batches of utterances: phones with their prosody, voice, and a stretch of frames of each.
 
@@ -103,8 +125,8 @@ class Utterances(Chunks):
         self.held_out = [key for key in self.held_out if key in known]
         if not self.utterances:
             raise DataError(
-                f"none of the {len(self.speech.keys)} aligned utterances is {options.longest} s long or shorter",
-                "--set system.options.tts.longest=SECONDS",
+                f"none of the {len(self.speech.keys)} aligned utterances is {options.longest} s long or shorter "
+                "(system.options.tts.longest)"
             )
         self.voices = Voices(data, xvectors, "xvector")
         self.emotions: list[Any] = []

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pseudovox.core import checkout
-from pseudovox.data.archive import read_scp, write_arrays
+from pseudovox.data.archive import write_arrays
 from pseudovox.data.datadir import DataDir
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -22,7 +22,7 @@ seed: 5
 system:
   name: sttts
   options:
-    emotion: true
+    emotion: {{extractor: ser}}
     tts:
       fusion: concat
       coefficients: 24

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from pseudovox.anonymize.knnvc.options import Features
 from pseudovox.anonymize.knnvc.private import PhoneOptions
+from pseudovox.anonymize.knnvc.vocoder_options import Vocoder
 from pseudovox.config import Training
 from pseudovox.core.errors import UsageError
 
@@ -62,7 +64,7 @@ class Blocks:
     """A stack of the network: residual convolutions, or Conformers as published."""
 
     blocks: str = "conv"  # conv, conformer
-    channels: int = 192
+    channels: int = 128
     kernel: int = 5
     layers: int = 3
     dilations: list[int] = field(default_factory=list)  # of a decoder of convolutions: one for each
@@ -89,7 +91,7 @@ class Tts:
     fusion: str = "add"  # add, concat, condnorm: how the emotion, if there is one, comes in
     encoder: Blocks = field(default_factory=Blocks)
     decoder: Blocks = field(
-        default_factory=lambda: Blocks(kernel=3, channels=192, layers=0, dilations=[1, 2, 4, 8, 1, 2, 4, 1])
+        default_factory=lambda: Blocks(kernel=3, channels=144, layers=0, dilations=[1, 2, 4, 8, 1, 2])
     )
     duration: Convolutions = field(default_factory=Convolutions)
     pitch: Convolutions = field(default_factory=Convolutions)
@@ -98,13 +100,13 @@ class Tts:
     speaker: int = 64  # dimensions that a voice is reduced to
     dropout: float = 0.05
     speaker_level: float = 0.5  # share of the chunks with the mean x-vector of the speaker
-    chunk_frames: int = 150  # frames of 10 ms that the decoder sees at once in training; 0 = whole utterances
+    chunk_frames: int = 100  # frames of 10 ms that the decoder sees at once in training; 0 = whole utterances
     longest: float = 16.0  # seconds; longer utterances are not trained on
-    validation: int = 64  # utterances held out, at most a tenth
+    validation: int = 24  # utterances held out, at most a tenth
     cache_gigabytes: float = 4.0
     training: Training = field(
         default_factory=lambda: Training(
-            updates=1400, round_updates=100, batch_size=24, learning_rate=2e-3, warmup=50, threads=2
+            updates=900, round_updates=50, batch_size=12, learning_rate=3e-3, warmup=50, threads=1
         )
     )
 
@@ -118,7 +120,7 @@ class Tts:
             if getattr(self, name).blocks not in ("conv", "conformer"):
                 raise UsageError(f"{key}.{name}.blocks {getattr(self, name).blocks!r}: expected conv or conformer")
         if self.decoder.blocks == "conv" and not self.decoder.dilations:
-            raise UsageError(f"{key}.decoder: convolutions without dilations", f"--set {key}.decoder.dilations=[1,2,4]")
+            raise UsageError(f"{key}.decoder.dilations: expected one or more, e.g. [1, 2, 4], for blocks conv")
 
 
 @dataclass
@@ -130,8 +132,10 @@ class Options:
     recogniser: Recogniser = field(default_factory=Recogniser)
     transforms: Transforms = field(default_factory=Transforms)
     predicted: bool = False  # durations, F0 and energy as the network expects them, not the recording's
-    emotion: bool = False  # an embedding of the recording's emotion is heard, too
+    # Of steps/extract_emotion.py, where a system has an embedding of the emotion (conf/family/sttts_emotion.yaml).
+    emotion: dict[str, Any] = field(default_factory=dict)
     tts: Tts = field(default_factory=Tts)
+    vocoder: Vocoder = field(default_factory=Vocoder)  # of log-mel energies, where tts.target is mel
 
     def check(self) -> None:
         """UsageError for values that are none."""

@@ -53,6 +53,8 @@ def spoken_phones(text: str, language: str) -> list[list[int]]:
         UsageError: espeak-ng does not know the language. DataError: it names a phone that is not in the IPA.
     """
     english = language.split("-")[0] == "en"
+    # Signs that stand alone espeak-ng would spell.
+    text = " ".join(word for word in text.split() if any(sign.isalnum() for sign in word))
     return [
         [symbols.code(name.upper()) if english else symbols.of_ipa(name) for name in _as_trained(word, english)]
         for word in espeak.words(text, language)

@@ -51,17 +51,13 @@ class Speaker:
         self.vocoder: torch.nn.Module | None = None
         if self.facts["target"] == "mel":
             if vocoder is None:
-                raise DataError(
-                    f"{model}: makes log-mel energies, and no vocoder was given (--vocoder)",
-                    "give the model dir of a vocoder for them, or train with --set system.options.tts.target=world",
-                )
+                raise DataError(f"{model}: makes log-mel energies, and no vocoder of these was given (--vocoder)")
             self.vocoder, facts = store.load(vocoder, VOCODER_KIND, device=device)
             wanted = 2 * self.network.envelope
             if facts["dimension"] != wanted:
                 raise DataError(
                     f"{vocoder}: takes {facts['dimension']} numbers every 20 ms, expected {wanted}: two frames of "
-                    f"{self.network.envelope} log-mel energies",
-                    "give the model dir of a vocoder that was trained on these",
+                    f"{self.network.envelope} log-mel energies"
                 )
 
     @torch.inference_mode()
@@ -129,8 +125,7 @@ class Speaker:
         if given != expected:
             raise DataError(
                 f"x-vector and embedding of the emotion have dimensions {given[0]} and {given[1]}; text to speech was "
-                f"trained with {expected[0]} and {expected[1]}",
-                "make the pseudo-speakers and the emotions with the models that it was trained with",
+                f"trained with {expected[0]} and {expected[1]}"
             )
         network = self.network
         phones = torch.from_numpy(symbols.features(prosody.phones))[None].to(self.device)

@@ -120,14 +120,11 @@ def of_ipa(label: str) -> int:
         elif sign in _PLACE_OF_LETTER:
             letters.append(_PLACE_OF_LETTER[sign])
         elif sign not in _IGNORED and not unicodedata.combining(sign):
-            raise DataError(
-                f"{label!r}: not a phone of ARPABET or of the International Phonetic Alphabet ({sign!r} is unknown)",
-                "name phones in ARPABET (as CMUdict) or in the IPA (as espeak-ng --ipa)",
-            )
+            letters.clear()
+            break
     if not letters:
         raise DataError(
-            f"{label!r}: not a phone of ARPABET or of the International Phonetic Alphabet",
-            "name phones in ARPABET (as CMUdict) or in the IPA (as espeak-ng --ipa)",
+            f"{label!r}: expected a phone in ARPABET (as CMUdict has it) or in the IPA (as espeak-ng --ipa gives it)"
         )
     second = letters[1] if len(letters) > 1 else 0
     return letters[0] + _SECOND * second + _ADDED * added
