@@ -1,8 +1,8 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
 """Train a vocoder of log-mel energies, for text to speech that makes these (system.options.tts.target=mel).
 
-HiFi-GAN as for kNN voice conversion (system.options.vocoder; conf/vocoder has sizes), on two frames of 80 log-mel energies
-every 20 ms. Speech that WORLD makes needs none.
+HiFi-GAN as for kNN voice conversion (system.options.vocoder; conf/vocoder has sizes), on two frames of 80 log-mel
+energies every 20 ms. Speech that WORLD makes needs none.
 
 Reads   data dirs.
 Writes  a model dir, model.json and weights.safetensors, with TensorBoard events.

@@ -75,8 +75,11 @@ class FramesWorker:
 
 
 class VocoderFramesWorker:
-    """What a vocoder of log-mel energies is trained on; gives `features` (frames, 2 * MEL_BINS), two frames of 10 ms in one
-    of 20, and `wave`, the samples (320 * frames,) that they are of, at one level."""
+    """What a vocoder of log-mel energies is trained on.
+
+    Gives `features` (frames, 2 * MEL_BINS), two frames of 10 ms in one
+    of 20, and `wave`, the samples (320 * frames,) that they are of, at one level.
+    """
 
     def __init__(self, *, device: str = "cpu") -> None:
         pass
