@@ -217,6 +217,8 @@ def train(
     hyperparameters = {
         "inputs": extract.dimensions[0], "phones": len(speech.phones), "hidden": own.hidden, "dropout": own.dropout,
     }  # fmt: skip
+    if own.conformers:
+        hyperparameters |= {name: getattr(own, name) for name in ("conformers", "heads", "feedforward", "kernel")}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "phones-weights"))
         network: Any = store.build(PHONES_KIND, hyperparameters)

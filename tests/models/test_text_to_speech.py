@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from pseudovox.anonymize.sttts.options import Blocks, Convolutions, Tts
+from pseudovox import config, stage
+from pseudovox.anonymize.sttts.options import Blocks, Convolutions, Options, Tts
 from pseudovox.core.errors import UsageError
 from pseudovox.models import store
 from pseudovox.models.text_to_speech import TextToSpeech
@@ -101,9 +102,6 @@ def test_prosody_is_heard_and_expected() -> None:
 
 
 def test_published_sizes_are_built_and_run() -> None:
-    from pseudovox import config, stage
-    from pseudovox.anonymize.sttts.options import Options
-
     own = stage.own_options(config.compose("own", system="sttts", overrides=["use.tts=b3"]), Options).tts
     own.check()
     with torch.device("meta"):
@@ -121,3 +119,24 @@ def test_words_that_are_none() -> None:
     ):
         with pytest.raises(UsageError, match=r"system\.options\.tts\."):
             wrong.check()
+
+
+def test_phones_told_by_conformers() -> None:
+    torch.manual_seed(1)
+    made: Any = store.build(
+        "phone_predictor",
+        {"inputs": 6, "phones": 5, "hidden": 8, "conformers": 1, "heads": 2, "feedforward": 8, "kernel": 3},
+    ).eval()
+    frames = torch.randn(1, 9, 6)
+    padded = torch.cat([frames, torch.ones(1, 4, 6)], 1)
+    mask = torch.arange(13)[None] < 9
+    with torch.no_grad():
+        torch.testing.assert_close(made(padded, mask)[:, :9], made(frames), rtol=1e-4, atol=1e-5)
+    assert made.most_likely(frames[0]).shape == (9,)
+    own = stage.own_options(
+        config.compose("own", system="sttts", overrides=["use.phones=branchformer"]), Options
+    ).phones
+    sizes = {name: getattr(own, name) for name in ("hidden", "conformers", "heads", "feedforward", "kernel")}
+    with torch.device("meta"):
+        large: Any = store.build("phone_predictor", {"inputs": 512, "phones": 40, **sizes})
+    assert 80e6 < sum(parameter.numel() for parameter in large.parameters()) < 150e6

@@ -127,8 +127,9 @@ class Tts:
 class Options:
     """The keys of all systems of speech to text to speech."""
 
-    features: Features = field(default_factory=lambda: Features(kind="bottleneck", layer=7, normalise=False))
-    phones: PhoneOptions = field(default_factory=PhoneOptions)
+    # What phones are told from: the kind and the weights count, and phones.layer.
+    features: Features = field(default_factory=lambda: Features(kind="whisper", layer=6))
+    phones: PhoneOptions = field(default_factory=lambda: PhoneOptions(layer=6))
     recogniser: Recogniser = field(default_factory=Recogniser)
     transforms: Transforms = field(default_factory=Transforms)
     predicted: bool = False  # durations, F0 and energy as the network expects them, not the recording's
