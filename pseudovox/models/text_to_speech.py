@@ -208,10 +208,10 @@ class TextToSpeech(nn.Module):
         if not self.convolutional:
             return -1
         decoder: Any = self.decoder
-        reach = sum(block.wide.padding[0] for block in decoder)
+        reach = sum(int(block.wide.padding[0]) for block in decoder)
         if self.postnet is not None:
-            reach += sum(layer.padding[0] for layer in self.postnet.layers if isinstance(layer, nn.Conv1d))
-        return reach
+            reach += sum(int(layer.padding[0]) for layer in self.postnet.layers if isinstance(layer, nn.Conv1d))
+        return int(reach)
 
     def speaker(self, voice: torch.Tensor, emotion: torch.Tensor | None) -> torch.Tensor:
         """The voice, and the emotion where it is fused with it: (B, voice), (B, emotion) -> (B, speaker)."""

@@ -36,7 +36,8 @@ from pseudovox.core.errors import DataError
 from pseudovox.models import whisper
 
 if TYPE_CHECKING:
-    from pseudovox.anonymize.sttts.options import Options, Recogniser
+    from pseudovox.anonymize.sttts import options as settings
+    from pseudovox.anonymize.sttts.options import Options
     from pseudovox.components.recognition.language_model import BigramModel
     from pseudovox.stage.parallel import Utterance
 
@@ -136,7 +137,7 @@ def search(
 
 def bigram_weights(
     model: BigramModel, phones: Sequence[str], weight: float, insertion: float
-) -> tuple[np.ndarray, ...]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What `search` takes of a bigram of phones: (transitions, first, last).
 
     Args:
@@ -169,14 +170,14 @@ class Recogniser:
     def __init__(self, options: Options, phones: Path, bottleneck: Path | None, device: str = "cpu") -> None:
         from pseudovox.components.transcription import Transcriber
 
-        self.options: Recogniser = options.recogniser
+        self.options: settings.Recogniser = options.recogniser
         self.predictors = Predictors(phones, device=device)
         layer = int(self.predictors.facts["layer"])
         self.extract = knn_features.load(options.features, layers=(layer,), bottleneck=bottleneck, device=device)
         self.silence = self.predictors.phones.index(espeak.SILENCE)
         self.codes = symbols.codes_of(self.predictors.phones)
         self.transcribe: Transcriber | None = None
-        self.weights: tuple[np.ndarray, ...] = ()
+        self.weights: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         if self.options.kind == "whisper":
             folder = whisper.find(self.options.weights)
             self.transcribe = Transcriber(folder, self.options.language, device)
@@ -202,6 +203,7 @@ class Recogniser:
         if not samples.any():
             return *silence, ""
         if self.transcribe is None:
+            assert self.weights is not None
             posteriors = self.log_posteriors(samples)
             labels = search(posteriors.numpy().astype(np.float64), *self.weights, self.options.shortest)
             codes = self.codes[labels]
@@ -214,13 +216,13 @@ class Recogniser:
             return *silence, text
         known = [place for place in range(len(self.codes)) if place != self.silence]
         targets = [known[place] for place in symbols.nearest(codes, self.codes[known])]
-        labels = align(self.log_posteriors(samples, targets), targets, self.silence)
-        if labels is None:
+        found = align(self.log_posteriors(samples, targets), targets, self.silence)
+        if found is None:
             message = "%s: %d phones do not fit into %d frames of 10 ms; it stays silent"
             log.warning(message, identity, len(codes), frames)
             return *silence, text
-        spoken = np.where(labels >= 0, codes[np.maximum(labels, 0)], symbols.SILENCE)
-        return *self._timed(spoken, labels, frames), text
+        spoken = np.where(found >= 0, codes[np.maximum(found, 0)], symbols.SILENCE)
+        return *self._timed(spoken, found, frames), text
 
     def log_posteriors(self, samples: np.ndarray, tuned_to: Sequence[int] = ()) -> torch.Tensor:
         """Of the phones, silence among them but no blank: float32 (frames, phones).
@@ -230,11 +232,12 @@ class Recogniser:
         """
         (layers,) = self.extract([samples])
         features = torch.as_tensor(layers[0], device=self.predictors.device)[None]
-        network = self.predictors.network
+        network: torch.nn.Module = self.predictors.network
         if tuned_to and self.options.tuned:
             network = tuned(network, features, tuned_to, self.options.tuned, self.options.tuning_rate)
         with torch.inference_mode():
-            return network(features)[0, :, : network.phones].log_softmax(1).cpu()
+            found: torch.Tensor = network(features)[0, :, : len(self.predictors.phones)].log_softmax(1).cpu()
+        return found
 
     def _timed(self, codes: np.ndarray, labels: np.ndarray, frames: int) -> tuple[np.ndarray, np.ndarray]:
         """Runs of 10 ms of what each of the predictor's frames is: `labels` tells runs of equal codes apart."""
@@ -279,8 +282,9 @@ def tuned(
         for _ in range(steps):
             logits = own(frames)[0]
             loss = functional.ctc_loss(
-                logits.log_softmax(1)[:, None], targets, [len(logits)], [len(phones)], blank=blank, zero_infinity=True
-            )
+                logits.log_softmax(1)[:, None], targets, torch.tensor([len(logits)]), torch.tensor([len(phones)]),
+                blank=blank, zero_infinity=True,
+            )  # fmt: skip
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(own.parameters(), 1.0)

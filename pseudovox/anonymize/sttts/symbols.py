@@ -199,7 +199,7 @@ def _features(number: int) -> np.ndarray:
     return np.array(list(found.values()), np.float32)
 
 
-def nearest(codes: np.ndarray, known: Sequence[int]) -> np.ndarray:
+def nearest(codes: np.ndarray, known: Sequence[int] | np.ndarray) -> np.ndarray:
     """The most similarly articulated of known phones for each phone.
 
     Args:
