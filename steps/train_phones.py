@@ -1,5 +1,5 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
-"""Train the phone predictor of private kNN-VC (stage bottleneck).
+"""Train the phone predictor of private kNN-VC, and of speech to text to speech (stage bottleneck).
 
 Which phone a frame is, told from one layer of the features: `system.options.phones.layer` of the network that
 `system.options.features` names. Two convolutions over three frames learn it by the frames' cross-entropy and CTC from
@@ -7,8 +7,9 @@ speech whose phones are aligned; a share of the speakers is held out, and how we
 
 Reads   data dirs; <alignment>/<data dir>/alignment.scp (steps/align_phones.py) of those without phones.ctm; the
         features' weights, or for kind bottleneck the model dir of the content extractor.
-Writes  a model dir, model.json and weights.safetensors, with TensorBoard events. model.json tells under
-        facts.validation of held-out speakers: frame_accuracy, phone_error_rate (without silence, in percent), macro_f1.
+Writes  a model dir, model.json and weights.safetensors, with lm.arpa, a bigram of the phones, and TensorBoard events.
+        model.json tells under facts.validation of held-out speakers: frame_accuracy, phone_error_rate (without
+        silence, in percent), macro_f1.
 
 Example
     steps/train_phones.py --config exp/openspeech/private_knnvc_7_8/config.yaml --alignment exp/openspeech/alignment \\
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace, config: Config) -> None:
     from pseudovox.anonymize.knnvc import features, private
 
-    options = stage.own_options(config, private.PrivateOptions)
+    options = stage.own_options(config, private.PrivateOptions, others=True)
     data = stage.load_data(args)
     aligned = private.alignments_of(data, args.alignment)
     for folder in aligned:

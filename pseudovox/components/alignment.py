@@ -29,7 +29,7 @@ PHONES: tuple[str, ...] = (
 UNALIGNED = -1  # where no phone is known
 ARRAY = "alignment"  # name of the archive
 # Of the phones of pseudovox.components.espeak, those that are more than themselves in upper case.
-_SPELT = {
+SPELT = {
     "ar": "AA R", "or": "AO R", "air": "EH R", "ear": "IH R", "axr": "ER", "ax": "AH", "oh": "AA", "el": "AH L",
     "h": "HH",
 }  # fmt: skip
@@ -38,7 +38,7 @@ _LOOSE = {"beam": 1e-64, "pbeam": 1e-64, "wbeam": 1e-48}
 
 def spelling(word: str) -> str:
     """A word's phones in ARPABET, separated by blanks, as espeak-ng would say it; may be empty."""
-    return " ".join(_SPELT.get(phone, phone.upper()) for phone in espeak.phonemes(word.lower(), "en-us"))
+    return " ".join(SPELT.get(phone, phone.upper()) for phone in espeak.phonemes(word.lower(), "en-us"))
 
 
 class Aligner:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pseudovox.core.errors import PseudovoxError
+from pseudovox.core.errors import PseudovoxError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -225,14 +225,41 @@ class Espeak:
 
     def phonemes(self, text: str) -> list[str]:
         """The phones of a text in the current accent, from PHONES; pauses are left out."""
+        words = self._words(text)
+        return [phone for word in words for phone in map(phone_of, word) if phone and phone != SILENCE]
+
+    def set_language(self, language: str) -> None:
+        """Let what follows be read in any of espeak-ng's languages (`phonemes` and `say` expect one of ACCENTS).
+
+        Raises:
+            UsageError: espeak-ng does not know it.
+        """
+        if self._library.espeak_SetVoiceByName(language.encode()) != 0:
+            raise UsageError(f"espeak-ng has no language {language!r}; expected a code such as en-us, de, fr, es or nl")
+        self.accent = language
+
+    def words(self, text: str, *, ipa: bool) -> list[list[str]]:
+        """The phones of each word as it is spoken in its sentence; small words may be one with the next.
+
+        Args:
+            text: one or more sentences.
+            ipa: in the International Phonetic Alphabet, as the language has them; else of English, from PHONES.
+        """
+        words = self._words(text, 2 if ipa else 0)
+        if not ipa:
+            words = [[phone for phone in map(phone_of, word) if phone and phone != SILENCE] for word in words]
+        return [word for word in words if word]
+
+    def _words(self, text: str, mode: int = 0) -> list[list[str]]:
+        """espeak's names of the phones of each word, of `mode` as of espeak_TextToPhonemes."""
         buffer = ctypes.create_string_buffer(text.encode("utf-8"))
         position = ctypes.c_void_p(ctypes.addressof(buffer))
-        phones: list[str] = []
+        words: list[list[str]] = []
         while position.value:  # one clause a call
-            answer = self._library.espeak_TextToPhonemes(ctypes.byref(position), _UTF8, ord("_") << 8)
-            mnemonics = _LANGUAGE_SWITCH.sub("", answer.decode("utf-8")).replace("_", " ").split()
-            phones += [phone for phone in map(phone_of, mnemonics) if phone and phone != SILENCE]
-        return phones
+            answer = self._library.espeak_TextToPhonemes(ctypes.byref(position), _UTF8, ord("_") << 8 | mode)
+            clause = _LANGUAGE_SWITCH.sub("", answer.decode("utf-8"))
+            words += [[name for name in word.split("_") if name] for word in clause.split()]
+        return words
 
     def _receive(self, samples: Any, count: int, events: Any) -> int:
         import numpy as np
@@ -277,12 +304,34 @@ def phonemes(text: str, accent: str = "en") -> list[str]:
         ValueError: unknown accent.
         RuntimeError: the process has an `Espeak` open; ask that one.
     """
-    if _open is None or not _open.spare:
-        espeak = Espeak()
-        espeak.spare = True
-        atexit.register(espeak.close)
-    else:
-        espeak = _open
+    espeak = _spare()
     if espeak.accent != accent:
         espeak.set_voice(accent)
     return espeak.phonemes(text)
+
+
+def words(text: str, language: str) -> list[list[str]]:
+    """The phones of each word of a text in any language: of English those of PHONES, of others in the IPA.
+
+    Raises:
+        UsageError: espeak-ng does not know the language.
+        RuntimeError: as `phonemes`.
+    """
+    espeak, english = _spare(), language.split("-")[0] == "en"
+    if english:
+        language = language if language in ACCENTS and language != "en" else "en-us"
+        if espeak.accent != language:
+            espeak.set_voice(language)
+    elif espeak.accent != language:
+        espeak.set_language(language)
+    return espeak.words(text, ipa=not english)
+
+
+def _spare() -> Espeak:
+    """The process's espeak-ng for texts, opened on first use."""
+    if _open is not None and _open.spare:
+        return _open
+    espeak = Espeak()
+    espeak.spare = True
+    atexit.register(espeak.close)
+    return espeak

@@ -43,6 +43,35 @@ class ConvDecoder(nn.Module):
         return found
 
 
+class ConformerDecoder(nn.Module):
+    """Conformer blocks in the place of ConvDecoder's convolutions: (batch, frames, inputs) -> (batch, frames, outputs).
+
+    Args:
+        inputs, outputs: numbers of each frame.
+        hidden: channels.
+        dropout: probability.
+        blocks, heads, feedforward, kernel: see text_to_speech.Conformers.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, hidden: int, dropout: float, blocks: int, heads: int, feedforward: int,
+        kernel: int,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        from pseudovox.models.text_to_speech import Conformers
+
+        self.first = nn.Linear(inputs, hidden)
+        self.blocks = Conformers(hidden, kernel, blocks, dropout, heads, feedforward)
+        self.last = nn.Linear(hidden, outputs)
+
+    def forward(self, frames: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """`mask`: bool (batch, frames), True within the utterance; None = everywhere."""
+        if mask is None:
+            mask = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
+        found: torch.Tensor = self.last(self.blocks(self.first(frames), mask))
+        return found
+
+
 class PhonePredictor(nn.Module):
     """The phone of every frame, and a blank beside the phones: `phones` + 1 outputs, the blank last.
 
@@ -50,17 +79,28 @@ class PhonePredictor(nn.Module):
         inputs: dimension of the features.
         phones: how many, silence among them.
         hidden, dropout: see ConvDecoder.
+        conformers: 0, or Conformer blocks in the place of the convolutions, of `hidden` channels.
+        heads, feedforward, kernel: sizes of these.
     """
 
     mean: torch.Tensor
     deviation: torch.Tensor
 
-    def __init__(self, *, inputs: int, phones: int, hidden: int = 256, dropout: float = 0.5) -> None:
+    def __init__(
+        self, *, inputs: int, phones: int, hidden: int = 256, dropout: float = 0.5, conformers: int = 0, heads: int = 4,
+        feedforward: int = 1024, kernel: int = 31,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.phones = phones
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("deviation", torch.ones(inputs))
-        self.decoder = ConvDecoder(inputs, phones + 1, hidden=hidden, dropout=dropout)
+        if conformers:
+            self.decoder: nn.Module = ConformerDecoder(
+                inputs, phones + 1, hidden=hidden, dropout=dropout, blocks=conformers, heads=heads,
+                feedforward=feedforward, kernel=kernel,
+            )  # fmt: skip
+        else:
+            self.decoder = ConvDecoder(inputs, phones + 1, hidden=hidden, dropout=dropout)
 
     def set_statistics(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         """The features' mean and standard deviation (inputs,), which they are scaled by."""

@@ -40,6 +40,7 @@ OTHERS = {
     "facodec": "pseudovox.models.facodec.codec:FaCodec",
     "facodec_redecoder": "pseudovox.models.facodec.redecoder:Redecoder",
     "emotion_embedding": "pseudovox.models.emotion_embedding:EmotionEmbedding",
+    "text_to_speech": "pseudovox.models.text_to_speech:TextToSpeech",
 }
 
 

@@ -20,6 +20,7 @@ from torch.nn import functional
 from pseudovox.anonymize.knnvc import features as knn_features
 from pseudovox.anonymize.knnvc import phones
 from pseudovox.anonymize.knnvc.private import PHONES_KIND
+from pseudovox.components.recognition.language_model import LANGUAGE_MODEL, estimate, write_arpa
 from pseudovox.core import seeds
 from pseudovox.data import audio
 from pseudovox.models import store
@@ -215,6 +216,8 @@ def train(
     hyperparameters = {
         "inputs": extract.dimensions[0], "phones": len(speech.phones), "hidden": own.hidden, "dropout": own.dropout,
     }  # fmt: skip
+    if own.conformers:
+        hyperparameters |= {name: getattr(own, name) for name in ("conformers", "heads", "feedforward", "kernel")}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed_for(seed, "phones-weights"))
         network: Any = store.build(PHONES_KIND, hyperparameters)
@@ -239,4 +242,15 @@ def train(
         "validation": validate(network, batches),
     }
     finish(folder, network, kind=PHONES_KIND, hyperparameters=hyperparameters, facts=facts)
+    write_bigram(batches, folder / LANGUAGE_MODEL)
     return facts
+
+
+def write_bigram(batches: PhoneFrames, path: Path) -> None:
+    """The bigram of phones, silence among them, of the training utterances, in the ARPA format."""
+    speech = batches.speech
+    sequences = []
+    for key in batches.train:
+        labels = speech.labels(key, speech.frames(key))
+        sequences.append([speech.phones[phone] for phone in phones.runs(labels[labels != IGNORED])[0]])
+    write_arpa(estimate(sequences, speech.phones), path)

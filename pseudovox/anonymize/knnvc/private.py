@@ -38,6 +38,11 @@ class PhoneOptions:
 
     layer: int = 24  # of the features' network: where phones are told from
     hidden: int = 256
+    # 0: convolutions; else so many Conformer blocks of `hidden` channels in their place, each with these sizes.
+    conformers: int = 0
+    heads: int = 4
+    feedforward: int = 1024
+    kernel: int = 31
     dropout: float = 0.5
     frame_weight: float = 1.0  # of the frames' cross-entropy in the loss
     ctc_weight: float = 1.0  # of the CTC loss of the phone sequence
