@@ -30,6 +30,9 @@ OTHERS = {
     "feature_hifigan": "pseudovox.models.feature_hifigan:FeatureHifiGan",
     "phone_predictor": "pseudovox.models.conv_decoder:PhonePredictor",
     "duration_predictor": "pseudovox.models.conv_decoder:DurationPredictor",
+    "hle_vqvae": "pseudovox.models.hle_vqvae:HierarchicalVqVae",
+    "spectrum_tracker": "pseudovox.models.spectrum_tracker:SpectrumTracker",
+    "mel_hifigan": "pseudovox.models.mel_hifigan:MelHifiGan",
 }
 
 
