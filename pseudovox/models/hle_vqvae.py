@@ -168,6 +168,8 @@ class HierarchicalVqVae(nn.Module):
         codes: of each level's codebook, from the bottom (half the frame rate) to the top.
         codebooks: of each level; other than 1 for kinds residual and grouped.
         restart_below: see quantizers.vq.
+        normalised: latents are brought to mean 0 and variance 1 before they are quantised, so that their scale cannot
+            shrink from the codebook's.
 
     Raises:
         ValueError: other than three levels.
@@ -178,11 +180,12 @@ class HierarchicalVqVae(nn.Module):
         self, *, bands: int, speakers: int, channels: int = 128, latent: int = 32, repeats: int = 3,
         dilations: Sequence[int] = (1, 2, 4), voice: int = 16, quantizer: str = "vq",
         codes: Sequence[int] = (64, 32, 16), codebooks: Sequence[int] = (1, 1, 1), restart_below: float = 0.03,
+        normalised: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         if len(codes) != len(LEVELS) or len(codebooks) != len(LEVELS):
             raise ValueError(f"codes {list(codes)}, codebooks {list(codebooks)}: expected {len(LEVELS)} levels of each")
-        self.bands = bands
+        self.bands, self.normalised = bands, normalised
         self.voices = nn.Embedding(speakers, voice)
         nn.init.xavier_uniform_(self.voices.weight)
         shape = (channels, repeats, dilations)
@@ -219,7 +222,8 @@ class HierarchicalVqVae(nn.Module):
         hidden, found = spectra.transpose(1, 2), []
         for encoder in self.encoders:
             latent, hidden = encoder(hidden)
-            found.append(latent.transpose(1, 2))
+            frames = latent.transpose(1, 2)
+            found.append(functional.layer_norm(frames, frames.shape[-1:]) if self.normalised else frames)
         return found
 
     def decode(self, latents: Sequence[torch.Tensor], speakers: torch.Tensor) -> torch.Tensor:

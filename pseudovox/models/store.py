@@ -36,6 +36,10 @@ OTHERS = {
 }
 
 
+# Those of them that speak as one of their training speakers (facts.speakers), as a synthesizer of one-hot voices does.
+ONE_HOT = ("hle_vqvae",)
+
+
 def speaker_networks() -> tuple[str, ...]:
     """The kinds of speaker embeddings."""
     return tuple(kinds.networks("speaker_networks"))

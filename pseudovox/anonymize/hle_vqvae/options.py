@@ -61,6 +61,7 @@ class Network:
     codes: list[int] = field(default_factory=lambda: [64, 32, 16])
     codebooks: list[int] = field(default_factory=lambda: [1, 1, 1])
     restart_below: float = 0.03
+    normalised: bool = False
 
 
 @dataclass
@@ -143,13 +144,23 @@ class Formants:
     channels: int = 512
     layers: int = 6
     heads: int = 8
-    segment_frames: int = 128
+    segment_frames: int = 192
     held_out: float = 0.2  # share of the speakers
     most_of_speaker: int = 0  # utterances of each, from the first on; 0 = all
-    highest: dict[str, float] = field(default_factory=lambda: {"f": 5500.0, "m": 5000.0})  # Hz, Praat's range by gender
+    # Hz: the highest of five formants that Praat looks for, by gender; who has none is treated as f.
+    highest: dict[str, float] = field(default_factory=lambda: {"f": 5500.0, "m": 5000.0})
     training: Training = field(
         default_factory=lambda: Training(updates=20000, round_updates=500, batch_size=32, schedule="constant")
     )
+
+    def check(self) -> None:
+        """UsageError for values that are none."""
+        if self.heads < 1 or self.channels % self.heads:
+            raise UsageError(f"{SECTION}.formants: {self.channels} channels do not divide among {self.heads} heads")
+        if self.highest.keys() != {"f", "m"} or not all(2000 <= hertz <= 8000 for hertz in self.highest.values()):
+            raise UsageError(f"{SECTION}.formants.highest {self.highest}: expected f and m, 2000 to 8000 Hz each")
+        if not 16 <= self.segment_frames <= 10000:
+            raise UsageError(f"{SECTION}.formants.segment_frames {self.segment_frames}: expected 16 to 10000")
 
 
 @dataclass

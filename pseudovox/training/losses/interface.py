@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # The module of each loss, under the name of its options.
 LOSSES = {
     "content": "content", "formants": "formants", "f0": "crepe", "f0_consistency": "formants", "mos": "mos",
-    "wavlm": "wavlm", "vgg": "vgg", "mel_diversification": "diversification", "f0_diversification": "diversification",
+    "wavlm": "wavlm", "vgg": "vgg", "mel_diversification": "diversification", "f0_diversification": "formants",
 }  # fmt: skip
 Made = TypeVar("Made", bound=type["Loss"])
 
