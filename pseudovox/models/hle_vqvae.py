@@ -71,12 +71,13 @@ class Cell(nn.Module):
         channels: of input, gate and sum each.
         dilation: of the convolution.
         condition: dimension of what a decoder is told, 0 = nothing.
+        last: of a stack: there is no next cell.
     """
 
-    def __init__(self, channels: int, dilation: int, condition: int) -> None:
+    def __init__(self, channels: int, dilation: int, condition: int, *, last: bool = False) -> None:
         super().__init__()
         self.gate = convolution(channels, 2 * channels, GATE_KERNEL, dilation)
-        self.on = convolution(channels, channels, GATE_KERNEL)
+        self.on = None if last else convolution(channels, channels, GATE_KERNEL)
         self.skip = convolution(channels, channels, GATE_KERNEL)
         self.told: nn.Sequential | None = None
         if condition:
@@ -96,7 +97,8 @@ class Cell(nn.Module):
             gate = gate + self.told(condition)[:, :, None]
         shape, open_ = gate.chunk(2, 1)
         inner = torch.tanh(shape) * torch.sigmoid(open_)
-        return frames + functional.instance_norm(self.on(inner)), functional.instance_norm(self.skip(inner))
+        skip = functional.instance_norm(self.skip(inner))
+        return (frames if self.on is None else frames + functional.instance_norm(self.on(inner))), skip
 
 
 class Stack(nn.Module):
@@ -104,7 +106,10 @@ class Stack(nn.Module):
 
     def __init__(self, channels: int, repeats: int, dilations: Sequence[int], condition: int = 0) -> None:
         super().__init__()
-        self.cells = nn.ModuleList(Cell(channels, one, condition) for _ in range(repeats) for one in dilations)
+        order = [one for _ in range(repeats) for one in dilations]
+        self.cells = nn.ModuleList(
+            Cell(channels, one, condition, last=number == len(order) - 1) for number, one in enumerate(order)
+        )
 
     def forward(self, frames: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         """(B, channels, T), (B, condition) -> (B, channels, T)"""
