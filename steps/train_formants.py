@@ -21,18 +21,25 @@ import argparse
 import sys
 
 from pseudovox import stage
-from pseudovox.anonymize.hle_vqvae.options import Options
+from pseudovox.anonymize.hle_vqvae.options import TRACKED, Options
 from pseudovox.config import Config
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__, data_dirs="the training speech", out_dir="the model dir")
+    parser.add_argument(
+        "--unless", choices=("unused",), help="unused: nothing is trained where no loss looks through the tracker"
+    )
     return stage.main(parser, argv, run)
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    options = stage.own_options(config, Options).formants
+    system = stage.own_options(config, Options)
+    options = system.formants
     options.check()
+    if args.unless and not system.losses.active().keys() & set(TRACKED):
+        stage.log.info("no loss looks through a tracker of formants (%s), and none is trained", ", ".join(TRACKED))
+        return
     data = stage.load_data(args, need=("spk2gender",))
     settings = [options, {"floor": config.f0.floor, "ceiling": config.f0.ceiling}]
     with stage.output(args, args.out_dir, settings=settings, inputs=data) as out:

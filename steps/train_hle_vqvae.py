@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from pseudovox import stage
-from pseudovox.anonymize.hle_vqvae.options import Options
+from pseudovox.anonymize.hle_vqvae.options import HEARD, TRACKED, Options
 from pseudovox.config import Config
 
 
@@ -45,8 +45,8 @@ def run(args: argparse.Namespace, config: Config) -> None:
     active = options.losses.active()
     looked: dict[str, Any] = {
         "bottleneck": args.bottleneck if "content" in active else None,
-        "formants": args.formants if {"formants", "f0_consistency", "f0_diversification"} & active.keys() else None,
-        "vocoder": args.vocoder if {"f0", "mos", "wavlm"} & active.keys() else None,
+        "formants": args.formants if active.keys() & set(TRACKED) else None,
+        "vocoder": args.vocoder if active.keys() & set(HEARD) else None,
     }
     settings = {
         "spectra": options.spectra, "network": options.network, "commitment": options.commitment, "losses": active,

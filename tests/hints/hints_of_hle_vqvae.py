@@ -143,6 +143,18 @@ def content_extractor_of_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     yield lambda: build(options(key, *settings_in(hint)).losses, Context(Spectra(), bottleneck=model))
 
 
+@obeyed(LOSSES + "content.py", "which content extractor was not said")
+def content_extractor_that_is_not_given() -> Any:
+    from pseudovox.config.systems import needed_by, steps_of
+
+    hint = yield lambda: build(Losses(content=Content(weight=1.0)), Context(Spectra()))
+    given = configuration.compose("openspeech", "hle_vqvae", settings_in(hint))
+    assert "bottleneck" in needed_by(given)
+    assert "bottleneck" not in needed_by(configuration.compose("openspeech", "hle_vqvae"))
+    assert any(step.options.get("bottleneck") for step in steps_of(given))
+    yield lambda: None
+
+
 @obeyed(LOSSES + "content.py", "sees {} bands")
 def content_extractor_of_other_bands(tmp_path: Path) -> Any:
     sizes = {

@@ -56,6 +56,8 @@ def drawn(*more: str) -> list[str]:
 
 def test_from_training_to_converted_speech(tiny_data: DataDir) -> None:
     options = [*SIZES, *WORLD]
+    assert run("train_formants", *options, "--unless", "unused", "data/tiny", "formants") == 0
+    assert not Path("formants").exists()
     assert run("train_hle_vqvae", *options, "data/tiny", "model") == 0
     facts = json.loads(Path("model/model.json").read_text())["facts"]
     assert [(one["id"], one["gender"]) for one in facts["speakers"]] == [("f1", "f"), ("m1", "m"), ("m2", "m")]
@@ -125,6 +127,8 @@ def test_configurations(sizes: str, losses: str) -> None:
     assert bool(options.losses.active()) == (losses != "vanilla")
     assert options.spoken == {"small": "world", "vctk": "vocoder"}[sizes]
     assert [step.step for step in steps_of(config)][-1] == "convert_hle_vqvae"
-    assert ("f0" in needed_by(config)) == (sizes == "small")
+    content = losses in ("representation", "all")
+    assert needed_by(config) == {*(["f0"] if sizes == "small" else []), *(["bottleneck"] if content else [])}
+    assert ("content" in options.losses.active()) == content
     if losses == "all":
         assert options.losses.active().keys() == vars(options.losses).keys()

@@ -11,6 +11,9 @@ from pseudovox.kinds.synthesizers.hifigan import Adversarial
 SECTION = "system.options"
 KINDS = ("mel", "fbank")
 SPOKEN = ("vocoder", "world")
+THROUGH = ("", "bottleneck")
+TRACKED = ("formants", "f0_consistency", "f0_diversification")  # losses that look through the tracker of formants
+HEARD = ("f0", "mos", "wavlm")  # losses that hear samples
 
 
 @dataclass
@@ -203,6 +206,8 @@ class Options:
     network: Network = field(default_factory=Network)
     commitment: float = 0.25
     losses: Losses = field(default_factory=Losses)
+    # bottleneck: a loss looks through the recipe's content extractor, which ./run.sh then has trained; '' = none does.
+    looks_through: str = ""
     segment_frames: int = 128
     validation: int = 64  # utterances held out
     cache_gigabytes: float = 2.0
@@ -223,6 +228,8 @@ class Options:
         """UsageError for values that are none."""
         self.spectra.check()
         self.losses.check()
+        if self.looks_through not in THROUGH:
+            raise UsageError(f"{SECTION}.looks_through {self.looks_through!r}: expected bottleneck, or nothing")
         if self.spoken not in SPOKEN:
             raise UsageError(f"{SECTION}.spoken {self.spoken!r}: expected {' or '.join(SPOKEN)}")
         if self.spoken == "world" and self.spectra.kind != "fbank":

@@ -19,7 +19,10 @@ class ContentLoss(Loss):
     def __init__(self, options: Any, context: Context) -> None:
         super().__init__(options, context)
         if context.bottleneck is None:
-            raise UsageError("system.options.losses.content: which content extractor was not said (--bottleneck)")
+            raise UsageError(
+                "system.options.losses.content: which content extractor was not said (--bottleneck)",
+                "./run.sh gives it with --set system.options.looks_through=bottleneck",
+            )
         network, _ = store.load(context.bottleneck, *store.content_extractors())
         if getattr(network, "front", None) is not None:
             raise UsageError(
