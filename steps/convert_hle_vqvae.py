@@ -85,9 +85,11 @@ def run(args: argparse.Namespace, config: Config) -> None:
         data,
         args.out_dir,
         settings={
-            "spectra": options.spectra, "spoken": options.spoken, "level": config.synthesis.level,
+            "spectra": options.spectra,
+            "spoken": options.spoken,
+            "level": config.synthesis.level,
             **({"lifter": options.lifter} if by_world else {}),
-        },  # fmt: skip
+        },
         worker=worker,
         inputs=lambda part: [
             args.model,

@@ -14,8 +14,8 @@ Writes  a model dir, model.json and weights.safetensors, with TensorBoard events
         id, gender, log F0 and aperiodicity, and under facts.validation the error on held-out utterances.
 
 Example
-    steps/train_hle_vqvae.py --config exp/openspeech/hle_vqvae/config.yaml --bottleneck exp/openspeech/models/bottleneck \\
-        data/openspeech/dev-clean exp/openspeech/models/hle_vqvae
+    steps/train_hle_vqvae.py --config exp/openspeech/hle_vqvae/config.yaml \\
+        --bottleneck exp/openspeech/models/bottleneck data/openspeech/dev-clean exp/openspeech/models/hle_vqvae
 """
 
 from __future__ import annotations

@@ -78,8 +78,9 @@ def read(
 
     Raises:
         MissingModelError: no VCTK there.
-        DataError: a wanted name that the corpus has not (or not from this microphone), a recording without text, a speaker whom speaker-info.txt lacks, a name that is not of the layout, or
-            a speaker without a recording of the microphone.
+        DataError: a wanted name that the corpus has not (or not from this microphone), a recording without text, a
+            speaker whom speaker-info.txt lacks, a name that is not of the layout, or a speaker without a recording of
+            the microphone.
     """
     folder, by_mic = _audio_folder(root)
     table = root / "speaker-info.txt"

@@ -13,6 +13,7 @@ What the source's voice is can pass through q alone; whose voice y has is the em
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -83,7 +84,7 @@ class Cell(nn.Module):
         if condition:
             widths = (condition, channels, channels, 2 * channels)
             layers: list[nn.Module] = []
-            for narrow, wide in zip(widths, widths[1:], strict=False):
+            for narrow, wide in itertools.pairwise(widths):
                 linear = nn.Linear(narrow, wide)
                 nn.init.kaiming_uniform_(linear.weight, nonlinearity="relu")
                 nn.init.constant_(linear.bias, 0.01)

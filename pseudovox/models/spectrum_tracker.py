@@ -1,7 +1,8 @@
 """A small transformer that tells F1, F2, F3, F0 and voicing of every log-mel frame: a differentiable Praat.
 
-The shape is that of the formant tracker in the released code of "perception-informed" VQ-VAEs (arXiv 2410.15499): a linear layer,
-learned positions, transformer blocks, and a head with one hidden layer. F0 and voicing are outputs of their own here.
+The shape is that of the formant tracker in the released code of "perception-informed" VQ-VAEs (arXiv 2410.15499): a
+linear layer, learned positions, transformer blocks, and a head with one hidden layer; F0 and voicing are outputs of
+their own here, and the blocks normalise before what they do, which trains without a warm-up.
 """
 
 from __future__ import annotations

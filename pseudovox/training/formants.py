@@ -139,7 +139,7 @@ class TrackBatches:
 
 
 class TrackLearner(Learner):
-    """Mean absolute error of the scaled tracks where Praat found them, in voiced frames, and cross-entropy of voicing."""
+    """Mean absolute error of the scaled tracks where Praat found them in voiced frames, and voicing's cross-entropy."""
 
     network: SpectrumTracker
 

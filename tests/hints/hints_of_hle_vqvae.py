@@ -200,4 +200,5 @@ def no_vgg16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     assert key == "system.options.losses.vgg.weights" and file == "FILE"
     state = {f"features.{name}": value for name, value in vgg.layers().state_dict().items()}
     torch.save(state, tmp_path / "FILE")
-    yield lambda: build(options(f"{key}={tmp_path}/FILE", "system.options.losses.vgg.weight=1").losses, Context(Spectra()))
+    given = options(f"{key}={tmp_path}/FILE", "system.options.losses.vgg.weight=1")
+    yield lambda: build(given.losses, Context(Spectra()))

@@ -18,7 +18,7 @@ from pseudovox.data.datadir import DataDir, read_table
 from pseudovox.models import store
 
 STEPS = Path(__file__).resolve().parents[2] / "steps"
-TRAINING = "updates=4,round_updates=2,batch_size=2,threads=1".split(",")
+TRAINING = ["updates=4", "round_updates=2", "batch_size=2", "threads=1"]
 
 
 def settings(*words: str) -> list[str]:

@@ -187,9 +187,7 @@ class MelVocoder:
     adversarial: Adversarial = field(
         default_factory=lambda: Adversarial(reconstruction="mel", reconstruction_weight=45.0, feature_weight=2.0)
     )
-    resolutions: list[list[int]] = field(
-        default_factory=lambda: [[512, 80, 320], [128, 40, 80], [2048, 640, 1920]]
-    )
+    resolutions: list[list[int]] = field(default_factory=lambda: [[512, 80, 320], [128, 40, 80], [2048, 640, 1920]])
     validation: int = 64
     training: Training = field(
         default_factory=lambda: Training(

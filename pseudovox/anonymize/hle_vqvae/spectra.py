@@ -1,7 +1,7 @@
 """The spectra that the network sees and gives, and the same speech as others see it: in torch, differentiable.
 
-    of_samples    samples -> scaled spectra (frames, bands)
-    Ears          scaled spectra -> Kaldi's log-mel frames, as the toolkit's networks take them
+of_samples    samples -> scaled spectra (frames, bands)
+Ears          scaled spectra -> Kaldi's log-mel frames, as the toolkit's networks take them
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ def cents(found: torch.Tensor) -> torch.Tensor:
 
 @register("f0")
 class CrepeLoss(Loss):
-    """Over the source's voiced frames: mean absolute difference of F0 in semitones, and that of the 360 numbers squared,
-    which tells the way also where the largest one is another."""
+    """Over the source's voiced frames: mean absolute difference of F0 in semitones, and the squared difference of the
+    360 numbers, which tells the way also where the largest one is another."""
 
     hears = True
 

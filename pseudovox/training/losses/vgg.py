@@ -1,4 +1,4 @@
-"""Layers of VGG16 (Simonyan and Zisserman 2015), trained on photographs, on spectra as pictures of three equal colours."""
+"""Layers of VGG16 (Simonyan and Zisserman 2015), trained on photographs, on spectra as pictures in grey."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def weights(given: str) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise MissingModelError(
             f"{path}: the weights of torchvision's VGG16 are not there, and nothing is downloaded here",
-            'python -c "import torchvision; torchvision.models.vgg16(weights=\'IMAGENET1K_V1\')" (with internet), or '
+            "python -c \"import torchvision; torchvision.models.vgg16(weights='IMAGENET1K_V1')\" (with internet), or "
             "--set system.options.losses.vgg.weights=FILE",
         )
     found = store.read_weights(path) if path.suffix == ".safetensors" else pretrained.tensors_of(path, "VGG16")
