@@ -38,7 +38,7 @@ class ContentLoss(Loss):
         count = len(network.layers) + 1
         if not options.layers or not all(1 <= layer <= count for layer in options.layers):
             raise UsageError(f"system.options.losses.content.layers {options.layers}: expected some from 1 to {count}")
-        self.network = self.frozen(network)
+        self.network: Any = self.frozen(network)
 
     def forward(self, pair: Pair) -> torch.Tensor:
         layers = sorted(set(self.options.layers))
