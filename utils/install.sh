@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # utils/install.sh [extra]: make .venv with the versions that constraints.txt pins; nothing to do if it is there. Extras
-# (dev, judges, interoperability) are those of pyproject.toml; several may be installed, one after another.
+# (dev, judges, perception, ...) are those of pyproject.toml; several may be installed, one after another.
 # PSEUDOVOX_VENV puts it elsewhere (the container: docker/install.sh).
 # Uses uv where there is one, else fetches it into the new environment (pip alone takes minutes longer).
 set -euo pipefail

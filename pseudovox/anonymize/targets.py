@@ -61,7 +61,7 @@ def read(model: Path) -> list[Target]:
     Raises:
         MissingModelError, DataError: as store.read_card; DataError too for a synthesizer of x-vectors.
     """
-    card = store.read_card(model, *store.synthesizers())
+    card = store.read_card(model, *store.synthesizers(), *store.ONE_HOT)
     try:
         speakers = card["facts"]["speakers"]
         return [

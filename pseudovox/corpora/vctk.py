@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from pseudovox.core.errors import DataError, MissingModelError
@@ -43,24 +44,53 @@ def read_genders(path: Path) -> dict[str, str]:
     return genders
 
 
-def read(root: Path, *, mic: int = 2, with_text: bool = True) -> list[Recording]:
+def read_list(path: Path) -> dict[str, str]:
+    """What a list names, a speaker (p225) or a sentence (p225_001) a line: `<file>:<line>` by name.
+
+    Raises:
+        DataError: a line of another form, a name that stands twice, or nothing in it.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(read_text_lines(path), 1):
+        name = line.partition("#")[0].strip()
+        if not name:
+            continue
+        if not re.fullmatch(r"[ps]\d+(_\d+)?", name):
+            raise DataError(f"{path}:{number}: expected a speaker (p225) or a sentence (p225_001), found {name[:60]!r}")
+        if name in found:
+            raise DataError(f"{path}:{number}: {name} stands twice")
+        found[name] = f"{path}:{number}"
+    if not found:
+        raise DataError(f"{path}: names neither a speaker nor a sentence")
+    return found
+
+
+def read(
+    root: Path, *, mic: int = 2, with_text: bool = True, wanted: Mapping[str, str] | None = None
+) -> list[Recording]:
     """All recordings of VCTK.
 
     Args:
         root: the folder of speaker-info.txt.
         mic: 1 or 2; of version 0.92 alone.
         with_text: take the text; speaker p315, who has none, is left out.
+        wanted: only these speakers and sentences (see `read_list`); None = all.
 
     Raises:
         MissingModelError: no VCTK there.
-        DataError: a recording without text, a speaker whom speaker-info.txt lacks, a name that is not of the layout, or
-            a speaker without a recording of the microphone.
+        DataError: a wanted name that the corpus has not (or not from this microphone), a recording without text, a
+            speaker whom speaker-info.txt lacks, a name that is not of the layout, or a speaker without a recording of
+            the microphone.
     """
     folder, by_mic = _audio_folder(root)
     table = root / "speaker-info.txt"
     genders = read_genders(table)
     recordings: list[Recording] = []
+    speakers = None if wanted is None else {name.partition("_")[0] for name in wanted}
+    left = dict(wanted or {})
     for speaker in folders(folder):
+        if speakers is not None and speaker.name not in speakers:
+            continue
         if with_text and speaker.name in NO_TEXT:
             log.warning("%s: left out: the corpus has no text of this speaker (--no-text takes it)", speaker)
             continue
@@ -72,8 +102,16 @@ def read(root: Path, *, mic: int = 2, with_text: bool = True) -> list[Recording]
                 f"{speaker}: speaker {speaker.name} is not in {table}", f"add the speaker's line to {table}"
             )
         for name, path in _of_mic(speaker, mic) if by_mic else _of_speaker(speaker):
+            if wanted is not None:
+                if speaker.name not in wanted and name not in wanted:
+                    continue
+                left.pop(speaker.name, None)
+                left.pop(name, None)
             text = _text(root / "txt" / speaker.name / f"{name}.txt", path) if with_text else ""
             recordings.append(Recording(path.stem, speaker.name, path, genders[speaker.name], text))
+    if left:
+        name, where = next(iter(left.items()))
+        raise DataError(f"{where}: {name}: {folder} has nothing of that name" + (f" from microphone {mic}" * by_mic))
     if not recordings:
         raise MissingModelError(f"{folder}: no recordings", HINT)
     return recordings

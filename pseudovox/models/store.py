@@ -41,7 +41,14 @@ OTHERS = {
     "facodec_redecoder": "pseudovox.models.facodec.redecoder:Redecoder",
     "emotion_embedding": "pseudovox.models.emotion_embedding:EmotionEmbedding",
     "text_to_speech": "pseudovox.models.text_to_speech:TextToSpeech",
+    "hle_vqvae": "pseudovox.models.hle_vqvae:HierarchicalVqVae",
+    "spectrum_tracker": "pseudovox.models.spectrum_tracker:SpectrumTracker",
+    "mel_hifigan": "pseudovox.models.mel_hifigan:MelHifiGan",
 }
+
+
+# Those of them that speak as one of their training speakers (facts.speakers), as a synthesizer of one-hot voices does.
+ONE_HOT = ("hle_vqvae",)
 
 
 def speaker_networks() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 from standins import put_audio, put_text
 
 from pseudovox.core.errors import DataError, MissingModelError
-from pseudovox.corpora.vctk import read
+from pseudovox.corpora.vctk import read, read_list
 from pseudovox.data.datadir import DataDir
 
 HEAD = "ID  AGE  GENDER  ACCENTS  REGION COMMENTS"
@@ -111,3 +111,35 @@ def test_what_is_missing(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(MissingModelError, match="no such folder"):
         read(tmp_path / "nowhere")
+
+
+def test_only_what_a_list_names(new: Path, prepared: Callable[..., Path], tmp_path: Path) -> None:
+    put_text(tmp_path / "list.txt", "# speakers and sentences", "p226", "p225_002  # one sentence", "")
+    data = DataDir.load(prepared("local/prepare_vctk.py", new, "--list", tmp_path / "list.txt") / "vctk")
+    assert data.utterances == ["p225_002_mic2", "p226_001_mic2", "p226_002_mic2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("225", r"list\.txt:2: expected a speaker \(p225\) or a sentence \(p225_001\), found '225'"),
+        ("p226", r"list\.txt:2: p226 stands twice"),
+        ("p225_009", r"list\.txt:2: p225_009: .* has nothing of that name from microphone 2"),
+        ("p280", r"list\.txt:2: p280: .* has nothing of that name from microphone 2"),
+    ],
+)
+def test_lists_that_cannot_be(new: Path, tmp_path: Path, line: str, message: str) -> None:
+    put_text(tmp_path / "list.txt", "p226", line)
+    with pytest.raises(DataError, match=message):
+        read(new, wanted=read_list(tmp_path / "list.txt"))
+
+
+def test_a_list_that_names_nothing(tmp_path: Path) -> None:
+    put_text(tmp_path / "list.txt", "# nobody")
+    with pytest.raises(DataError, match="names neither a speaker nor a sentence"):
+        read_list(tmp_path / "list.txt")
+
+
+def test_the_list_of_hle_vqvae() -> None:
+    found = read_list(Path(__file__).resolve().parents[2] / "conf/hle_vqvae/vctk20.txt")
+    assert len(found) == 20 and {"p225", "p233", "p273"} < found.keys()
