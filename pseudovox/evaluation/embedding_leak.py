@@ -82,8 +82,8 @@ def speaker_records(
             counts = {"speakers": len(np.unique(scored.enrolled)), "targets": int(scored.target.sum())}
             found.append(
                 Record(
-                    metric=f"{EER}_{name}", value=measured["eer"], unit="%", system=system, set=of, group=group, ci_low=low,
-                    ci_high=high, n=len(scored.scores), n_of="trials",
+                    metric=f"{EER}_{name}", value=measured["eer"], unit="%", system=system, set=of, group=group,
+                    ci_low=low, ci_high=high, n=len(scored.scores), n_of="trials",
                     details={"attacker": name, **counts},
                 )
             )  # fmt: skip
