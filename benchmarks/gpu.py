@@ -363,13 +363,15 @@ def table(args: argparse.Namespace) -> None:
 
 
 def ends(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Seconds of each system from its first step to its last."""
+    """Seconds of each system from its first step to its last, if it came to that."""
     found: dict[str, float] = {}
     own: dict[str, dict[str, float]] = {}
     for row in rows:
         own.setdefault(row["system"], {})[row["step"]] = row["seconds"]
     shared = {step: value for step, value in own.get("pca_gmm (WORLD)", {}).items() if step != "synthesize_speech"}
     for name, steps in own.items():
+        if not {"synthesize_speech", "convert_knnvc", "anonymize_mcadams"} & steps.keys():
+            continue  # its time was up before it spoke
         needed: dict[str, float] = {}
         if name.startswith("pca_gmm"):
             needed = shared

@@ -12,7 +12,7 @@
 # PYTHON names the interpreter (.venv/bin/python if there, else python3). WHEELS names a folder of wheels that are put
 # beside its packages first, for a machine that has PyTorch, and some of constraints.txt not.
 set -u -o pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 device=cuda size=full minutes=9
 while [ $# -gt 0 ]; do

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import torch
 from steps_of_trainings import LEARNERS, Same
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pseudovox.models.buffers import known, set_known
+from pseudovox.training import ctc
 from pseudovox.training.fit import Learner, fit
 
 # What asks the device for a number, or for the shape of a result.
@@ -132,3 +134,50 @@ def test_a_number_is_asked_for_once() -> None:
         module.double()
         module.count = torch.tensor(3)
         assert known(module, "count") == 3
+
+
+@pytest.mark.parametrize("name", list(LEARNERS))
+def test_no_loss_waits_for_a_gpu_that_is_only_imagined(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On tensors that say they are on a GPU and hold nothing, whoever fetches a number or a shape fails."""
+    torch.manual_seed(1)
+    learner, batch = LEARNERS[name]()
+    learner.log = lambda *_, **__: None  # type: ignore[method-assign]
+    if hasattr(learner, "adversary_weight"):
+        learner.adversary_weight = lambda: 0.5
+    if getattr(learner.network, "quantizer", None) is not None:
+        learner.network.start_quantizing()  # type: ignore[operator]
+        for _ in range(SETTLED):
+            learner.loss(batch, "train")
+    for module in ("bottleneck", "recognizer", "phones"):  # (PyTorch's own CTC looks for a driver)
+        monkeypatch.setattr(f"pseudovox.training.{module}.ctc_loss", lambda values, *_, **__: values.sum())
+    imagined = FakeTensorMode(allow_non_fake_inputs=True)
+
+    def moved(tensor: torch.Tensor) -> torch.Tensor:
+        return imagined.from_tensor(tensor.detach()).to("cuda")
+
+    numbers = {
+        (module, key): int(module.get_buffer(key))
+        for module in learner.modules()
+        for key in ("quantizing", "started", "calls", "size")
+        if key in module._buffers
+    }
+    kept = ctc.kept_on_host(batch) if isinstance(batch, dict) else {}
+    with imagined:
+        for module in learner.modules():
+            for key, parameter in module._parameters.items():
+                module._parameters[key] = None if parameter is None else torch.nn.Parameter(moved(parameter))
+            for key, buffer in module._buffers.items():
+                module._buffers[key] = None if buffer is None else moved(buffer)
+        for (module, key), value in numbers.items():
+            set_known(module, key, value)
+        inputs: Any = {key: moved(value) for key, value in batch.items()} if kept or isinstance(batch, dict) else tuple(
+            moved(value) for value in batch
+        )  # fmt: skip
+        if kept:
+            inputs[ctc.HOST] = kept
+        if hasattr(learner, "discriminators"):
+            found, _ = learner.speech(inputs, "train")  # type: ignore[operator]
+            value = learner.discriminators(found)[0][0].mean()
+        else:
+            value = learner.loss(inputs, "train")
+    assert value.device.type == "cuda" and value.ndim == 0
