@@ -118,7 +118,7 @@ def run(args: argparse.Namespace, config: Config) -> None:
 
     moved: dict[str, Any] = {}
     if private:
-        moved = {key: getattr(options, key) for key in ("duration_weight", "shortest_run", "anonymizations")}
+        moved = {key: getattr(options, key) for key in ("duration_weight", "anonymizations")}
         moved["phones"] = options.phones.layer
     stage.map_utterances(
         args,

@@ -41,31 +41,6 @@ def runs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return labels[starts], np.diff(starts, append=len(labels))
 
 
-def without_short(labels: np.ndarray, shortest: int) -> np.ndarray:
-    """Labels in which no run is shorter than some frames: it gets the phone of a run beside it.
-
-    Of the two that are long enough the longer one, of equals the one before it.
-
-    A frame whose phone was told wrongly is often a run of its own, which new durations would make longer.
-
-    Args:
-        labels: int64 (frames,).
-        shortest: frames; 1 = they stay as they are, as where no run is long enough.
-
-    Returns:
-        int64 (frames,)
-    """
-    found, lengths = runs(labels)
-    fitting = lengths >= shortest
-    if not fitting.any():
-        return np.asarray(labels, np.int64)
-    places = np.arange(len(found))
-    before = np.maximum.accumulate(np.where(fitting, places, -1))
-    after = np.minimum.accumulate(np.where(fitting, places, len(found))[::-1])[::-1]
-    padded = np.append(lengths, 0)  # (both ends: place -1, and the one behind the last)
-    return np.repeat(found[np.where(padded[before] >= padded[after], before, after)], lengths)
-
-
 def new_durations(predicted: np.ndarray, actual: np.ndarray, weight: float) -> np.ndarray:
     """Frames that each run gets: max(1, round(weight * predicted + (1 - weight) * actual)), halves to even numbers.
 

@@ -69,7 +69,6 @@ class PrivateOptions(Options):
 
     duration_weight: float = 0.7  # w: of the predicted durations against the actual ones
     clusters: int = 8  # c: of each phone of a target; 0 = all of its frames
-    shortest_run: int = 1  # frames that a run of one phone has; a shorter one becomes part of the longer one beside it
     anonymizations: int = 1  # targets that an utterance goes through, one after the other
     phones: PhoneOptions = field(default_factory=PhoneOptions)
     durations: DurationOptions = field(default_factory=DurationOptions)
@@ -78,12 +77,7 @@ class PrivateOptions(Options):
         """UsageError for values that are none."""
         super().check()
         self.durations.check()
-        for key, low, high in (
-            ("duration_weight", 0, 1),
-            ("clusters", 0, None),
-            ("shortest_run", 1, None),
-            ("anonymizations", 1, None),
-        ):
+        for key, low, high in (("duration_weight", 0, 1), ("clusters", 0, None), ("anonymizations", 1, None)):
             value = getattr(self, key)
             if value < low or (high is not None and value > high):
                 wanted = f"from {low} to {high}" if high is not None else f"{low} or more"

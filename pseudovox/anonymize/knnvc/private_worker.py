@@ -12,7 +12,7 @@ import torch
 
 from pseudovox.anonymize import targets
 from pseudovox.anonymize.knnvc import conversion, features
-from pseudovox.anonymize.knnvc.phones import Predictors, without_short
+from pseudovox.anonymize.knnvc.phones import Predictors
 from pseudovox.anonymize.knnvc.private_targets import PrivateStore
 from pseudovox.anonymize.knnvc.target_store import inner_frames, normalised
 from pseudovox.anonymize.knnvc.worker import Speak, by_world, melody, target_of
@@ -59,7 +59,7 @@ class PrivateConvertWorker:
         keys = [torch.from_numpy(layers[0]).to(self.device) for layers in found]
         if self.options.features.normalise:
             keys = [normalised(own) for own in keys]
-        labels = [without_short(self.predictors.labels(layers[1]), self.options.shortest_run) for layers in found]
+        labels = [self.predictors.labels(layers[1]) for layers in found]
         stretched = conversion.stretch(keys, labels, self.predictors, self.options.duration_weight)
         chains = [self._chain(utterance) for utterance in batch]
         voices = {name: self.store.private(name) for chain in chains for name in chain}

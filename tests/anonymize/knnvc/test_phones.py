@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pseudovox.anonymize.knnvc.phones import Predictors, merged, new_durations, runs, source_frames, without_short
+from pseudovox.anonymize.knnvc.phones import Predictors, merged, new_durations, runs, source_frames
 from pseudovox.core.errors import DataError
 from pseudovox.models import store
 
@@ -23,15 +23,6 @@ def test_runs() -> None:
     labels, frames = runs(np.array([0, 0, 3, 3, 3, 1, 3]))
     assert labels.tolist() == [0, 3, 1, 3] and frames.tolist() == [2, 3, 1, 1]
     assert [len(part) for part in runs(np.array([], np.int64))] == [0, 0]
-
-
-def test_short_runs_become_part_of_the_longer_one_beside_them() -> None:
-    labels = np.array([1, 2, 2, 3, 4, 4, 4, 5, 6, 6, 6, 7])
-    assert without_short(labels, 2).tolist() == [2, 2, 2, 4, 4, 4, 4, 4, 6, 6, 6, 6]
-    assert without_short(labels, 3).tolist() == [4] * 8 + [6] * 4
-    for shortest in (1, 4):
-        assert without_short(labels, shortest).tolist() == labels.tolist()
-    assert without_short(np.array([], np.int64), 2).tolist() == []
 
 
 def test_durations_are_mixed_rounded_and_never_zero() -> None:
