@@ -183,7 +183,6 @@ class CodecBatches(Chunks):
         network.output_mean.copy_(torch.tensor(mean))
         network.output_deviation.copy_(torch.tensor([*deviation, max(noise.std(), 1e-3), pitch[1], 1.0]))
 
-
     def pairs(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Signal (n, bands) and target (n, outputs) of some 100 segments, one after the other."""
         found = [self.batch(index) for index in range(-(-100 // self.options.training.batch_size))]
