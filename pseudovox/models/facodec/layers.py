@@ -84,8 +84,9 @@ class ResidualUnit(nn.Module):
         self.wide = nn.Conv1d(channels, channels, 7, dilation=dilation, padding=3 * dilation)
         self.between = Activation(channels, antialias=antialias)
         self.point = nn.Conv1d(channels, channels, 1)
-        # Units start as the identity, which lets a deep stack train from the first update.
-        nn.init.zeros_(self.point.weight)
+        # Units start near the identity, which lets a deep stack train from the first update. (Not at 0, which has no
+        # direction for weight norm.)
+        nn.init.normal_(self.point.weight, std=1e-3)
         nn.init.zeros_(self.point.bias)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
