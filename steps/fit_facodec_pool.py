@@ -24,6 +24,7 @@ import functools
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from pseudovox import stage
 from pseudovox.anonymize.facodec.options import Options
@@ -72,7 +73,10 @@ def run(args: argparse.Namespace, config: Config) -> None:
             worker=lambda: functools.partial(TimbreWorker, options, args.codec),
             arrays=("xvector",),
         )
-        means, genders, utterances, rows = [], [], [], []
+        means: list[Any] = []
+        genders: list[str] = []
+        utterances: list[Any] = []
+        rows: list[int] = []
         for part in data:
             own = read_scp(timbres / part.name / "xvector.scp")
             for speaker, mean in speaker_means(part.spk2utt, own).items():

@@ -1,9 +1,9 @@
 """A start for a small FACodec of frames: the best linear codec, from which a training goes on.
 
-Two frames of log-mel become coordinates by linear regression: eight that tell F0, voicing, aperiodicity and level of both frames,
-for prosody, and those that tell the envelopes best (reduced-rank regression), for content, in the order of its levels; detail
-quantises what is left of them. The decoder regresses the frames on these coordinates. What is learned later, residual units, curved
-activations and the timbre's influence, begins at nothing.
+Two frames of log-mel become coordinates by linear regression: eight that tell F0, voicing, aperiodicity and level of
+both frames, for prosody, and those that tell the envelopes best (reduced-rank regression), for content, in the order of
+its levels; detail quantises what is left of them. The decoder regresses the frames on these coordinates. What is
+learned later, residual units, curved activations and the timbre's influence, begins at nothing.
 """
 
 from __future__ import annotations

@@ -115,3 +115,15 @@ def speakers_learned_and_tested(tiny_data: DataDir) -> Any:
     hint = yield lambda: score(tiny_data)
     assert "--train" in hint
     yield lambda: score(others)
+
+
+@obeyed("pseudovox/training/linear_codec.py", "of codecs of frames alone")
+def linear_start_of_waves() -> Any:
+    from pseudovox.models.facodec import FaCodec
+    from pseudovox.training import linear_codec
+
+    network = FaCodec(**{**vars(Options().codec.network), "ratios": [2], "width": 4, "decoder_width": 8})
+    hint = yield lambda: linear_codec.start(network, torch.zeros(4, 1), torch.zeros(4, 1))
+    (key,) = settings_in(hint)
+    assert options(key).codec.linear_start is False
+    yield lambda: None

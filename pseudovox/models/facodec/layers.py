@@ -84,8 +84,9 @@ class ResidualUnit(nn.Module):
         self.wide = nn.Conv1d(channels, channels, 7, dilation=dilation, padding=3 * dilation)
         self.between = Activation(channels, antialias=antialias)
         self.point = nn.Conv1d(channels, channels, 1)
-        # Units start as the identity, which lets a deep stack train from the first update.
-        nn.init.zeros_(self.point.weight)
+        # Units start near the identity, which lets a deep stack train from the first update. (Not at 0, which has no
+        # direction for weight norm.)
+        nn.init.normal_(self.point.weight, std=1e-3)
         nn.init.zeros_(self.point.bias)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -173,9 +174,10 @@ class Encoder(nn.Module):
     def reach(self) -> int:
         """Inputs on either side on which a vector depends."""
         found, rate = 3, 1
-        for block in self.blocks:
-            found += rate * (_within(block.units) + _filter(block.activation) + 2 * block.stride)  # type: ignore[operator, arg-type]
-            rate *= block.stride  # type: ignore[assignment, operator]
+        blocks: Any = self.blocks
+        for block in blocks:
+            found += rate * (_within(block.units) + _filter(block.activation) + 2 * block.stride)
+            rate *= block.stride
         return int(found + rate * (_filter(self.activation) + 1))
 
 
@@ -221,10 +223,11 @@ class Decoder(nn.Module):
     def reach(self) -> int:
         """Vectors on either side on which a sample depends."""
         found, rate = 3.0, 1
-        for block in self.blocks:
-            found += (_filter(block.activation) + 2) / rate  # type: ignore[arg-type]
-            rate *= block.stride  # type: ignore[assignment, operator]
-            found += _within(block.units) / rate  # type: ignore[arg-type]
+        blocks: Any = self.blocks
+        for block in blocks:
+            found += (_filter(block.activation) + 2) / rate
+            rate *= block.stride
+            found += _within(block.units) / rate
         return math.ceil(found + (_filter(self.activation) + 3) / rate)
 
 

@@ -46,7 +46,14 @@ FILES = {
 }
 ATTENTION_HEADS = 4
 DROPOUT = 0.1
-FACTS = {"sample_rate": 16000, "level": None, "speakers": 0, "phones": [], "validation": {}, "source": "published"}
+FACTS: dict[str, Any] = {
+    "sample_rate": 16000,
+    "level": None,
+    "speakers": 0,
+    "phones": [],
+    "validation": {},
+    "source": "published",
+}
 _UNITS = {"0.act": "before.snake", "1": "wide", "2.act": "between.snake", "3": "point"}
 _SUBLAYERS = {
     "self_attn": "attention",

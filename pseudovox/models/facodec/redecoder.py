@@ -63,10 +63,10 @@ class Redecoder(nn.Module):
 
     def vectors(self, codes: torch.Tensor, timbre: torch.Tensor, *, detail: bool = False) -> torch.Tensor:
         """Codes (B, T, levels) and timbre (B, dimension) -> (B, T, dimension); by default without detail."""
-        parts: list[Any] = list(codes.split(self.levels, -1))
+        embeddings: Any = self.embeddings
         sums = [
-            torch.stack([table(part[..., level]) for level, table in enumerate(tables)]).sum(0)  # type: ignore[arg-type]
-            for tables, part in zip(self.embeddings, parts, strict=True)
+            torch.stack([table(part[..., level]) for level, table in enumerate(tables)]).sum(0)
+            for tables, part in zip(embeddings, codes.split(self.levels, -1), strict=True)
         ]
         found: torch.Tensor = self.prosody(sums[0], timbre) + sums[1]
         return found + sums[2] if detail else found
