@@ -186,7 +186,8 @@ def voices(data: Sequence[DataDir], speakers: Sequence[str], options: F0) -> lis
     genders: dict[str, str] = {}
     for part in data:
         genders.update(part.tables.get("spk2gender", {}))
-    found, everybody = [], []
+    found: list[dict[str, Any]] = []
+    everybody: list[np.ndarray] = []
     for speaker in speakers:
         own = [(part, utterance) for part in data for utterance in part.spk2utt.get(speaker, ())][:OF_VOICE]
         contours, breath = [], []
@@ -205,7 +206,7 @@ def voices(data: Sequence[DataDir], speakers: Sequence[str], options: F0) -> lis
         })  # fmt: skip
     mean = f0.statistics(everybody)
     fallback = [mean.mean, mean.deviation] if mean.frames else [5.0, 0.2]
-    known = [one["aperiodicity"] for one in found if one["aperiodicity"] is not None]
+    known = [float(one["aperiodicity"]) for one in found if one["aperiodicity"] is not None]
     for one in found:
         if not one.pop("frames"):  # no voice was found in this one's speech
             one["log_f0"] = fallback
