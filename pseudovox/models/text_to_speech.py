@@ -61,7 +61,11 @@ class ConvStack(nn.Module):
 
 
 class Conformers(nn.Module):
-    """Conformer blocks (macaron, without relative positions, but with sinusoidal ones): as ConvStack."""
+    """Conformer blocks (macaron, without relative positions, but with sinusoidal ones): as ConvStack.
+
+    No attention falls on padding, but torchaudio's convolutions see that of a batch, in training; in use utterances
+    come one by one.
+    """
 
     def __init__(self, channels: int, kernel: int, layers: int, dropout: float, heads: int, hidden: int) -> None:
         super().__init__()
@@ -69,13 +73,16 @@ class Conformers(nn.Module):
 
         self.blocks = Conformer(
             input_dim=channels, num_heads=heads, ffn_dim=hidden, num_layers=layers,
-            depthwise_conv_kernel_size=kernel, dropout=dropout, use_group_norm=True,
+            depthwise_conv_kernel_size=kernel, dropout=dropout,
         )  # fmt: skip
 
     def forward(self, sequence: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        positions = sinusoids(sequence.shape[1], sequence.shape[2]).to(sequence)
-        found: torch.Tensor = self.blocks((sequence + positions) * mask[:, :, None], mask.sum(1))[0]
-        return found * mask[:, :, None]
+        lengths, whole = mask.sum(1), sequence.shape[1]
+        longest = int(lengths.max())  # torchaudio expects no more
+        sequence, mask = sequence[:, :longest], mask[:, :longest]
+        positions = sinusoids(longest, sequence.shape[2]).to(sequence)
+        found: torch.Tensor = self.blocks((sequence + positions) * mask[:, :, None], lengths)[0]
+        return functional.pad(found * mask[:, :, None], (0, 0, 0, whole - longest))
 
 
 def sinusoids(length: int, channels: int) -> torch.Tensor:

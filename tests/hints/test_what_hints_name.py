@@ -13,6 +13,7 @@ from obeying import ROOT, dry_run, places, sources
 
 from pseudovox import config as configuration
 from pseudovox.anonymize.knnvc.private import PrivateOptions
+from pseudovox.anonymize.sttts.options import Options as SpeechOptions
 from pseudovox.config import validation
 from pseudovox.corpora.downloads import catalogue
 
@@ -54,6 +55,7 @@ def test_keys_that_are_to_be_set_exist() -> None:
     own = {name for name, value in known.items() if value == {}}  # the user names what is in them
     of_kinds = set(validation.keys(configuration.Config))
     known |= {f"system.options.{name}": value for name, value in _keys(asdict(PrivateOptions())).items()}  # of kNN-VC
+    known |= {f"system.options.{name}": value for name, value in _keys(asdict(SpeechOptions())).items()}
     wrong = []
     for where, text in TEXTS:
         for key in re.findall(r"--set ['\"]?([a-z][\w.<>]*)=", text):

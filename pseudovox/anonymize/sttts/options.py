@@ -106,7 +106,7 @@ class Tts:
     cache_gigabytes: float = 4.0
     training: Training = field(
         default_factory=lambda: Training(
-            updates=900, round_updates=50, batch_size=12, learning_rate=3e-3, warmup=50, threads=1
+            updates=8000, round_updates=200, batch_size=12, learning_rate=3e-3, warmup=50, threads=1
         )
     )
 
