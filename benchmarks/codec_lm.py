@@ -1,7 +1,8 @@
 """The coarse transformer of system codec_lm: tokens a second, with the cache of keys and values and without it.
 
 One thread, random weights (times do not depend on them), in our layout at its small size and in Bark's layout at the
-sizes of Bark small and large. Without a cache, the whole context is worked out for every token. The tokens are the same (checked).
+sizes of Bark small and large. Without a cache, the whole context is worked out for every token. The tokens are the
+same (checked).
 
     benchmarks/codec_lm.py [--seconds 3] [--batch 1 4] [--sizes ours bark_small bark_large]
 """

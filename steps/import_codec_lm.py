@@ -1,5 +1,5 @@
 #!/usr/bin/env -S bash -c 'exec "${0%/*}/../utils/python.sh" "$0" "$@"'
-"""Take over the published models of system codec_lm: Bark, EnCodec and the units of HuBERT (stage synthesizer).
+"""Take over the published models of system codec_lm: Bark, EnCodec and the units of HuBERT (stage fit).
 
 system.options.published says which size of Bark and, where they are not in torchaudio's cache (local/download.py),
 the files. Tensors alone are read (torch.load with weights_only); sizes are told from their shapes, and every name
@@ -28,7 +28,7 @@ from pseudovox.core.errors import UsageError
 
 def main(argv: list[str] | None = None) -> int:
     parser = stage.parser(__doc__)
-    parser.add_argument("data_dirs", nargs="*", type=Path, help="not read: what a recipe's models are trained on")
+    parser.add_argument("data_dirs", nargs="*", type=Path, help="not read: the set of the stage")
     parser.add_argument("out_dir", type=Path, help="the model dirs")
     return stage.main(parser, argv, run)
 

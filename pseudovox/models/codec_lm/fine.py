@@ -68,4 +68,4 @@ class Fine(nn.Module):
             hidden = hidden + along + functional.gelu(self.around(along.transpose(1, 2))).transpose(1, 2)
         found = self.transformer(hidden)
         head = self.heads[book - self.given]
-        return functional.linear(found, head.weight[: self.codes])  # type: ignore[arg-type]
+        return functional.linear(found, head.weight[: self.codes])  # type: ignore[index,arg-type]
