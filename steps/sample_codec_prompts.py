@@ -3,7 +3,7 @@
 
 Whether a data dir is anonymized by speaker or by utterance is said by section `levels`, and whose prompts are of which
 gender by `pseudo.target_gender` (same, opposite or any); `pseudo.target` names one for all. A draw depends on the seed,
-the data dir's name and the speaker's (or the utterance's) id alone. Nobody is given its own voice. With
+the data dir's name and the speaker's (or the utterance's) id alone. No speaker is given its own voice. With
 system.options.prompts.source none there are no prompts, and nothing is drawn here.
 
 Reads   data dirs (with spk2gender, unless any gender will do); the output of steps/fit_codec_prompts.py (--prompts).

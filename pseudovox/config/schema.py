@@ -127,6 +127,7 @@ class System:
     options: dict[str, Any] = field(default_factory=dict)  # keys of its own, which its steps know (stage.own_options)
     anonymizer: str = ""  # "<module>:<class>" of pseudovox that does the same in Python (anonymizer.System)
     attacked: bool = True  # train the semi-informed attacker on it
+    draws_vectors: bool = True  # its stage sample draws vectors, which an informed attacker knows
     synthesizer: str = ""  # its own synthesizer, trained by its own configuration: models/synthesizer_<this>
 
     @property

@@ -30,7 +30,7 @@ def _informed(config: Config) -> str:
         return "attacks.informed is false"
     # (The speakers of a synthesizer are no vectors.)
     of_synthesizer = config.system.base == "xvector" and config.pseudo.gives != "x-vectors"
-    if of_synthesizer or all(step.stage != "sample" for step in config.system.steps):
+    if of_synthesizer or not config.system.draws_vectors or all(step.stage != "sample" for step in config.system.steps):
         return "the system draws no pseudo x-vectors that an attacker could know"
     return "" if not config.system.base or "sample" in config.system.stages else "the system draws no pseudo x-vectors"
 

@@ -128,7 +128,7 @@ def test_layers_of_the_content_extractor(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (Features("hubert", 6), "features.kind 'hubert': expected one of wavlm"),
+        (Features("hubertt", 6), "features.kind 'hubertt': expected one of wavlm"),
         (Features("bottleneck", -1), "features.layer -1"),
         (Features("bottleneck", 4), "features.layer 4: the content extractor has layers 1 to 3"),
     ],
