@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -13,9 +14,9 @@ from obeying import ROOT, dry_run, places, sources
 
 from pseudovox import config as configuration
 from pseudovox.anonymize.knnvc.private import PrivateOptions
-from pseudovox.anonymize.sttts.options import Options as SpeechOptions
 from pseudovox.config import validation
 from pseudovox.corpora.downloads import catalogue
+from pseudovox.evaluation.emotion_embedding import SystemOptions
 
 SCRIPT = re.compile(r"\b(?:utils|steps|local)/\w+\.(?:py|sh)\b")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*\b")
@@ -54,8 +55,10 @@ def test_keys_that_are_to_be_set_exist() -> None:
     known = _keys(configuration.section_dict(configuration.load()))
     own = {name for name, value in known.items() if value == {}}  # the user names what is in them
     of_kinds = set(validation.keys(configuration.Config))
-    known |= {f"system.options.{name}": value for name, value in _keys(asdict(PrivateOptions())).items()}  # of kNN-VC
-    known |= {f"system.options.{name}": value for name, value in _keys(asdict(SpeechOptions())).items()}
+    families = (path.parent.name for path in ROOT.glob("pseudovox/anonymize/*/options.py"))
+    modules = (importlib.import_module(f"pseudovox.anonymize.{name}.options") for name in families)
+    for options in (*(module.Options for module in modules), PrivateOptions, SystemOptions):  # keys of systems' own
+        known |= {f"system.options.{name}": value for name, value in _keys(asdict(options())).items()}
     wrong = []
     for where, text in TEXTS:
         for key in re.findall(r"--set ['\"]?([a-z][\w.<>]*)=", text):
