@@ -1,7 +1,7 @@
 """Target speakers: the voices of a synthesizer that knows its training speakers alone (speaker_input one-hot).
 
 Instead of an x-vector, every speaker or utterance gets one of these speakers to be spoken as, as the VPC 2024's B5 and
-B6 have it: the same for all, drawn for each speaker, or drawn for each utterance. Nobody is given itself.
+B6 have it: the same for all, drawn for each speaker, or drawn for each utterance. No speaker is its own target.
 """
 
 from __future__ import annotations

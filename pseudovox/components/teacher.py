@@ -38,7 +38,7 @@ class TeacherWorker:
 
     @torch.inference_mode()
     def process(self, batch: Sequence[Utterance]) -> Iterator[tuple[Utterance, Callable[[], dict[str, np.ndarray]]]]:
-        """(utterance, what gives its array); nobody waits for a GPU before that is called."""
+        """(utterance, what gives its array); a GPU is not waited for before that is called."""
         for utterance in batch:
             samples = to_device(utterance.given(self.read), self.device)
             windows = [self.encoder(window.unsqueeze(0))[0] for window in samples.split(self.longest)]

@@ -1,7 +1,7 @@
 """Buffers that hold one whole number, whose value is not asked of the device again and again.
 
 What a network does may depend on such a number: whether its quantiser is on, say. Asking a GPU for it waits until all
-that was begun has ended, in every step of a training. The value last seen is good as long as nobody changed the tensor,
+that was begun has ended, in every step of a training. The value last seen holds as long as the tensor has not changed,
 which its version tells.
 """
 

@@ -1,4 +1,4 @@
-"""The devices that a step computes on, and copies to and from them that nobody waits for."""
+"""The devices that a step computes on, and copies to and from them that do not block."""
 
 from __future__ import annotations
 

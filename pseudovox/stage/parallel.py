@@ -331,7 +331,7 @@ class _Writing:
 
     def tell(self, batch: Sequence[Utterance], share: float) -> None:
         """How much of a batch is done."""
-        if len(batch) == 1:  # of several, nobody knows which one a share is of
+        if len(batch) == 1:  # of several, it is not known which one a share is of
             with contextlib.suppress(OSError):  # a full disk is told of where output is written
                 self.progress.write_text(f"{self.done + share * batch[0].duration:.3f}")
 

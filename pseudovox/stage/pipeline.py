@@ -36,7 +36,7 @@ class Ahead(Utterance):
         return made
 
     def begin(self, reading: Future[Any] | None) -> None:
-        """Somebody reads it: a thread, or (None) who needs it now."""
+        """It is being read: by a thread, or (None) by whoever needs it now."""
         object.__setattr__(self, "begun", True)
         object.__setattr__(self, "reading", reading)
 

@@ -84,7 +84,7 @@ class CodecBatches(Chunks):
         data: data dirs.
         frames: root of what CodecWorker made.
         options: section `system.options.codec`.
-        speech: the phones; None: nobody knows any.
+        speech: the phones; None: not known.
         seed: of every draw.
 
     Attributes:

@@ -70,7 +70,7 @@ class Vocoder:
     ) -> list[Callable[[], np.ndarray]]:
         """What gives the speech (samples,) of the matched features of each utterance, as silent as its original (n,).
 
-        On a GPU utterances that are not longer than a block are spoken together, and nobody waits for it before what
+        On a GPU utterances that are not longer than a block are spoken together, and it is not waited for before what
         is given here is called; what is behind the end of one does not show but for rounding.
         """
         found: dict[int, Callable[[], np.ndarray]] = {}

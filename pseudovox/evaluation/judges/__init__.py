@@ -1,4 +1,4 @@
-"""Independent judges: models that nobody trained here. Most have their weights in their packages' wheels; those of
+"""Independent judges: models that were not trained here. Most have their weights in their packages' wheels; those of
 torchaudio and NISQA are fetched by the user (pseudovox.models.pretrained); Whisper's are fetched by its package where
 there is a network.
 

@@ -196,7 +196,7 @@ def _candidates(
 def choose(found: Sequence[Candidate], seed: int) -> list[tuple[Candidate, str]]:
     """Utterances of every gender with the reason why: at random, short, long, recognised best and worst.
 
-    Nobody's taste is in it: ties are broken by (seed, id). Random ones come first, of each gender in turn, then the
+    No taste decides: ties are broken by (seed, id). Random ones come first, of each gender in turn, then the
     others, so that what must be left out for its size is an extreme one.
     """
 
