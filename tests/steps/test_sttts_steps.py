@@ -14,6 +14,7 @@ import pytest
 import soundfile
 import tiny_models
 
+from pseudovox import stage
 from pseudovox.anonymize.sttts import recognition, symbols
 from pseudovox.components.f0 import frame_count
 from pseudovox.core import checkout
@@ -75,7 +76,10 @@ def call(step: str, *arguments: object) -> None:
     assert main([str(word) for word in (*shared, *arguments)]) == 0, step
 
 
-def test_from_training_to_speech(speech: DataDir, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_training_to_speech(
+    speech: DataDir, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage.log, "handlers", [*stage.log.handlers, caplog.handler])
     content = ("--bottleneck", "exp/models/bottleneck")
     call("train_tts", "--xvectors", "xvectors", "--emotion", "emotion", "data/tiny", "tts")
     card = json.loads(Path("tts/model.json").read_text())
@@ -83,7 +87,7 @@ def test_from_training_to_speech(speech: DataDir, capsys: pytest.CaptureFixture[
     call("train_phones", *content, "data/tiny", "phones")
     assert "sil" in Path("phones/lm.arpa").read_text()
     call("recognise_phones", "--phones", "phones", *content, "data/tiny", "recognised")
-    said = capsys.readouterr().err
+    said = caplog.text
     assert "no phones were recognised in" in said and "f1-0" in said
     found = read_scp(Path("recognised/tiny/phones.scp"))
     counts = {utt: frame_count(len(soundfile.read(f"wav/{utt}.wav")[0])) for utt in speech.utterances}
