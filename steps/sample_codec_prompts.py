@@ -26,7 +26,6 @@ from pseudovox import stage
 from pseudovox.anonymize import sampling
 from pseudovox.anonymize.codec_lm.options import Options
 from pseudovox.config import Config
-from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,23 +40,13 @@ def run(args: argparse.Namespace, config: Config) -> None:
     if own.prompts.source == "none":
         stage.log.info("system.options.prompts.source none: there is nothing to draw")
         return
-    options: Any = config.pseudo
-    if options.gives != "targets":
-        raise UsageError(f"pseudo.strategy {options.strategy}: draws no targets; expected target")
-    for data in stage.load_data(args, reads=("spk2gender",)):
-        level = sampling.level_of(config, data)
-        chosen = {"target": options.target, "target_gender": options.target_gender}
-        settings = {"pseudo": chosen, "level": level, "set": data.name}
-        inputs = [data, args.prompts]
-        with stage.output(args, args.out_dir / data.name, settings=settings, inputs=inputs, torch_device=False) as out:
-            if out is None:
-                continue
-            from pseudovox.anonymize import targets
-            from pseudovox.anonymize.codec_lm.prompts import Store
 
-            store = Store(args.prompts)
-            found = targets.choose(store.targets, data, options, level=level, seed=args.seed, whose=targets.PREPARED)
-            sampling.write_targets(out, found)
+    def prepared(folder: Path) -> Any:
+        from pseudovox.anonymize.codec_lm.prompts import Store
+
+        return Store(folder).targets, {}
+
+    sampling.draw_prepared(args, config, args.prompts, prepared)
 
 
 if __name__ == "__main__":

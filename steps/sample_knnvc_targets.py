@@ -24,7 +24,6 @@ from typing import Any
 from pseudovox import stage
 from pseudovox.anonymize import sampling
 from pseudovox.config import Config
-from pseudovox.core.errors import UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,27 +33,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, config: Config) -> None:
-    options: Any = config.pseudo
-    if options.gives != "targets":
-        raise UsageError(f"pseudo.strategy {options.strategy}: draws no targets; expected target")
-    for data in stage.load_data(args, reads=("spk2gender",)):
-        level = sampling.level_of(config, data)
-        chosen = {"target": options.target, "target_gender": options.target_gender}
-        settings = {"pseudo": chosen, "level": level, "set": data.name}
-        inputs = [data, args.targets]
-        with stage.output(args, args.out_dir / data.name, settings=settings, inputs=inputs, torch_device=False) as out:
-            if out is None:
-                continue
-            from pseudovox.anonymize import targets
-            from pseudovox.anonymize.knnvc.target_store import Store
-            from pseudovox.data.archive import write_arrays
+    def prepared(folder: Path) -> Any:
+        from pseudovox.anonymize.knnvc.target_store import Store
 
-            store = Store(args.targets)
-            found = targets.choose(store.targets, data, options, level=level, seed=args.seed, whose=targets.PREPARED)
-            vectors = store.vectors()
-            known = {utterance: vectors[target.id] for utterance, target in found.utterances.items()}
-            write_arrays(out.path, "pseudo_xvector", known, out.final)
-            sampling.write_targets(out, found)
+        store = Store(folder)
+        return store.targets, store.vectors()
+
+    sampling.draw_prepared(args, config, args.targets, prepared)
 
 
 if __name__ == "__main__":

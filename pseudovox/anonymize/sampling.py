@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pseudovox import stage
 from pseudovox.anonymize import targets
@@ -16,7 +16,11 @@ from pseudovox.data.datadir import DataDir, bytewise, write_atomic
 from pseudovox.data.datadir.tables import SPK2TARGET, UTT2TARGET
 
 if TYPE_CHECKING:  # numpy and all that needs it are imported where they are used: --help must be quick
+    import numpy as np
+
     from pseudovox.anonymize.strategy import Draws, Strategy
+
+    Prepared = tuple[Sequence[targets.Target], dict[str, np.ndarray]]
 
 
 def parser(manual: str | None) -> argparse.ArgumentParser:
@@ -94,6 +98,35 @@ def _choose(args: argparse.Namespace, config: Config, data: DataDir) -> None:
         if out is None:
             return
         write_targets(out, targets.choose(speakers, data, config.pseudo, level=level, seed=args.seed))
+
+
+def draw_prepared(args: argparse.Namespace, config: Config, folder: Path, prepared: Callable[[Path], Prepared]) -> None:
+    """Draw the targets of each data dir from those that stage fit prepared (strategy `target`), and write them.
+
+    Args:
+        folder: what stage fit made.
+        prepared: given it, its targets and, if they are vectors, the pseudo x-vector of each by its id.
+
+    Raises:
+        UsageError: another strategy, or a level that there is not.
+    """
+    options: Any = config.pseudo
+    if options.gives != "targets":
+        raise UsageError(f"pseudo.strategy {options.strategy}: draws no targets; expected target")
+    for data in stage.load_data(args, reads=("spk2gender",)):
+        level = level_of(config, data)
+        chosen = {"target": options.target, "target_gender": options.target_gender}
+        settings = {"pseudo": chosen, "level": level, "set": data.name}
+        inputs: list[Path | DataDir] = [data, folder]
+        with stage.output(args, args.out_dir / data.name, settings=settings, inputs=inputs, torch_device=False) as out:
+            if out is None:
+                continue
+            there, vectors = prepared(folder)
+            found = targets.choose(there, data, options, level=level, seed=args.seed, whose=targets.PREPARED)
+            if vectors:
+                known = {utterance: vectors[target.id] for utterance, target in found.utterances.items()}
+                write_arrays(out.path, "pseudo_xvector", known, out.final)
+            write_targets(out, found)
 
 
 def write_targets(out: stage.Output, chosen: targets.Chosen) -> None:
