@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from pseudovox.core.errors import DataError
 from pseudovox.models import pretrained, store
+from pseudovox.models.pretrained import check_weights
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +72,7 @@ def read(path: Path, *, prematched: bool = True) -> tuple[torch.nn.Module, dict[
             **{name: expected[name] for name in ("feature_mean", "feature_deviation")},
             **{_own_name(name, len(hyperparameters["block_kernels"])): tensor for name, tensor in plain.items()},
         }
-        _check(own, expected)
+        check_weights(own, expected)
     except ValueError as error:
         raise DataError(
             f"{path}: not a generator of kNN-VC's: {error}",
@@ -160,7 +161,7 @@ def _numbers(weights: Mapping[str, torch.Tensor], pattern: str) -> int:
 
 
 def _own_name(name: str, blocks: int) -> str:
-    """The name in FeatureHifiGan's state for one of theirs; the same for what is none, which `_check` then names."""
+    """The name in FeatureHifiGan's state for one of theirs; what is none is returned as it is, for check_weights to name."""
     module, _, parameter = name.rpartition(".")
     if module in MODULES:
         return f"{MODULES[module]}.{parameter}"
@@ -170,17 +171,3 @@ def _own_name(name: str, blocks: int) -> str:
         level, block = divmod(int(match[1]), blocks)
         return f"blocks.{level}.{block}.{'wide' if match[2] == '1' else 'plain'}.{match[3]}.{parameter}"
     return name
-
-
-def _check(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
-    """ValueError unless names and shapes are those of the network, all finite."""
-    for what, names in (("missing", expected.keys() - found.keys()), ("unknown", found.keys() - expected.keys())):
-        if names:
-            raise ValueError(f"{len(names)} weights are {what}, e.g. that of {min(names)}")
-    for name, wanted in expected.items():
-        if found[name].shape != wanted.shape:
-            raise ValueError(
-                f"the weight of {name} has shape {tuple(found[name].shape)}, expected {tuple(wanted.shape)}"
-            )
-        if not found[name].isfinite().all():
-            raise ValueError(f"the weight of {name} holds NaN or infinite values")

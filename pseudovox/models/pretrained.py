@@ -9,7 +9,7 @@ Whoever wants them fetches them once on a machine with internet (`fetch_command`
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,3 +201,17 @@ def load_into(network: torch.nn.Module, weights: dict[str, torch.Tensor], source
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{source}: the weights are not those of the model: {reason}") from None
+
+
+def check_weights(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
+    """ValueError unless names and shapes are those of the network, all finite."""
+    for what, names in (("missing", expected.keys() - found.keys()), ("unknown", found.keys() - expected.keys())):
+        if names:
+            raise ValueError(f"{len(names)} weights are {what}, e.g. that of {min(names)}")
+    for name, wanted in expected.items():
+        if found[name].shape != wanted.shape:
+            raise ValueError(
+                f"the weight of {name} has shape {tuple(found[name].shape)}, expected {tuple(wanted.shape)}"
+            )
+        if not found[name].isfinite().all():
+            raise ValueError(f"the weight of {name} holds NaN or infinite values")

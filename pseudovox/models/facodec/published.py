@@ -34,6 +34,7 @@ from pseudovox.models import pretrained, store
 from pseudovox.models.facodec.layers import low_pass
 from pseudovox.models.facodec.transformer import sinusoids
 from pseudovox.models.knnvc_published import multiplied_out
+from pseudovox.models.pretrained import check_weights
 
 if TYPE_CHECKING:
     import torch
@@ -104,9 +105,11 @@ def read(encoder: Path, decoder: Path) -> tuple[Any, dict[str, Any], dict[str, A
         for name in kept:
             if name.endswith("started"):
                 kept[name] = kept[name].new_ones(())
-        _check({**kept, **own}, {name: value for name, value in state.items() if not name.startswith("encoder.")})
+        check_weights(
+            {**kept, **own}, {name: value for name, value in state.items() if not name.startswith("encoder.")}
+        )
     with _told(encoder, "FACODEC_ENCODER"):
-        _check(heard, {name: value for name, value in state.items() if name.startswith("encoder.")})
+        check_weights(heard, {name: value for name, value in state.items() if name.startswith("encoder.")})
     network.load_state_dict({**kept, **heard, **own})
     return network.eval(), hyperparameters, dict(FACTS)
 
@@ -130,7 +133,7 @@ def read_redecoder(path: Path) -> tuple[Any, dict[str, Any], dict[str, Any]]:
             "positions": "constant", "antialias": True,
         }  # fmt: skip
         network: Any = store.build("facodec_redecoder", hyperparameters)
-        _check(own, network.state_dict())
+        check_weights(own, network.state_dict())
     network.load_state_dict(own)
     return network.eval(), hyperparameters, dict(FACTS)
 
@@ -143,7 +146,7 @@ def _unit(rest: str) -> str:
 
 
 def _of_encoder(name: str, blocks: int) -> str:
-    """The name in FaCodec's state for one of the encoder's; the same for what is none, which `_check` then names."""
+    """The name in FaCodec's state for one of the encoder's; what is none is returned as it is, for check_weights to name."""
     match = re.fullmatch(r"block\.(\d+)\.(.+)", name)
     if not match:
         return name
@@ -332,17 +335,3 @@ class _told:
 def _is_ours(name: str) -> bool:
     """Of FaCodec's state: is it nothing that the published files have?"""
     return name.startswith(("input_", "output_")) or name.endswith(("counts", "sums", "started"))
-
-
-def _check(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
-    """ValueError unless names and shapes are those of the network, all finite."""
-    for what, names in (("missing", expected.keys() - found.keys()), ("unknown", found.keys() - expected.keys())):
-        if names:
-            raise ValueError(f"{len(names)} weights are {what}, e.g. that of {min(names)}")
-    for name, wanted in expected.items():
-        if found[name].shape != wanted.shape:
-            raise ValueError(
-                f"the weight of {name} has shape {tuple(found[name].shape)}, expected {tuple(wanted.shape)}"
-            )
-        if not found[name].isfinite().all():
-            raise ValueError(f"the weight of {name} holds NaN or infinite values")
