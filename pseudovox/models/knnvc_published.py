@@ -161,7 +161,7 @@ def _numbers(weights: Mapping[str, torch.Tensor], pattern: str) -> int:
 
 
 def _own_name(name: str, blocks: int) -> str:
-    """The name in FeatureHifiGan's state for one of theirs; what is none is returned as it is, for check_weights to name."""
+    """The name in FeatureHifiGan's state for one of theirs; any other stays as it is (check_weights names it)."""
     module, _, parameter = name.rpartition(".")
     if module in MODULES:
         return f"{MODULES[module]}.{parameter}"

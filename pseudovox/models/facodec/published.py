@@ -146,7 +146,7 @@ def _unit(rest: str) -> str:
 
 
 def _of_encoder(name: str, blocks: int) -> str:
-    """The name in FaCodec's state for one of the encoder's; what is none is returned as it is, for check_weights to name."""
+    """The name in FaCodec's state for one of the encoder's; any other stays as it is (check_weights names it)."""
     match = re.fullmatch(r"block\.(\d+)\.(.+)", name)
     if not match:
         return name
